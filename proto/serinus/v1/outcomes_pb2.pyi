@@ -1,0 +1,192 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ReportRequest(_message.Message):
+    __slots__ = ("hello", "batch", "policy_ack")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    POLICY_ACK_FIELD_NUMBER: _ClassVar[int]
+    hello: Hello
+    batch: Batch
+    policy_ack: PolicyAck
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., policy_ack: _Optional[_Union[PolicyAck, _Mapping]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("sidecar", "epoch", "cluster")
+    SIDECAR_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    sidecar: str
+    epoch: int
+    cluster: str
+    def __init__(self, sidecar: _Optional[str] = ..., epoch: _Optional[int] = ..., cluster: _Optional[str] = ...) -> None: ...
+
+class PolicyAck(_message.Message):
+    __slots__ = ("version", "error")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    error: str
+    def __init__(self, version: _Optional[str] = ..., error: _Optional[str] = ...) -> None: ...
+
+class Batch(_message.Message):
+    __slots__ = ("seq", "closed_through_slot", "rows", "proxy", "late_outcomes_total")
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    CLOSED_THROUGH_SLOT_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    PROXY_FIELD_NUMBER: _ClassVar[int]
+    LATE_OUTCOMES_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    seq: int
+    closed_through_slot: int
+    rows: _containers.RepeatedCompositeFieldContainer[SlotRow]
+    proxy: ProxyCounters
+    late_outcomes_total: int
+    def __init__(self, seq: _Optional[int] = ..., closed_through_slot: _Optional[int] = ..., rows: _Optional[_Iterable[_Union[SlotRow, _Mapping]]] = ..., proxy: _Optional[_Union[ProxyCounters, _Mapping]] = ..., late_outcomes_total: _Optional[int] = ...) -> None: ...
+
+class SlotRow(_message.Message):
+    __slots__ = ("service", "rollout", "snapshot", "slot", "weight_bp", "weight_class", "cohort", "version", "requests", "routing_mismatches", "metrics", "classes")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_BP_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_CLASS_FIELD_NUMBER: _ClassVar[int]
+    COHORT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    ROUTING_MISMATCHES_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    rollout: str
+    snapshot: str
+    slot: int
+    weight_bp: int
+    weight_class: str
+    cohort: str
+    version: str
+    requests: int
+    routing_mismatches: int
+    metrics: _containers.RepeatedCompositeFieldContainer[MetricRow]
+    classes: _containers.RepeatedCompositeFieldContainer[ClassCount]
+    def __init__(self, service: _Optional[str] = ..., rollout: _Optional[str] = ..., snapshot: _Optional[str] = ..., slot: _Optional[int] = ..., weight_bp: _Optional[int] = ..., weight_class: _Optional[str] = ..., cohort: _Optional[str] = ..., version: _Optional[str] = ..., requests: _Optional[int] = ..., routing_mismatches: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[MetricRow, _Mapping]]] = ..., classes: _Optional[_Iterable[_Union[ClassCount, _Mapping]]] = ...) -> None: ...
+
+class MetricRow(_message.Message):
+    __slots__ = ("metric", "observed", "bad", "keys_ok", "keys_bad")
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    OBSERVED_FIELD_NUMBER: _ClassVar[int]
+    BAD_FIELD_NUMBER: _ClassVar[int]
+    KEYS_OK_FIELD_NUMBER: _ClassVar[int]
+    KEYS_BAD_FIELD_NUMBER: _ClassVar[int]
+    metric: str
+    observed: int
+    bad: int
+    keys_ok: _containers.RepeatedScalarFieldContainer[int]
+    keys_bad: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, metric: _Optional[str] = ..., observed: _Optional[int] = ..., bad: _Optional[int] = ..., keys_ok: _Optional[_Iterable[int]] = ..., keys_bad: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ClassCount(_message.Message):
+    __slots__ = ("outcome_class", "count")
+    OUTCOME_CLASS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    outcome_class: str
+    count: int
+    def __init__(self, outcome_class: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+
+class ProxyCounters(_message.Message):
+    __slots__ = ("answered_total", "untagged_total", "logs_written_total", "logs_lost_total", "clusters")
+    ANSWERED_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    UNTAGGED_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    LOGS_WRITTEN_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    LOGS_LOST_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    CLUSTERS_FIELD_NUMBER: _ClassVar[int]
+    answered_total: int
+    untagged_total: int
+    logs_written_total: int
+    logs_lost_total: int
+    clusters: _containers.RepeatedCompositeFieldContainer[ClusterHealth]
+    def __init__(self, answered_total: _Optional[int] = ..., untagged_total: _Optional[int] = ..., logs_written_total: _Optional[int] = ..., logs_lost_total: _Optional[int] = ..., clusters: _Optional[_Iterable[_Union[ClusterHealth, _Mapping]]] = ...) -> None: ...
+
+class ClusterHealth(_message.Message):
+    __slots__ = ("cluster", "endpoints", "healthy")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    HEALTHY_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    endpoints: int
+    healthy: int
+    def __init__(self, cluster: _Optional[str] = ..., endpoints: _Optional[int] = ..., healthy: _Optional[int] = ...) -> None: ...
+
+class ReportResponse(_message.Message):
+    __slots__ = ("ack", "policy")
+    ACK_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    ack: BatchAck
+    policy: Policy
+    def __init__(self, ack: _Optional[_Union[BatchAck, _Mapping]] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ...) -> None: ...
+
+class BatchAck(_message.Message):
+    __slots__ = ("epoch", "seq")
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    epoch: int
+    seq: int
+    def __init__(self, epoch: _Optional[int] = ..., seq: _Optional[int] = ...) -> None: ...
+
+class Policy(_message.Message):
+    __slots__ = ("version", "services")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    services: _containers.RepeatedCompositeFieldContainer[ServicePolicy]
+    def __init__(self, version: _Optional[str] = ..., services: _Optional[_Iterable[_Union[ServicePolicy, _Mapping]]] = ...) -> None: ...
+
+class ServicePolicy(_message.Message):
+    __slots__ = ("service", "salt", "sticky", "cohorts", "observe_body", "baseline")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    SALT_FIELD_NUMBER: _ClassVar[int]
+    STICKY_FIELD_NUMBER: _ClassVar[int]
+    COHORTS_FIELD_NUMBER: _ClassVar[int]
+    OBSERVE_BODY_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    salt: str
+    sticky: _containers.RepeatedCompositeFieldContainer[StickySource]
+    cohorts: _containers.RepeatedCompositeFieldContainer[CohortRule]
+    observe_body: bool
+    baseline: str
+    def __init__(self, service: _Optional[str] = ..., salt: _Optional[str] = ..., sticky: _Optional[_Iterable[_Union[StickySource, _Mapping]]] = ..., cohorts: _Optional[_Iterable[_Union[CohortRule, _Mapping]]] = ..., observe_body: _Optional[bool] = ..., baseline: _Optional[str] = ...) -> None: ...
+
+class StickySource(_message.Message):
+    __slots__ = ("kind", "name")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    name: str
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class CohortRule(_message.Message):
+    __slots__ = ("name", "header", "exact", "prefix", "pin")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    EXACT_FIELD_NUMBER: _ClassVar[int]
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    IN_FIELD_NUMBER: _ClassVar[int]
+    PIN_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    header: str
+    exact: str
+    prefix: str
+    pin: str
+    def __init__(self, name: _Optional[str] = ..., header: _Optional[str] = ..., exact: _Optional[str] = ..., prefix: _Optional[str] = ..., pin: _Optional[str] = ..., **kwargs) -> None: ...
+
+class StringList(_message.Message):
+    __slots__ = ("values",)
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, values: _Optional[_Iterable[str]] = ...) -> None: ...
