@@ -1,0 +1,47 @@
+"""What a snapshot is built from: services with the weights in force. No Envoy types here."""
+
+from dataclasses import dataclass
+
+from controlplane.manifest.schema import ServiceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRoute:
+    """The active rollout of a service, as the route sees it. `weight_bp` is the candidate's, 0..10000.
+
+    `pins` False takes the candidate's pinned route away too: after a rollback nobody new may reach it.
+    """
+
+    name: str
+    candidate: str
+    weight_bp: int
+    pins: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRoute:
+    """One service as the proxies must serve it. `baseline` is the version in force; it follows promotions.
+
+    `salt` goes into the buckets: it is the rollout's while one is in force, so users are dealt anew for each release.
+    """
+
+    name: str
+    spec: ServiceSpec
+    baseline: str
+    salt: str
+    rollout: RolloutRoute | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Where the proxies of a group listen and what stands beside them. Addresses as `host`, `port`."""
+
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 8080
+    ext_proc_message_timeout_ms: int = 50
+    stream_idle_timeout_ms: int = 300_000
+
+
+def cluster_name(service: str, version: str) -> str:
+    """The Envoy cluster of one version: one cluster each, so that stats and health are per version."""
+    return f"{service}/{version}"
