@@ -57,10 +57,12 @@ class Health(Spec):
 
 def _parse_endpoint(text: object) -> object:
     if not isinstance(text, str):
-        raise ValueError(f"{text!r} is not an endpoint; write it as \"address:port\"")
+        raise ValueError(f'{text!r} is not an endpoint; write it as "address:port"')
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"{text!r} is not an endpoint; write it as \"address:port\", for example 127.0.0.1:8001")
+        raise ValueError(
+            f'{text!r} is not an endpoint; write it as "address:port", for example 127.0.0.1:8001'
+        )
     return Endpoint(host=host.removeprefix("[").removesuffix("]"), port=int(port))
 
 
@@ -88,9 +90,9 @@ class HeaderMatchSpec(Spec):
     name: HeaderName
     exact: str | None = None
     prefix: str | None = None
-    one_of: Annotated[tuple[str, ...] | None, BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = Field(
-        default=None, alias="in", min_length=1, max_length=1000
-    )
+    one_of: Annotated[
+        tuple[str, ...] | None, BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)
+    ] = Field(default=None, alias="in", min_length=1, max_length=1000)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "HeaderMatchSpec":
@@ -133,7 +135,9 @@ def _parse_sticky_item(item: object) -> StickySource:
         kind, name = next(iter(item.items()))
         if kind in ("header", "cookie", "query") and isinstance(name, str) and name:
             return StickySource(StickyKind(kind), name.lower() if kind == "header" else name)
-    raise ValueError("sticky is `request`, or one of {header: NAME}, {cookie: NAME}, {query: NAME}, or a list of these")
+    raise ValueError(
+        "sticky is `request`, or one of {header: NAME}, {cookie: NAME}, {query: NAME}, or a list of these"
+    )
 
 
 def _as_tuple(value: object) -> object:
@@ -144,7 +148,9 @@ class ServiceSpec(Spec):
     protocol: Annotated[Protocol, BeforeValidator(lambda v: _choice(Protocol, v, {"kserve-v2"}))]
     hosts: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1, max_length=100)]
     prefix: Annotated[str, Field(pattern=r"^/[!-~]*$")] = "/"
-    sticky: Annotated[tuple[StickySource, ...], BeforeValidator(_parse_sticky), Field(min_length=1, max_length=8)]
+    sticky: Annotated[
+        tuple[StickySource, ...], BeforeValidator(_parse_sticky), Field(min_length=1, max_length=8)
+    ]
     datapath: Annotated[DataPath, BeforeValidator(lambda v: _choice(DataPath, v, {"native"}))] = DataPath.AUTO
     versions: Annotated[tuple[Version, ...], BeforeValidator(_as_tuple), Field(min_length=1, max_length=20)]
     baseline: Name
@@ -180,7 +186,9 @@ class OnDeadline(StrEnum):
 class Pace(Spec):
     min_step_ms: DurationMs = Field(default=30_000, alias="min_step")
     deadline_ms: DurationMs = Field(default=24 * 3_600_000, alias="deadline")
-    on_deadline: Annotated[OnDeadline, BeforeValidator(lambda v: _choice(OnDeadline, v, {"promote"}))] = OnDeadline.HOLD
+    on_deadline: Annotated[OnDeadline, BeforeValidator(lambda v: _choice(OnDeadline, v, {"promote"}))] = (
+        OnDeadline.HOLD
+    )
     # How long after its start a request is waited for before its slot is judged; the same for both arms.
     follow_up_ms: DurationMs = Field(default=10_000, alias="follow_up")
 
@@ -207,7 +215,9 @@ class Guardrail(Spec):
     @model_validator(mode="after")
     def _known(self) -> "Guardrail":
         if self.metric == "finish_reason" and (self.of != "length" or self.margin_bp is None):
-            raise ValueError("metric finish_reason needs `of: length` and a `margin` in percentage points, for example 5pp")
+            raise ValueError(
+                "metric finish_reason needs `of: length` and a `margin` in percentage points, for example 5pp"
+            )
         if self.metric == ERRORS and self.of is not None:
             raise ValueError("metric errors takes no `of`")
         return self
@@ -231,7 +241,9 @@ def _metric(value: object) -> object:
 
 def _parse_steps(value: object) -> object:
     if value == "auto":
-        raise ValueError("`steps: auto` is not built yet in this version; write a list such as [1%, 10%, 100%]")
+        raise ValueError(
+            "`steps: auto` is not built yet in this version; write a list such as [1%, 10%, 100%]"
+        )
     return _as_tuple(value)
 
 
@@ -242,7 +254,9 @@ class RolloutSpec(Spec):
         Strategy, BeforeValidator(lambda v: _choice(Strategy, v, {"blue-green", "shadow", "ab", "bandit"}))
     ] = Strategy.CANARY
     steps_bp: Annotated[
-        tuple[PercentBp, ...], BeforeValidator(_parse_steps), Field(min_length=1, max_length=100, alias="steps")
+        tuple[PercentBp, ...],
+        BeforeValidator(_parse_steps),
+        Field(min_length=1, max_length=100, alias="steps"),
     ]
     pace: Pace = Pace()
     warm_up_ms: DurationMs = Field(default=0, alias="warm_up")
@@ -273,7 +287,9 @@ class RolloutSpec(Spec):
         if self.steps_bp[0] == 0 or self.steps_bp[-1] != 10_000:
             raise ValueError("steps start above 0% and end with 100%")
         if self.harm_budget_bp == 0:
-            raise ValueError("harm_budget must be above 0%: no evidence can show an excess of exactly nothing")
+            raise ValueError(
+                "harm_budget must be above 0%: no evidence can show an excess of exactly nothing"
+            )
         names = [row.metric_id for row in self.guardrails]
         if len(names) != len(set(names)):
             raise ValueError("a metric may stand in guardrails once")

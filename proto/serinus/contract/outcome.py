@@ -5,15 +5,15 @@ import enum
 
 class OutcomeClass(enum.Enum):
     OK = "ok"
-    CLIENT_ABORTED = "client_aborted"      # the client left: nobody's failure
-    CLIENT_ERROR = "client_error"          # 4xx other than 429: the client's failure
-    OVERLOADED = "overloaded"              # 429
-    SERVER_ERROR = "server_error"          # 5xx from the version's server
-    UPSTREAM_RESET = "upstream_reset"      # connect failure, reset, broken stream
+    CLIENT_ABORTED = "client_aborted"  # the client left: nobody's failure
+    CLIENT_ERROR = "client_error"  # 4xx other than 429: the client's failure
+    OVERLOADED = "overloaded"  # 429
+    SERVER_ERROR = "server_error"  # 5xx from the version's server
+    UPSTREAM_RESET = "upstream_reset"  # connect failure, reset, broken stream
     TIMEOUT = "timeout"
-    IN_STREAM_ERROR = "in_stream_error"    # an error frame inside a 200 stream
-    TRUNCATED = "truncated"                # a 200 stream that ended without a finish_reason
-    EMPTY = "empty"                        # finished without one character of content or a tool call
+    IN_STREAM_ERROR = "in_stream_error"  # an error frame inside a 200 stream
+    TRUNCATED = "truncated"  # a 200 stream that ended without a finish_reason
+    EMPTY = "empty"  # finished without one character of content or a tool call
 
 
 # What the `errors` metric counts. A client's abort or bad request says nothing about the version.

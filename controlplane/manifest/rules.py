@@ -1,0 +1,95 @@
+"""Rules that look across objects: what one manifest alone cannot tell. Pure; all problems at once."""
+
+from collections.abc import Mapping, Sequence
+
+from serinus.contract.headers import COHORT_EVERYONE, COHORT_NO_KEY, COHORT_UNTAGGED
+from serinus.contract.metric import BODY_METRICS
+
+from controlplane.manifest.errors import Problem
+from controlplane.manifest.load import Manifest
+from controlplane.manifest.schema import Protocol, RolloutSpec, ServiceSpec
+
+RESERVED_COHORTS = frozenset({COHORT_EVERYONE, COHORT_NO_KEY, COHORT_UNTAGGED})
+
+
+def check(
+    manifests: Sequence[Manifest], services: Mapping[str, ServiceSpec], baselines: Mapping[str, str]
+) -> list[Problem]:
+    """Problems of `manifests` in a world that holds `services` (these manifests included).
+
+    `baselines` is each service's version in force, where promotions moved it away from its manifest.
+    """
+    problems: list[Problem] = []
+    for manifest in manifests:
+        if isinstance(manifest.spec, ServiceSpec):
+            problems += _service(manifest, manifest.spec, services)
+        else:
+            problems += _rollout(manifest, manifest.spec, services, baselines)
+    return problems
+
+
+def _service(manifest: Manifest, spec: ServiceSpec, services: Mapping[str, ServiceSpec]) -> list[Problem]:
+    problems = []
+    names = [version.name for version in spec.versions]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            problems.append(manifest.problem(("versions", index, "name"), f"version {name} stands twice"))
+    if spec.baseline not in names:
+        message = f"version {spec.baseline} does not exist; versions: {', '.join(names)}"
+        problems.append(manifest.problem(("baseline",), message))
+    cohorts = [cohort.name for cohort in spec.cohorts]
+    for index, name in enumerate(cohorts):
+        if name in cohorts[:index]:
+            problems.append(manifest.problem(("cohorts", index, "name"), f"cohort {name} stands twice"))
+        if name in RESERVED_COHORTS:
+            problems.append(
+                manifest.problem(("cohorts", index, "name"), f"{name} is a name Serinus uses itself")
+            )
+    if spec.observe.body and spec.protocol is not Protocol.OPENAI:
+        problems.append(manifest.problem(("observe", "body"), "needs protocol openai"))
+    return problems + _claims(manifest, spec, services)
+
+
+def _claims(manifest: Manifest, spec: ServiceSpec, services: Mapping[str, ServiceSpec]) -> list[Problem]:
+    problems = []
+    for index, host in enumerate(spec.hosts):
+        if host in spec.hosts[:index]:
+            problems.append(manifest.problem(("hosts", index), f"host {host} stands twice"))
+    for name, other in services.items():
+        if name == manifest.name or other.prefix != spec.prefix:
+            continue
+        for index, host in enumerate(spec.hosts):
+            if host in other.hosts:
+                message = (
+                    f"services {manifest.name} and {name} both claim host {host} with prefix {spec.prefix}; "
+                    "next: give one of them another host or prefix"
+                )
+                problems.append(manifest.problem(("hosts", index), message))
+    return problems
+
+
+def _rollout(
+    manifest: Manifest, spec: RolloutSpec, services: Mapping[str, ServiceSpec], baselines: Mapping[str, str]
+) -> list[Problem]:
+    service = services.get(spec.service)
+    if service is None:
+        known = ", ".join(sorted(services)) or "none"
+        return [manifest.problem(("service",), f"service {spec.service} does not exist; services: {known}")]
+    problems = []
+    names = [version.name for version in service.versions]
+    baseline = baselines.get(spec.service, service.baseline)
+    if spec.candidate not in names:
+        message = (
+            f"version {spec.candidate} does not exist in service {spec.service}; versions: {', '.join(names)}"
+        )
+        problems.append(manifest.problem(("candidate",), message))
+    elif spec.candidate == baseline:
+        message = (
+            f"version {spec.candidate} is the baseline of service {spec.service} already; nothing to roll out"
+        )
+        problems.append(manifest.problem(("candidate",), message))
+    for index, guardrail in enumerate(spec.guardrails):
+        if guardrail.metric_id in BODY_METRICS and not service.observe.body:
+            message = f"metric {guardrail.metric} is read from the body; next: set `observe: {{body: true}}` on service {spec.service}"
+            problems.append(manifest.problem(("guardrails", index), message))
+    return problems
