@@ -58,6 +58,7 @@ class ServicePolicy:
     sticky: tuple[StickySource, ...]
     cohorts: tuple[CohortRule, ...] = field(default=())
     observe_body: bool = False
+    follow_up_ms: int = 0  # how long after its start a request is waited for; 0: the sidecar's own default
 
 
 @dataclass(frozen=True, slots=True)

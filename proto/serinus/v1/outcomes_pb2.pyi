@@ -147,20 +147,22 @@ class Policy(_message.Message):
     def __init__(self, version: _Optional[str] = ..., services: _Optional[_Iterable[_Union[ServicePolicy, _Mapping]]] = ...) -> None: ...
 
 class ServicePolicy(_message.Message):
-    __slots__ = ("service", "salt", "sticky", "cohorts", "observe_body", "baseline")
+    __slots__ = ("service", "salt", "sticky", "cohorts", "observe_body", "baseline", "follow_up_ms")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     SALT_FIELD_NUMBER: _ClassVar[int]
     STICKY_FIELD_NUMBER: _ClassVar[int]
     COHORTS_FIELD_NUMBER: _ClassVar[int]
     OBSERVE_BODY_FIELD_NUMBER: _ClassVar[int]
     BASELINE_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_UP_MS_FIELD_NUMBER: _ClassVar[int]
     service: str
     salt: str
     sticky: _containers.RepeatedCompositeFieldContainer[StickySource]
     cohorts: _containers.RepeatedCompositeFieldContainer[CohortRule]
     observe_body: bool
     baseline: str
-    def __init__(self, service: _Optional[str] = ..., salt: _Optional[str] = ..., sticky: _Optional[_Iterable[_Union[StickySource, _Mapping]]] = ..., cohorts: _Optional[_Iterable[_Union[CohortRule, _Mapping]]] = ..., observe_body: _Optional[bool] = ..., baseline: _Optional[str] = ...) -> None: ...
+    follow_up_ms: int
+    def __init__(self, service: _Optional[str] = ..., salt: _Optional[str] = ..., sticky: _Optional[_Iterable[_Union[StickySource, _Mapping]]] = ..., cohorts: _Optional[_Iterable[_Union[CohortRule, _Mapping]]] = ..., observe_body: _Optional[bool] = ..., baseline: _Optional[str] = ..., follow_up_ms: _Optional[int] = ...) -> None: ...
 
 class StickySource(_message.Message):
     __slots__ = ("kind", "name")
