@@ -44,9 +44,7 @@ def parse(file: str, text: str) -> list[Document]:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
-        raise ManifestError(
-            [Problem(file, line, "", f"not valid YAML: {error.problem or error.context}")]
-        ) from None
+        raise ManifestError([Problem(file, line, "", f"not valid YAML: {error.problem or error.context}")]) from None
     except (YAMLError, ValueError, RecursionError) as error:
         raise ManifestError([Problem(file, 0, "", f"not valid YAML: {str(error).splitlines()[0]}")]) from None
     return [_document(file, node) for node in loaded if node is not None]
@@ -66,9 +64,7 @@ def _document(file: str, node: object) -> Document:
 
 def _plain(file: str, node: Any, path: Path, lines: dict[Path, int], budget: Iterator[int]) -> Any:
     if next(budget, None) is None:
-        raise ManifestError(
-            [Problem(file, 0, "", f"more than {NODES_MAX} values; next: split it, or drop aliases")]
-        )
+        raise ManifestError([Problem(file, 0, "", f"more than {NODES_MAX} values; next: split it, or drop aliases")])
     if isinstance(node, CommentedMap):
         plain: dict[str, Any] = {}
         for key, value in node.items():

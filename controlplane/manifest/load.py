@@ -34,9 +34,7 @@ class Manifest:
 
     def problem(self, path: Path, message: str) -> Problem:
         """A problem at a path below `spec`, for the rules that look across objects."""
-        return Problem(
-            self.document.file, self.document.line_of(("spec", *path)), _dotted(("spec", *path)), message
-        )
+        return Problem(self.document.file, self.document.line_of(("spec", *path)), _dotted(("spec", *path)), message)
 
 
 def load(files: Iterable[tuple[str, str]]) -> list[Manifest]:
@@ -78,13 +76,9 @@ def _repeated(manifests: list[Manifest]) -> list[Problem]:
 
 def _object(document: Document) -> Manifest | list[Problem]:
     data = document.data
-    problems = [
-        _problem(document, (key,), _unknown_key(key, TOP_KEYS)) for key in data if key not in TOP_KEYS
-    ]
+    problems = [_problem(document, (key,), _unknown_key(key, TOP_KEYS)) for key in data if key not in TOP_KEYS]
     if data.get("apiVersion") != API_VERSION:
-        problems.append(
-            _problem(document, ("apiVersion",), f"must be {API_VERSION}, is {data.get('apiVersion')!r}")
-        )
+        problems.append(_problem(document, ("apiVersion",), f"must be {API_VERSION}, is {data.get('apiVersion')!r}"))
     kind = data.get("kind")
     if kind in KINDS_PLANNED:
         problems.append(_problem(document, ("kind",), f"{kind} is not built yet in this version"))
@@ -99,9 +93,7 @@ def _object(document: Document) -> Manifest | list[Problem]:
     return Manifest(kind=kind, name=metadata.name, spec=spec, data=data["spec"], document=document)
 
 
-def _validated(
-    document: Document, model: type[M], value: object, key: str, problems: list[Problem]
-) -> M | None:
+def _validated(document: Document, model: type[M], value: object, key: str, problems: list[Problem]) -> M | None:
     if not isinstance(value, dict):
         problems.append(_problem(document, (key,), "is missing" if value is None else "must be a mapping"))
         return None

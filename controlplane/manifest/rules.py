@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from serinus.contract.headers import COHORT_EVERYONE, COHORT_NO_KEY, COHORT_UNTAGGED
-from serinus.contract.metric import BODY_METRICS
-
 from controlplane.manifest.errors import Problem
 from controlplane.manifest.load import Manifest
 from controlplane.manifest.schema import Protocol, RolloutSpec, ServiceSpec
+from serinus.contract.headers import COHORT_EVERYONE, COHORT_NO_KEY, COHORT_UNTAGGED
+from serinus.contract.metric import BODY_METRICS
 
 RESERVED_COHORTS = frozenset({COHORT_EVERYONE, COHORT_NO_KEY, COHORT_UNTAGGED})
 
@@ -42,9 +41,7 @@ def _service(manifest: Manifest, spec: ServiceSpec, services: Mapping[str, Servi
         if name in cohorts[:index]:
             problems.append(manifest.problem(("cohorts", index, "name"), f"cohort {name} stands twice"))
         if name in RESERVED_COHORTS:
-            problems.append(
-                manifest.problem(("cohorts", index, "name"), f"{name} is a name Serinus uses itself")
-            )
+            problems.append(manifest.problem(("cohorts", index, "name"), f"{name} is a name Serinus uses itself"))
     if spec.observe.body and spec.protocol is not Protocol.OPENAI:
         problems.append(manifest.problem(("observe", "body"), "needs protocol openai"))
     return problems + _claims(manifest, spec, services)
@@ -79,14 +76,10 @@ def _rollout(
     names = [version.name for version in service.versions]
     baseline = baselines.get(spec.service, service.baseline)
     if spec.candidate not in names:
-        message = (
-            f"version {spec.candidate} does not exist in service {spec.service}; versions: {', '.join(names)}"
-        )
+        message = f"version {spec.candidate} does not exist in service {spec.service}; versions: {', '.join(names)}"
         problems.append(manifest.problem(("candidate",), message))
     elif spec.candidate == baseline:
-        message = (
-            f"version {spec.candidate} is the baseline of service {spec.service} already; nothing to roll out"
-        )
+        message = f"version {spec.candidate} is the baseline of service {spec.service} already; nothing to roll out"
         problems.append(manifest.problem(("candidate",), message))
     for index, guardrail in enumerate(spec.guardrails):
         if guardrail.metric_id in BODY_METRICS and not service.observe.body:

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from serinus.contract.metric import ERRORS, FINISH_LENGTH
-from serinus.contract.policy import StickyKind, StickySource
 
 from controlplane.manifest.units import parse_duration_ms, parse_percent_bp, parse_points_bp
+from serinus.contract.metric import ERRORS, FINISH_LENGTH
+from serinus.contract.policy import StickyKind, StickySource
 
 API_VERSION = "serinus/v1"
 
@@ -60,9 +60,7 @@ def _parse_endpoint(text: object) -> object:
         raise ValueError(f'{text!r} is not an endpoint; write it as "address:port"')
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(
-            f'{text!r} is not an endpoint; write it as "address:port", for example 127.0.0.1:8001'
-        )
+        raise ValueError(f'{text!r} is not an endpoint; write it as "address:port", for example 127.0.0.1:8001')
     return Endpoint(host=host.removeprefix("[").removesuffix("]"), port=int(port))
 
 
@@ -90,9 +88,9 @@ class HeaderMatchSpec(Spec):
     name: HeaderName
     exact: str | None = None
     prefix: str | None = None
-    one_of: Annotated[
-        tuple[str, ...] | None, BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)
-    ] = Field(default=None, alias="in", min_length=1, max_length=1000)
+    one_of: Annotated[tuple[str, ...] | None, BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = (
+        Field(default=None, alias="in", min_length=1, max_length=1000)
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "HeaderMatchSpec":
@@ -135,9 +133,7 @@ def _parse_sticky_item(item: object) -> StickySource:
         kind, name = next(iter(item.items()))
         if kind in ("header", "cookie", "query") and isinstance(name, str) and name:
             return StickySource(StickyKind(kind), name.lower() if kind == "header" else name)
-    raise ValueError(
-        "sticky is `request`, or one of {header: NAME}, {cookie: NAME}, {query: NAME}, or a list of these"
-    )
+    raise ValueError("sticky is `request`, or one of {header: NAME}, {cookie: NAME}, {query: NAME}, or a list of these")
 
 
 def _as_tuple(value: object) -> object:
@@ -148,9 +144,7 @@ class ServiceSpec(Spec):
     protocol: Annotated[Protocol, BeforeValidator(lambda v: _choice(Protocol, v, {"kserve-v2"}))]
     hosts: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1, max_length=100)]
     prefix: Annotated[str, Field(pattern=r"^/[!-~]*$")] = "/"
-    sticky: Annotated[
-        tuple[StickySource, ...], BeforeValidator(_parse_sticky), Field(min_length=1, max_length=8)
-    ]
+    sticky: Annotated[tuple[StickySource, ...], BeforeValidator(_parse_sticky), Field(min_length=1, max_length=8)]
     datapath: Annotated[DataPath, BeforeValidator(lambda v: _choice(DataPath, v, {"native"}))] = DataPath.AUTO
     versions: Annotated[tuple[Version, ...], BeforeValidator(_as_tuple), Field(min_length=1, max_length=20)]
     baseline: Name
@@ -186,9 +180,7 @@ class OnDeadline(StrEnum):
 class Pace(Spec):
     min_step_ms: DurationMs = Field(default=30_000, alias="min_step")
     deadline_ms: DurationMs = Field(default=24 * 3_600_000, alias="deadline")
-    on_deadline: Annotated[OnDeadline, BeforeValidator(lambda v: _choice(OnDeadline, v, {"promote"}))] = (
-        OnDeadline.HOLD
-    )
+    on_deadline: Annotated[OnDeadline, BeforeValidator(lambda v: _choice(OnDeadline, v, {"promote"}))] = OnDeadline.HOLD
     # How long after its start a request is waited for before its slot is judged; the same for both arms.
     follow_up_ms: DurationMs = Field(default=10_000, alias="follow_up")
 
@@ -241,9 +233,7 @@ def _metric(value: object) -> object:
 
 def _parse_steps(value: object) -> object:
     if value == "auto":
-        raise ValueError(
-            "`steps: auto` is not built yet in this version; write a list such as [1%, 10%, 100%]"
-        )
+        raise ValueError("`steps: auto` is not built yet in this version; write a list such as [1%, 10%, 100%]")
     return _as_tuple(value)
 
 
@@ -262,9 +252,9 @@ class RolloutSpec(Spec):
     warm_up_ms: DurationMs = Field(default=0, alias="warm_up")
     harm_budget_bp: PercentBp = Field(default=25, alias="harm_budget")
     confidence: Confidence = Confidence()
-    guardrails: Annotated[
-        tuple[Guardrail, ...], BeforeValidator(_as_tuple), Field(min_length=1, max_length=20)
-    ] = (Guardrail(metric=ERRORS),)
+    guardrails: Annotated[tuple[Guardrail, ...], BeforeValidator(_as_tuple), Field(min_length=1, max_length=20)] = (
+        Guardrail(metric=ERRORS),
+    )
     bake: Annotated[None, _not_built("`bake`")] = None
     approvals: Annotated[None, _not_built("`approvals`")] = None
     freeze: Annotated[None, _not_built("`freeze`")] = None
@@ -287,9 +277,7 @@ class RolloutSpec(Spec):
         if self.steps_bp[0] == 0 or self.steps_bp[-1] != 10_000:
             raise ValueError("steps start above 0% and end with 100%")
         if self.harm_budget_bp == 0:
-            raise ValueError(
-                "harm_budget must be above 0%: no evidence can show an excess of exactly nothing"
-            )
+            raise ValueError("harm_budget must be above 0%: no evidence can show an excess of exactly nothing")
         names = [row.metric_id for row in self.guardrails]
         if len(names) != len(set(names)):
             raise ValueError("a metric may stand in guardrails once")

@@ -21,9 +21,7 @@ def parse_percent_bp(text: object) -> int:
 def parse_points_bp(text: object) -> int:
     """`"20pp"` (percentage points) -> 2000 basis points. Raises ValueError as `parse_percent_bp`."""
     if not isinstance(text, str) or not (found := _POINTS.match(text.strip())):
-        raise ValueError(
-            f"{text!r} is not a number of percentage points; write it with its unit, for example 20pp"
-        )
+        raise ValueError(f"{text!r} is not a number of percentage points; write it with its unit, for example 20pp")
     return _exact_bp(found[1], text)
 
 

@@ -1,0 +1,209 @@
+"""`serinus.v1.Admin` over grpc.aio, with grpc.health.v1 and server reflection."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from controlplane.admin import wire
+from controlplane.engine.evidence import metric_sentence
+from controlplane.engine.runner import Engine
+from controlplane.errors import SerinusError
+from controlplane.rollout.events import Abort, Command, Pause, Promote, Resume
+from controlplane.rollout.explain import plan_sentence, state_sentence
+from controlplane.rollout.model import Rollout
+from serinus.v1 import admin_pb2, admin_pb2_grpc
+
+log = logging.getLogger("serinus.admin")
+
+T = TypeVar("T")
+
+# A watcher that stopped reading is cut off by gRPC's own flow control; these bound how many may watch.
+WATCHERS_MAX = 100
+WATCH_EVERY_S = 1.0
+TEXT_CHARS_MAX = 1_000
+
+
+class InvalidRequestError(SerinusError):
+    """A field of the request is missing or unknown."""
+
+    code = "invalid_request"
+
+
+class AdminServicer(admin_pb2_grpc.AdminServicer):
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._watchers = 0
+
+    async def Apply(  # noqa: N802
+        self, request: admin_pb2.ApplyRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.ApplyResponse:
+        async def act() -> admin_pb2.ApplyResponse:
+            files = [(file.name or "-", file.text) for file in request.files]
+            if not files:
+                raise InvalidRequestError("nothing to apply", next_step="give at least one file")
+            changes = await self._engine.apply(files, dry_run=request.dry_run, actor=_text(request.actor) or "unknown")
+            objects = [admin_pb2.AppliedObject(kind=c.kind, name=c.name, change=c.change) for c in changes]
+            return admin_pb2.ApplyResponse(objects=objects)
+
+        return await _answer(context, act)
+
+    async def Get(self, request: admin_pb2.GetRequest, context: grpc.aio.ServicerContext) -> admin_pb2.GetResponse:  # noqa: N802
+        return await _answer(context, lambda: self._get(request.kind, request.name))
+
+    async def _get(self, kind: str, name: str) -> admin_pb2.GetResponse:
+        if kind not in ("", "service", "rollout", "proxy"):
+            raise InvalidRequestError(f"unknown kind {kind!r}", next_step="one of service, rollout, proxy")
+        engine, response = self._engine, admin_pb2.GetResponse()
+        if kind in ("", "service"):
+            services = engine.world.services
+            if name and kind == "service" and name not in services:
+                raise _NoSuchService(name, sorted(services))
+            response.services.extend(
+                wire.service_view(service, engine.world.active(service.name))
+                for service in services.values()
+                if name in ("", service.name)
+            )
+        if kind in ("", "rollout"):
+            names = [name] if name and kind == "rollout" else list(engine.world.rollouts)
+            for each in names:
+                rollout = engine.world.rollout(each)
+                if name in ("", each):
+                    response.rollouts.append(await self._view(rollout))
+        if kind == "proxy":
+            response.proxies.extend(
+                wire.proxy_view(engine, node) for node in engine.ads.fleet.nodes() if name in ("", node.node_id)
+            )
+        return response
+
+    async def _view(self, rollout: Rollout) -> admin_pb2.RolloutView:
+        return wire.rollout_view(self._engine, rollout, await self._engine.records(rollout.name))
+
+    async def Watch(  # noqa: N802
+        self, request: admin_pb2.WatchRequest, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[admin_pb2.RolloutView]:
+        if self._watchers >= WATCHERS_MAX:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{WATCHERS_MAX} watchers are open already")
+        self._watchers += 1
+        try:
+            while True:
+                view = await _answer(context, lambda: self._watched(request.rollout))
+                yield view
+                if view.terminal:
+                    return
+                await self._engine.changed(WATCH_EVERY_S)
+        finally:
+            self._watchers -= 1
+
+    async def _watched(self, name: str) -> admin_pb2.RolloutView:
+        return await self._view(self._engine.world.rollout(name))
+
+    async def Pause(  # noqa: N802
+        self, request: admin_pb2.OperatorRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.OperatorResponse:
+        return await self._operate(request.rollout, context, Pause(self._now(), *_who(request)))
+
+    async def Resume(  # noqa: N802
+        self, request: admin_pb2.OperatorRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.OperatorResponse:
+        return await self._operate(request.rollout, context, Resume(self._now(), *_who(request)))
+
+    async def Abort(  # noqa: N802
+        self, request: admin_pb2.OperatorRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.OperatorResponse:
+        return await self._operate(request.rollout, context, Abort(self._now(), *_who(request)))
+
+    async def Promote(  # noqa: N802
+        self, request: admin_pb2.PromoteRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.OperatorResponse:
+        actor, reason = _who(request)
+        command = Promote(self._now(), actor, reason, request.skip_analysis)
+        return await self._operate(request.rollout, context, command)
+
+    def _now(self) -> int:
+        return self._engine.now_ms()
+
+    async def _operate(
+        self, name: str, context: grpc.aio.ServicerContext, command: Command
+    ) -> admin_pb2.OperatorResponse:
+        async def act() -> admin_pb2.OperatorResponse:
+            if isinstance(command, Promote) and command.skip_analysis and not command.reason:
+                raise InvalidRequestError("--skip-analysis needs a reason", next_step="add --reason TEXT")
+            rollout = await self._engine.command(name, command)
+            return admin_pb2.OperatorResponse(rollout=await self._view(rollout))
+
+        return await _answer(context, act)
+
+    async def Explain(  # noqa: N802
+        self, request: admin_pb2.ExplainRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.ExplainResponse:
+        return await _answer(context, lambda: self._explain(request.rollout))
+
+    async def _explain(self, name: str) -> admin_pb2.ExplainResponse:
+        engine = self._engine
+        rollout = engine.world.rollout(name)
+        records = await engine.records(name)
+        tracker = engine.trackers.get(name)
+        rows = wire.assessment_rows(tracker.assessment if tracker else None)
+        view = wire.rollout_view(engine, rollout, records)
+        sentences = [state_sentence(rollout), plan_sentence(rollout)]
+        if not rollout.is_terminal and view.message:
+            sentences.append(f"Now: {view.message}.")
+        sentences += [f"{metric_sentence(row)}." for row in rows]
+        sentences.append(wire.guarantee_sentence(rollout))
+        return admin_pb2.ExplainResponse(
+            rollout=view,
+            sentences=sentences,
+            events=[wire.event_view(record) for record in records],
+            samples=wire.samples_view(tracker.samples() if tracker else []),
+        )
+
+
+class _NoSuchService(SerinusError):
+    code = "not_found"
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"no service {name}; services: {', '.join(known) or 'none'}")
+
+
+def _who(request: admin_pb2.OperatorRequest | admin_pb2.PromoteRequest) -> tuple[str, str]:
+    return _text(request.actor) or "unknown", _text(request.reason)
+
+
+def _text(text: str) -> str:
+    """One line, bounded: it goes into the journal and the log."""
+    return " ".join(text.split())[:TEXT_CHARS_MAX]
+
+
+async def _answer(context: grpc.aio.ServicerContext, act: Callable[[], Awaitable[T]]) -> T:
+    """The result, or a gRPC status with the error's own words. Nothing internal is shown."""
+    try:
+        return await act()
+    except SerinusError as error:
+        status = wire.STATUS_BY_CODE.get(error.code, "INTERNAL")
+        await context.abort(grpc.StatusCode[status], str(error))
+    except asyncio.CancelledError:
+        raise
+    except grpc.aio.AbortError:
+        raise
+    except Exception:
+        log.exception("admin call failed")
+        await context.abort(grpc.StatusCode.INTERNAL, "internal error; next: see the control plane's log")
+    raise AssertionError("abort does not return")
+
+
+def add_to(server: grpc.aio.Server, engine: Engine) -> None:
+    """Register the admin API, health and reflection on a server."""
+    admin_pb2_grpc.add_AdminServicer_to_server(AdminServicer(engine), server)
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    names = (
+        admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name,
+        health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+        reflection.SERVICE_NAME,
+    )
+    reflection.enable_server_reflection(names, server)

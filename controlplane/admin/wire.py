@@ -1,0 +1,211 @@
+"""Engine values -> messages of `serinus.v1.Admin`, and typed errors -> gRPC status. No I/O."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from controlplane.engine.evidence import EvidenceTracker, Sample
+from controlplane.engine.runner import Engine, LastDecision
+from controlplane.engine.world import Service
+from controlplane.evidence.judge import Assessment, MetricAssessment
+from controlplane.manifest.schema import ServiceSpec
+from controlplane.rollout.model import (
+    Aborted,
+    Promoted,
+    RolledBack,
+    Rollout,
+    step_index_of,
+    weight_bp_of,
+)
+from controlplane.store.port import Record
+from controlplane.xds.fleet import NodeView
+from serinus.contract.policy import StickySource
+from serinus.v1 import admin_pb2
+
+# gRPC status by error code; what is not named here is INTERNAL.
+STATUS_BY_CODE = {
+    "invalid_manifest": "INVALID_ARGUMENT",
+    "invalid_request": "INVALID_ARGUMENT",
+    "not_found": "NOT_FOUND",
+    "illegal_event": "FAILED_PRECONDITION",
+    "store": "UNAVAILABLE",
+}
+EVENTS_SHOWN = 20
+SAMPLES_SHOWN = 2_000
+
+
+def service_view(service: Service, rollout: Rollout | None) -> admin_pb2.ServiceView:
+    spec: ServiceSpec = service.spec
+    return admin_pb2.ServiceView(
+        name=service.name,
+        protocol=spec.protocol,
+        hosts=spec.hosts,
+        prefix=spec.prefix,
+        versions=[version.name for version in spec.versions],
+        baseline=service.baseline,
+        rollout=rollout.name if rollout else "",
+        sticky=" then ".join(_sticky(source) for source in spec.sticky),
+        datapath=spec.datapath,
+    )
+
+
+def _sticky(source: StickySource) -> str:
+    return f"{source.kind.value} {source.name}".strip()
+
+
+def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) -> admin_pb2.RolloutView:
+    """Everything one screen shows of a rollout."""
+    tracker = engine.trackers.get(rollout.name)
+    assessment = tracker.assessment if tracker else None
+    view = admin_pb2.RolloutView(
+        name=rollout.name,
+        service=rollout.spec.service,
+        baseline=rollout.baseline,
+        candidate=rollout.spec.candidate,
+        phase=rollout.phase.kind,
+        step_index=step_index_of(rollout.phase),
+        step_count=len(rollout.spec.steps_bp),
+        steps_bp=rollout.spec.steps_bp,
+        weight_bp=weight_bp_of(rollout),
+        message=_message(rollout, engine.last.get(rollout.name), records),
+        events=[event_view(record) for record in records[-EVENTS_SHOWN:]],
+        started_at_ms=rollout.started_at_ms,
+        ended_at_ms=_ended_at_ms(rollout),
+        now_ms=engine.now_ms(),
+        revision=rollout.revision,
+        terminal=rollout.is_terminal,
+    )
+    if isinstance(rollout.phase, Promoted):
+        view.step_index = len(rollout.spec.steps_bp) - 1
+    if assessment is not None:
+        view.metrics.extend(metric_view(row) for row in assessment.rows)
+        view.observed_keys = assessment.share.keys
+        view.observed_ratio = _ratio(assessment.share.candidate_keys, assessment.share.keys)
+    if tracker is not None and not rollout.is_terminal:
+        _add_quality(view, engine, rollout, tracker)
+    return view
+
+
+def _add_quality(view: admin_pb2.RolloutView, engine: Engine, rollout: Rollout, tracker: EvidenceTracker) -> None:
+    routing = tracker.routing_fact(engine.publisher.route_snapshot(rollout.spec.service))
+    view.routing_mismatches = routing.mismatches
+    data = engine.registry.data_fact(engine.ads.fleet.connected_nodes(), engine.now_ms())
+    view.untagged_recent = data.untagged
+    view.lost_entries_recent = data.logs_lost
+
+
+def _message(rollout: Rollout, last: LastDecision | None, records: Sequence[Record]) -> str:
+    match rollout.phase:
+        case RolledBack(reason=reason) | Aborted(reason=reason):
+            return reason
+    if last is not None and not rollout.is_terminal:
+        return last.decision.text
+    return records[-1].text if records else ""
+
+
+def _ended_at_ms(rollout: Rollout) -> int:
+    match rollout.phase:
+        case RolledBack(ended_at_ms=at) | Aborted(ended_at_ms=at) | Promoted(ended_at_ms=at):
+            return at
+    return 0
+
+
+def metric_view(row: MetricAssessment) -> admin_pb2.MetricView:
+    return admin_pb2.MetricView(
+        metric=row.metric,
+        role="guardrail",
+        baseline_n=row.baseline_n,
+        baseline_bad=row.baseline_bad,
+        candidate_n=row.candidate_n,
+        candidate_bad=row.candidate_bad,
+        worse_log_e=row.worse_log_e,
+        worse_needed=row.worse_needed,
+        good_log_e=row.good_log_e,
+        good_needed=row.good_needed,
+        verdict=row.verdict,
+        limit=row.limit,
+        baseline_requests=row.baseline_requests,
+        baseline_request_bad=row.baseline_request_bad,
+        candidate_requests=row.candidate_requests,
+        candidate_request_bad=row.candidate_request_bad,
+    )
+
+
+def event_view(record: Record) -> admin_pb2.EventView:
+    kind = "operator" if record.actor else "decision"
+    return admin_pb2.EventView(
+        at_ms=record.at_ms,
+        kind="phase" if record.moved and not record.actor else kind,
+        text=record.text,
+        action=record.action,
+        reason=record.code,
+        revision=record.revision,
+        actor=record.actor,
+    )
+
+
+def samples_view(samples: Sequence[Sample]) -> list[admin_pb2.Sample]:
+    """At most SAMPLES_SHOWN points, thinned evenly, first and last kept."""
+    if len(samples) > SAMPLES_SHOWN:
+        samples = [samples[index] for index in np.linspace(0, len(samples) - 1, SAMPLES_SHOWN).astype(int)]
+    return [
+        admin_pb2.Sample(
+            at_ms=sample.at_ms,
+            weight_bp=sample.weight_bp,
+            observed_ratio=sample.observed_ratio,
+            metrics=[
+                admin_pb2.MetricSample(
+                    metric=metric.metric,
+                    worse_log_e=metric.worse_log_e,
+                    good_log_e=metric.good_log_e,
+                    baseline_requests=metric.baseline_requests,
+                    baseline_bad=metric.baseline_bad,
+                    candidate_requests=metric.candidate_requests,
+                    candidate_bad=metric.candidate_bad,
+                )
+                for metric in sample.metrics
+            ],
+        )
+        for sample in samples
+    ]
+
+
+def proxy_view(engine: Engine, node: NodeView) -> admin_pb2.ProxyView:
+    accepted, published = engine.publisher.route_versions(node)
+    return admin_pb2.ProxyView(
+        node=node.node_id,
+        cluster=node.cluster,
+        envoy_version=node.envoy_version,
+        connected=node.connected,
+        accepted_routes=accepted,
+        published_routes=published,
+        last_error=node.last_nack,
+        sidecar_connected=engine.registry.connected(node.node_id, engine.now_ms()),
+        clusters=[
+            admin_pb2.ClusterHealthView(
+                cluster=entry.cluster,
+                version=entry.cluster.partition("/")[2],
+                endpoints=entry.endpoints,
+                healthy=entry.healthy,
+            )
+            for entry in engine.registry.clusters(node.node_id)
+        ],
+    )
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def guarantee_sentence(rollout: Rollout) -> str:
+    """What the two error probabilities promise, in one sentence."""
+    confidence = rollout.spec.confidence
+    return (
+        f"However often anyone looks: a candidate that is no worse is rolled back with probability at most "
+        f"{confidence.rollback_alpha:.3g}, and a step is taken that breaks the harm budget with probability at most "
+        f"{confidence.advance_alpha:.3g}."
+    )
+
+
+def assessment_rows(assessment: Assessment | None) -> Sequence[MetricAssessment]:
+    return assessment.rows if assessment else ()

@@ -1,0 +1,131 @@
+"""The control plane's composition root: the only place that wires the parts together."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable
+
+import grpc
+
+from controlplane.admin import server as admin
+from controlplane.clock import SystemClock
+from controlplane.dashboard.server import HttpServer
+from controlplane.engine.runner import Engine
+from controlplane.engine.series import refresh
+from controlplane.ingest.server import MESSAGE_BYTES_MAX, OutcomesServicer
+from controlplane.security.listen import require_safe_listen
+from controlplane.security.server import server_credentials
+from controlplane.settings import ControlPlaneSettings, SettingsError, split_address
+from controlplane.snapshot.model import Gateway
+from controlplane.store.sqlite import SqliteStore
+from controlplane.telemetry.exporter import Exporter
+from controlplane.xds.server import AdsServer
+from serinus.v1 import outcomes_pb2_grpc
+
+log = logging.getLogger("serinus")
+
+# Streams are cut after this when the process ends; Envoy keeps serving and reconnects to the next one.
+STOP_GRACE_S = 1.0
+
+_GRPC_OPTIONS = (
+    # Two control planes on one port by mistake must be an error, not a coin toss (grpc enables it by default).
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    # Sidecars and proxies ping idle streams; without these gRPC answers "too many pings".
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+)
+
+
+class ControlPlane:
+    """One process. `start` raises SerinusError with the next step; nothing is left running then."""
+
+    def __init__(self, settings: ControlPlaneSettings) -> None:
+        self._settings = settings
+        has_tls = settings.tls is not None
+        for flag, address in (("--admin", settings.admin), ("--xds", settings.xds)):
+            require_safe_listen(address, has_tls=has_tls, insecure=settings.insecure, flag=flag)
+        require_safe_listen(settings.http, has_tls=False, insecure=settings.insecure, flag="--http")
+        host, port = split_address(settings.listen, flag="--listen")
+        self._exporter = Exporter()
+        self._ads = AdsServer(exporter=self._exporter)
+        self._store = SqliteStore(settings.state_dir / "serinus.db")
+        self.engine = Engine(
+            store=self._store,
+            ads=self._ads,
+            clock=SystemClock(),
+            gateway=Gateway(listen_host=host, listen_port=port),
+            exporter=self._exporter,
+        )
+        self._http = HttpServer(metrics=self._metrics, not_ready=lambda: self._not_ready)
+        self._not_ready = "starting"
+        self._servers: list[grpc.aio.Server] = []
+
+    async def start(self) -> None:
+        """State is read and published before any port opens: a restart never pushes an empty or an older config."""
+        await self.engine.start()
+        if self._settings.manifests:
+            files = [(str(path), path.read_text(encoding="utf-8")) for path in self._settings.manifests]
+            await self.engine.apply(files, dry_run=False, actor="--manifest")
+        await self._serve("--admin", self._settings.admin, lambda server: admin.add_to(server, self.engine))
+        await self._serve("--xds", self._settings.xds, self._add_data_plane)
+        host, port = split_address(self._settings.http, flag="--http")
+        try:
+            await self._http.start(host, port)
+        except OSError as error:
+            raise _taken("--http", self._settings.http) from error
+        self._not_ready = ""
+        log.info("control plane ready", extra={"fields": {"admin": self._settings.admin, "xds": self._settings.xds}})
+
+    def _add_data_plane(self, server: grpc.aio.Server) -> None:
+        self._ads.add_to(server)
+        outcomes_pb2_grpc.add_OutcomesServicer_to_server(OutcomesServicer(self.engine), server)
+
+    async def _serve(self, flag: str, address: str, add: Callable[[grpc.aio.Server], None]) -> None:
+        server = grpc.aio.server(options=_GRPC_OPTIONS)
+        add(server)
+        try:
+            if self._settings.tls is not None:
+                server.add_secure_port(address, server_credentials(self._settings.tls))
+            else:
+                server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise _taken(flag, address) from error
+        await server.start()
+        self._servers.append(server)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self.engine.run()
+
+    async def stop(self) -> None:
+        self._not_ready = "stopping"
+        await asyncio.gather(*(server.stop(STOP_GRACE_S) for server in self._servers))
+        await self._http.stop()
+        await self.engine.close()
+
+    def _metrics(self) -> bytes:
+        refresh(self.engine, self._exporter)
+        return self._exporter.text()
+
+
+def _taken(flag: str, address: str) -> SettingsError:
+    return SettingsError(f"{flag} {address} cannot be opened: it is in use or not ours", next_step=f"give another {flag}")
+
+
+async def serve(settings: ControlPlaneSettings) -> None:
+    """Run one control plane until SIGTERM or SIGINT."""
+    plane = ControlPlane(settings)
+    try:
+        await plane.start()
+        task = asyncio.create_task(plane.run())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    finally:
+        await plane.stop()

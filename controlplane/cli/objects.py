@@ -1,0 +1,169 @@
+"""apply, get, describe, explain: what is configured and why it is where it is."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from google.protobuf.message import Message
+from rich.console import Console
+
+from controlplane.cli.client import ADMIN_OPTION, CALL_TIMEOUT_S, DEFAULT_ADMIN, EXIT_USAGE, actor, call, fail
+from controlplane.cli.output import OUTPUT_OPTION, Output, as_dict, emit, table
+from controlplane.cli.view import render_rollout
+from serinus.contract.weight import format_bp
+from serinus.v1 import admin_pb2
+
+Admin = Annotated[str, ADMIN_OPTION]
+Format = Annotated[Output, OUTPUT_OPTION]
+
+KINDS = {
+    "service": "service",
+    "services": "service",
+    "rollout": "rollout",
+    "rollouts": "rollout",
+    "proxy": "proxy",
+    "proxies": "proxy",
+    "all": "",
+}
+
+
+def read_files(paths: list[str]) -> list[admin_pb2.ManifestFile]:
+    """Files, directories (their *.yaml, *.yml and *.json, sorted) and `-` for standard input."""
+    files = []
+    for given in paths:
+        if given == "-":
+            files.append(admin_pb2.ManifestFile(name="<stdin>", text=sys.stdin.read()))
+            continue
+        path = Path(given)
+        if not path.exists():
+            raise fail(f"{given}: no such file or directory", code=EXIT_USAGE)
+        found = [path]
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml", ".json"))
+            if not found:
+                raise fail(f"{given}: no .yaml, .yml or .json file in it", code=EXIT_USAGE)
+        for each in found:
+            try:
+                files.append(admin_pb2.ManifestFile(name=str(each), text=each.read_text(encoding="utf-8")))
+            except (OSError, UnicodeDecodeError) as error:
+                raise fail(f"{each}: cannot be read: {error}") from error
+    return files
+
+
+def apply(
+    filename: Annotated[list[str], typer.Option("--filename", "-f", help="Manifest file, directory, or - for stdin.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only; change nothing.")] = False,
+    admin: Admin = DEFAULT_ADMIN,
+    output: Format = Output.TABLE,
+) -> None:
+    """Apply manifests, all or nothing. Example: serinus apply -f chat.yaml"""
+    request = admin_pb2.ApplyRequest(files=read_files(filename), dry_run=dry_run, actor=actor())
+    response = call(admin, lambda stub: stub.Apply(request, timeout=CALL_TIMEOUT_S))
+    if output is not Output.TABLE:
+        emit(as_dict(response), output)
+        return
+    for each in response.objects:
+        typer.echo(f"{each.kind.lower()}/{each.name} {each.change}" + (" (dry run)" if dry_run else ""))
+
+
+def get(
+    kind: Annotated[str, typer.Argument(help="services, rollouts, proxies or all.")] = "all",
+    name: Annotated[str, typer.Argument(help="One object's name.")] = "",
+    admin: Admin = DEFAULT_ADMIN,
+    output: Format = Output.TABLE,
+) -> None:
+    """List objects. Example: serinus get rollouts -o json"""
+    if kind not in KINDS:
+        raise fail(f"unknown kind {kind!r}; next: one of {', '.join(KINDS)}", code=EXIT_USAGE)
+    request = admin_pb2.GetRequest(kind=KINDS[kind], name=name)
+    response = call(admin, lambda stub: stub.Get(request, timeout=CALL_TIMEOUT_S))
+    if output is not Output.TABLE:
+        emit(as_dict(response), output)
+        return
+    _print_services(response)
+    _print_rollouts(response)
+    _print_proxies(response)
+    if not (response.services or response.rollouts or response.proxies):
+        typer.echo("nothing there; next: serinus apply -f FILE")
+
+
+def _print_services(response: admin_pb2.GetResponse) -> None:
+    if response.services:
+        rows = [
+            [s.name, s.protocol, ",".join(s.hosts), s.prefix, s.baseline, ",".join(s.versions), s.rollout or "-"]
+            for s in response.services
+        ]
+        table(["SERVICE", "PROTOCOL", "HOSTS", "PREFIX", "BASELINE", "VERSIONS", "ROLLOUT"], rows)
+
+
+def _print_rollouts(response: admin_pb2.GetResponse) -> None:
+    if response.rollouts:
+        rows = [
+            [
+                r.name,
+                r.service,
+                f"{r.baseline} -> {r.candidate}",
+                r.phase,
+                f"{r.step_index + 1}/{r.step_count}",
+                format_bp(r.weight_bp),
+                r.message,
+            ]
+            for r in response.rollouts
+        ]
+        table(["ROLLOUT", "SERVICE", "VERSIONS", "PHASE", "STEP", "WEIGHT", "MESSAGE"], rows)
+
+
+def _print_proxies(response: admin_pb2.GetResponse) -> None:
+    if response.proxies:
+        rows = [
+            [
+                p.node,
+                p.cluster,
+                p.envoy_version,
+                "yes" if p.connected else "no",
+                "yes" if p.sidecar_connected else "no",
+                "yes" if p.accepted_routes == p.published_routes else "no",
+                p.last_error or "-",
+            ]
+            for p in response.proxies
+        ]
+        table(["PROXY", "CLUSTER", "ENVOY", "CONNECTED", "SIDECAR", "UP TO DATE", "LAST REJECTION"], rows)
+
+
+def describe(
+    kind: Annotated[str, typer.Argument(help="service, rollout or proxy.")],
+    name: Annotated[str, typer.Argument()],
+    admin: Admin = DEFAULT_ADMIN,
+    output: Format = Output.TABLE,
+) -> None:
+    """Everything about one object. Example: serinus describe rollout chat-v2"""
+    if KINDS.get(kind, "") == "":
+        raise fail(f"unknown kind {kind!r}; next: service, rollout or proxy", code=EXIT_USAGE)
+    request = admin_pb2.GetRequest(kind=KINDS[kind], name=name)
+    response = call(admin, lambda stub: stub.Get(request, timeout=CALL_TIMEOUT_S))
+    objects: list[Message] = [*response.services, *response.rollouts, *response.proxies]
+    if output is Output.TABLE and response.rollouts:
+        Console().print(render_rollout(response.rollouts[0]))
+        return
+    for each in objects:
+        emit(as_dict(each), Output.YAML if output is Output.TABLE else output)
+
+
+def explain(
+    rollout: Annotated[str, typer.Argument(help="The rollout's name.")],
+    admin: Admin = DEFAULT_ADMIN,
+    output: Format = Output.TABLE,
+) -> None:
+    """Why a rollout did what it did. Example: serinus explain chat-v2"""
+    request = admin_pb2.ExplainRequest(rollout=rollout)
+    response = call(admin, lambda stub: stub.Explain(request, timeout=CALL_TIMEOUT_S))
+    if output is not Output.TABLE:
+        emit(as_dict(response), output)
+        return
+    for sentence in response.sentences:
+        typer.echo(sentence)
+    typer.echo("")
+    started_ms = response.rollout.started_at_ms
+    for event in response.events:
+        typer.echo(f"{(event.at_ms - started_ms) / 1000:8.1f} s  {event.action:<8}  {event.text}")

@@ -1,0 +1,36 @@
+"""HTTP of the control plane: `/metrics`, `/healthz`, `/readyz`. Read only."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+
+class HttpServer:
+    """`metrics` gives Prometheus text; `not_ready` gives the reason why this process must not be used yet, or ""."""
+
+    def __init__(self, *, metrics: Callable[[], bytes], not_ready: Callable[[], str]) -> None:
+        self._metrics = metrics
+        self._not_ready = not_ready
+        app = web.Application()
+        app.router.add_get("/metrics", self._get_metrics)
+        app.router.add_get("/healthz", self._get_healthz)
+        app.router.add_get("/readyz", self._get_readyz)
+        self._runner = web.AppRunner(app, access_log=None)
+
+    async def start(self, host: str, port: int) -> None:
+        """Raises OSError if the address is taken."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+
+    async def stop(self) -> None:
+        await self._runner.cleanup()
+
+    async def _get_metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    async def _get_healthz(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _get_readyz(self, _: web.Request) -> web.Response:
+        reason = self._not_ready()
+        return web.Response(status=503, text=f"{reason}\n") if reason else web.Response(text="ok\n")

@@ -1,0 +1,190 @@
+"""The evidence of one rollout: merged slots into the judge, the judge's answer into facts, and the path for plots.
+
+Mutable, single-threaded, no clock: everything comes in. Fed the same batches in the same order it gives the same
+answers, so a restarted control plane rebuilds it from the store.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from controlplane.evidence.judge import Assessment, GuardrailPlan, Judge, JudgePlan, MetricAssessment
+from controlplane.evidence.verdict import Verdict
+from controlplane.ingest.merge import SlotMerge
+from controlplane.ingest.rows import Row
+from controlplane.manifest.schema import RolloutSpec
+from controlplane.rollout.effects import BeginStep
+from controlplane.rollout.events import EvidenceFact, RoutingFact
+from serinus.contract.weight import format_bp
+
+# One point a closed slot; past this the path is thinned to every second point. 4,096 seconds at full detail.
+SAMPLES_MAX = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSample:
+    metric: str
+    worse_log_e: float
+    good_log_e: float
+    baseline_requests: int
+    baseline_bad: int
+    candidate_requests: int
+    candidate_bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    at_ms: int
+    weight_bp: int
+    observed_ratio: float
+    metrics: tuple[MetricSample, ...]
+
+
+def judge_plan(spec: RolloutSpec) -> JudgePlan:
+    """A rollout's guardrails as the judge wants them. Every guardrail has the same stake (omega)."""
+    share = 1.0 / len(spec.guardrails)
+    return JudgePlan(
+        guardrails=tuple(
+            GuardrailPlan(
+                metric=guardrail.metric_id,
+                omega=share,
+                tolerance_bp=guardrail.margin_bp,
+                budget_bp=guardrail.margin_bp if guardrail.margin_bp is not None else spec.harm_budget_bp,
+            )
+            for guardrail in spec.guardrails
+        ),
+        rollback_alpha=spec.confidence.rollback_alpha,
+        advance_alpha=spec.confidence.advance_alpha,
+        follow_up_slots=-(-spec.pace.follow_up_ms // 1000),
+    )
+
+
+class EvidenceTracker:
+    def __init__(self, spec: RolloutSpec, *, rollout: str, baseline: str) -> None:
+        self.merge = SlotMerge(rollout=rollout, baseline=baseline, candidate=spec.candidate)
+        self._judge = Judge(judge_plan(spec))
+        self._first_bp = spec.steps_bp[0]
+        self._begins: deque[BeginStep] = deque()
+        self._begun: BeginStep | None = None
+        self._totals: dict[str, list[int]] = {g.metric_id: [0, 0, 0, 0] for g in spec.guardrails}
+        self._samples: list[Sample] = []
+        self._stride = 1
+        self._folded = 0
+        self.assessment: Assessment | None = None
+
+    def begin(self, step: BeginStep) -> None:
+        """A weight is in force from the step's slot on; the judge hears of it when it gets there."""
+        self._begins.append(step)
+
+    def add(self, rows: Iterable[Row], *, now_slot: int) -> None:
+        self.merge.add(rows, now_slot=now_slot)
+
+    def close(self, through_slot: int) -> None:
+        """Judge every slot up to `through_slot` that was not judged before."""
+        for slot, strata in self.merge.close(through_slot):
+            self._begin_due(slot)
+            if self._begun is None:
+                self._begin_before_steps(slot)
+            self._judge.fold(slot, strata)
+            for stratum in strata:
+                self._add_totals(stratum.baseline, 0)
+                self._add_totals(stratum.candidate, 2)
+            self.assessment = self._judge.assess()
+            self._sample(slot, self.assessment)
+        self._begin_due(through_slot)
+
+    def _begin_before_steps(self, slot: int) -> None:
+        """Traffic that the candidate gets before its first step counts as started can still show that it is worse."""
+        self._begun = BeginStep(step_index=-1, slot=slot, weight_bp=self._first_bp, next_weight_bp=None)
+        self._judge.begin_step(slot=slot, weight_bp=self._first_bp, next_weight_bp=None)
+
+    def _begin_due(self, slot: int) -> None:
+        while self._begins and self._begins[0].slot <= slot:
+            self._begun = self._begins.popleft()
+            self._judge.begin_step(
+                slot=self._begun.slot, weight_bp=self._begun.weight_bp, next_weight_bp=self._begun.next_weight_bp
+            )
+            self.assessment = self._judge.assess()
+
+    def _add_totals(self, metrics: object, offset: int) -> None:
+        assert isinstance(metrics, dict)
+        for name, counts in metrics.items():
+            totals = self._totals.get(name)
+            if totals is not None:
+                totals[offset] += counts.observed
+                totals[offset + 1] += counts.bad
+
+    def _sample(self, slot: int, assessment: Assessment) -> None:
+        self._folded += 1
+        if self._folded % self._stride:
+            return
+        share = assessment.share
+        self._samples.append(
+            Sample(
+                at_ms=slot * 1000,
+                weight_bp=self._begun.weight_bp if self._begun else 0,
+                observed_ratio=share.candidate_keys / share.keys if share.keys else 0.0,
+                metrics=tuple(
+                    MetricSample(row.metric, row.worse_log_e, row.good_log_e, *self._totals[row.metric])
+                    for row in assessment.rows
+                ),
+            )
+        )
+        if len(self._samples) > SAMPLES_MAX:
+            self._samples = self._samples[::2]
+            self._stride *= 2
+
+    def samples(self) -> list[Sample]:
+        return list(self._samples)
+
+    def evidence_fact(self) -> EvidenceFact:
+        if self.assessment is None:
+            return EvidenceFact()
+        return EvidenceFact(
+            step_index=self._begun.step_index if self._begun else None,
+            verdict=self.assessment.verdict,
+            sentence=assessment_sentence(self.assessment),
+            findings=tuple(finding for row in self.assessment.rows for finding in row.findings),
+        )
+
+    def routing_fact(self, snapshot: str) -> RoutingFact:
+        """What was seen under the snapshot in force; the share test speaks of the judge's step."""
+        count = self.merge.routing(snapshot)
+        share = self.assessment.share if self.assessment else None
+        plausible = share is None or share.is_plausible
+        text = ""
+        if share is not None and not plausible:
+            text = (
+                f"{share.candidate_keys} of {share.keys} users on the candidate at {format_bp(share.weight_bp)} "
+                f"(p = {share.p_value:.1g})"
+            )
+        return RoutingFact(count.outcomes, count.mismatches, plausible, text)
+
+
+def assessment_sentence(assessment: Assessment) -> str:
+    """The counts and the evidence in one sentence, the deciding metrics first."""
+    order = {Verdict.WORSE: 0, Verdict.NOT_ENOUGH_EVIDENCE: 1, Verdict.GOOD_ENOUGH: 2}
+    rows = sorted(assessment.rows, key=lambda row: order[row.verdict])
+    if assessment.verdict is Verdict.WORSE:
+        # Several metrics decide together by their average; name the one that carries the evidence.
+        return metric_sentence(max(rows, key=lambda row: row.worse_log_e), verdict=Verdict.WORSE)
+    if assessment.verdict is Verdict.NOT_ENOUGH_EVIDENCE:
+        rows = [row for row in rows if row.verdict is Verdict.NOT_ENOUGH_EVIDENCE] or rows
+    return "; ".join(metric_sentence(row) for row in rows)
+
+
+def metric_sentence(row: MetricAssessment, *, verdict: Verdict | None = None) -> str:
+    """One metric: candidate against baseline in users of the step, and the evidence against what is needed."""
+    counts = (
+        f"{row.metric}: candidate {row.candidate_bad} of {row.candidate_n} users, "
+        f"baseline {row.baseline_bad} of {row.baseline_n}"
+    )
+    match verdict or row.verdict:
+        case Verdict.WORSE:
+            return f"{counts}: worse, evidence {row.worse_log_e:.1f} of {row.worse_needed:.1f} needed (ln)"
+        case Verdict.GOOD_ENOUGH:
+            return f"{counts}: good enough ({row.limit})"
+        case Verdict.NOT_ENOUGH_EVIDENCE:
+            return (
+                f"{counts}: not enough evidence, {row.good_log_e:.1f} of {row.good_needed:.1f} needed (ln) that {row.limit}"
+            )

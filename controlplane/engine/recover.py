@@ -1,0 +1,72 @@
+"""The world and the evidence back from the store, as they were when the process ended. Pure functions of what is stored."""
+
+from collections.abc import Iterable, Sequence
+
+from controlplane.engine.evidence import EvidenceTracker
+from controlplane.engine.world import RolloutObject, Service, World
+from controlplane.errors import SerinusError
+from controlplane.ingest import wire
+from controlplane.ingest.registry import Registry
+from controlplane.ingest.rows import Hello
+from controlplane.manifest.load import spec_of
+from controlplane.manifest.schema import RolloutSpec, ServiceSpec
+from controlplane.rollout.effects import BeginStep
+from controlplane.rollout.model import Observing, Rollout, next_weight_bp
+from controlplane.store.journal import decode
+from controlplane.store.port import Record, StoredBatch, StoredObject, StoreError
+
+
+def world_of(objects: Sequence[StoredObject], latest: Sequence[Record]) -> World:
+    """Raises StoreError where a stored object or state cannot be read."""
+    records = {record.rollout: record for record in latest}
+    services: dict[str, Service] = {}
+    rollouts: dict[str, RolloutObject] = {}
+    for stored in objects:
+        try:
+            spec = spec_of(stored.kind, stored.data)
+        except (ValueError, KeyError) as error:
+            raise StoreError(f"stored {stored.kind} {stored.name} cannot be read: {error}") from error
+        if isinstance(spec, ServiceSpec):
+            services[stored.name] = Service(stored.name, spec, stored.data, stored.baseline or spec.baseline)
+        elif stored.name in records:
+            rollouts[stored.name] = RolloutObject(decode(stored.name, spec, records[stored.name].state), stored.data)
+    return World(services, rollouts)
+
+
+def begins_of(rollout: Rollout, records: Iterable[Record]) -> list[BeginStep]:
+    """The steps of the rollout's present attempt that had started, from its journal."""
+    begins = []
+    for record in records:
+        if not record.moved or record.at_ms < rollout.started_at_ms:
+            continue
+        phase = decode(rollout.name, rollout.spec, record.state).phase
+        if isinstance(phase, Observing) and record.code == "step_started":
+            begins.append(begin_step(rollout.spec, phase))
+    return begins
+
+
+def begin_step(spec: RolloutSpec, phase: Observing) -> BeginStep:
+    index = phase.step_index
+    return BeginStep(index, phase.entered_at_ms // 1000, spec.steps_bp[index], next_weight_bp(spec, index))
+
+
+def replay(trackers: dict[str, EvidenceTracker], batches: Iterable[StoredBatch]) -> int:
+    """Feed stored batches to the trackers as they came; how many. Slots close as they did, by who had closed them."""
+    registry = Registry()
+    count = 0
+    for stored in batches:
+        hello = Hello(stored.sidecar, stored.epoch, "")
+        try:
+            batch = wire.batch_from_bytes(stored.payload)
+        except SerinusError as error:
+            name = f"{stored.sidecar}/{stored.epoch}/{stored.seq}"
+            raise StoreError(f"stored batch {name} cannot be read: {error}") from error
+        registry.hello(hello, stored.at_ms)
+        registry.batch(hello, batch, stored.at_ms)
+        closed = registry.closed_through(stored.at_ms)
+        for tracker in trackers.values():
+            tracker.add(batch.rows, now_slot=stored.at_ms // 1000)
+            if closed is not None:
+                tracker.close(closed)
+        count += 1
+    return count

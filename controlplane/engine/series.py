@@ -1,0 +1,50 @@
+"""Rollout series for Prometheus, refreshed from the engine at each scrape."""
+
+from controlplane.engine.runner import Engine
+from controlplane.rollout.model import Aborted, Promoted, RolledBack, Rollout, weight_bp_of
+from controlplane.telemetry.catalogue import SIDECARS
+from controlplane.telemetry.exporter import Exporter
+from controlplane.telemetry.rollouts import LIVE_METRICS, RolloutSeries, series
+
+
+def refresh(engine: Engine, exporter: Exporter) -> None:
+    """Replace every rollout's series; those that ended long ago are gone."""
+    for metric in LIVE_METRICS:
+        exporter.clear(metric)
+    now_ms = engine.now_ms()
+    for entry in engine.world.rollouts.values():
+        row = _row(engine, entry.rollout)
+        if row.is_shown(now_ms):
+            for metric, value, labels in series(row):
+                exporter.set(metric, value, *labels)
+    nodes = engine.ads.fleet.connected_nodes()
+    exporter.set(SIDECARS, sum(engine.registry.connected(node, now_ms) for node in nodes))
+
+
+def _row(engine: Engine, rollout: Rollout) -> RolloutSeries:
+    tracker = engine.trackers.get(rollout.name)
+    assessment = tracker.assessment if tracker else None
+    evidence: dict[tuple[str, str], tuple[float, float]] = {}
+    observed: float | None = None
+    if assessment is not None:
+        for row in assessment.rows:
+            evidence[(row.metric, "worse")] = (row.worse_log_e, row.worse_needed)
+            evidence[(row.metric, "good_enough")] = (row.good_log_e, row.good_needed)
+        if assessment.share.keys:
+            observed = assessment.share.candidate_keys / assessment.share.keys
+    match rollout.phase:
+        case RolledBack(ended_at_ms=at) | Aborted(ended_at_ms=at) | Promoted(ended_at_ms=at):
+            ended_at_ms = at
+        case _:
+            ended_at_ms = 0
+    return RolloutSeries(
+        service=rollout.spec.service,
+        rollout=rollout.name,
+        phase=rollout.phase.kind,
+        baseline=rollout.baseline,
+        candidate=rollout.spec.candidate,
+        weight_bp=weight_bp_of(rollout),
+        observed_ratio=observed,
+        evidence=evidence,
+        ended_at_ms=ended_at_ms,
+    )

@@ -1,0 +1,241 @@
+"""The whole of what is configured, as a value, and how manifests change it. Pure.
+
+`plan_apply` either gives every change of an apply or raises with every problem: all or nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from controlplane.errors import SerinusError
+from controlplane.manifest.errors import ManifestError, Problem
+from controlplane.manifest.load import Manifest
+from controlplane.manifest.rules import check
+from controlplane.manifest.schema import RolloutSpec, ServiceSpec
+from controlplane.rollout.model import Preparing, Rollout, step_index_of, weight_bp_of
+from controlplane.snapshot.model import RolloutRoute, ServiceRoute
+from serinus.contract.policy import CohortRule, ServicePolicy
+
+
+class NotFoundError(SerinusError):
+    """No object of that name."""
+
+    code = "not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service as applied. `baseline` is the version in force: the manifest's, or where promotions moved it."""
+
+    name: str
+    spec: ServiceSpec
+    data: dict[str, Any]
+    baseline: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutObject:
+    rollout: Rollout
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    services: Mapping[str, Service] = field(default_factory=dict)
+    rollouts: Mapping[str, RolloutObject] = field(default_factory=dict)
+
+    def active(self, service: str) -> Rollout | None:
+        """The rollout that moves a service's traffic now, if any."""
+        for entry in self.rollouts.values():
+            if entry.rollout.spec.service == service and not entry.rollout.is_terminal:
+                return entry.rollout
+        return None
+
+    def rollout(self, name: str) -> Rollout:
+        """Raises NotFoundError."""
+        entry = self.rollouts.get(name)
+        if entry is None:
+            known = ", ".join(sorted(self.rollouts)) or "none"
+            raise NotFoundError(f"no rollout {name}; rollouts: {known}", next_step="serinus get rollouts")
+        return entry.rollout
+
+    def with_rollout(self, rollout: Rollout) -> "World":
+        entry = replace(self.rollouts[rollout.name], rollout=rollout)
+        return replace(self, rollouts={**self.rollouts, rollout.name: entry})
+
+    def with_baseline(self, service: str, version: str) -> "World":
+        return replace(self, services={**self.services, service: replace(self.services[service], baseline=version)})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an apply does to one object: created, configured or unchanged."""
+
+    kind: str
+    name: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyPlan:
+    world: World
+    changes: tuple[Change, ...]
+
+
+def plan_apply(world: World, manifests: Sequence[Manifest], now_ms: int) -> ApplyPlan:
+    """The world after an apply. Raises ManifestError with every problem; then nothing changes."""
+    new_services = {m.name: m for m in manifests if isinstance(m.spec, ServiceSpec)}
+    specs = {name: service.spec for name, service in world.services.items()}
+    specs |= {name: m.spec for name, m in new_services.items() if isinstance(m.spec, ServiceSpec)}
+    changes: list[Change] = []
+    services = dict(world.services)
+    for name, manifest in new_services.items():
+        changes.append(Change("Service", name, _change(services[name].data if name in services else None, manifest.data)))
+        services[name] = _service(manifest, services.get(name))
+    baselines = {name: service.baseline for name, service in services.items()}
+    fresh = [m for m in manifests if not _is_unchanged_rollout(world, m)]
+    problems = check(fresh, specs, baselines) + _busy(world, fresh) + _in_use(world, new_services)
+    if problems:
+        raise ManifestError(problems)
+    rollouts = dict(world.rollouts)
+    for manifest in manifests:
+        if isinstance(manifest.spec, RolloutSpec):
+            before = rollouts.get(manifest.name)
+            changes.append(Change("Rollout", manifest.name, _change(before.data if before else None, manifest.data)))
+            if manifest in fresh:
+                rollouts[manifest.name] = _started(manifest, manifest.spec, before, baselines, now_ms)
+    return ApplyPlan(World(services, rollouts), tuple(changes))
+
+
+def _change(before: dict[str, Any] | None, after: dict[str, Any]) -> str:
+    if before is None:
+        return "created"
+    return "unchanged" if before == after else "configured"
+
+
+def _service(manifest: Manifest, before: Service | None) -> Service:
+    assert isinstance(manifest.spec, ServiceSpec)
+    # A promotion moved the baseline; applying the same file again must not move it back. A new baseline in the
+    # manifest is the operator's word and wins.
+    kept = before is not None and before.spec.baseline == manifest.spec.baseline
+    still_there = before is not None and any(v.name == before.baseline for v in manifest.spec.versions)
+    baseline = before.baseline if before is not None and kept and still_there else manifest.spec.baseline
+    return Service(manifest.name, manifest.spec, manifest.data, baseline)
+
+
+def _is_unchanged_rollout(world: World, manifest: Manifest) -> bool:
+    before = world.rollouts.get(manifest.name)
+    return manifest.kind == "Rollout" and before is not None and before.data == manifest.data
+
+
+def _busy(world: World, manifests: Sequence[Manifest]) -> list[Problem]:
+    problems = []
+    seen: dict[str, str] = {}
+    for manifest in manifests:
+        if not isinstance(manifest.spec, RolloutSpec):
+            continue
+        active = world.active(manifest.spec.service)
+        busy = active.name if active else seen.get(manifest.spec.service)
+        if busy == manifest.name:
+            message = f"rollout {busy} is running and its plan may not change; next: serinus abort {busy}, then apply again"
+            problems.append(manifest.problem((), message))
+        elif busy:
+            message = f"service {manifest.spec.service} is busy with rollout {busy}; next: wait for it, or serinus abort {busy}"
+            problems.append(manifest.problem(("service",), message))
+        seen[manifest.spec.service] = manifest.name
+    return problems
+
+
+def _in_use(world: World, new_services: Mapping[str, Manifest]) -> list[Problem]:
+    """While a rollout runs its two versions must stay, and so must what decides where a user goes."""
+    problems = []
+    for name, manifest in new_services.items():
+        active = world.active(name)
+        if active is None or not isinstance(manifest.spec, ServiceSpec):
+            continue
+        names = {version.name for version in manifest.spec.versions}
+        for version in (active.baseline, active.spec.candidate):
+            if version not in names:
+                message = f"version {version} is in use by rollout {active.name}; next: serinus abort {active.name}"
+                problems.append(manifest.problem(("versions",), message))
+        before = world.services[name].spec
+        if before.sticky != manifest.spec.sticky or before.baseline != manifest.spec.baseline:
+            message = f"sticky and baseline may not change while rollout {active.name} runs; next: serinus abort {active.name}"
+            problems.append(manifest.problem((), message))
+    return problems
+
+
+def _started(
+    manifest: Manifest, spec: RolloutSpec, before: RolloutObject | None, baselines: Mapping[str, str], now_ms: int
+) -> RolloutObject:
+    revision = before.rollout.revision + 1 if before else 1
+    rollout = Rollout(
+        name=manifest.name,
+        spec=spec,
+        baseline=baselines[spec.service],
+        started_at_ms=now_ms,
+        revision=revision,
+        phase=Preparing(now_ms),
+    )
+    return RolloutObject(rollout, manifest.data)
+
+
+def salt_of(world: World, service: str) -> str:
+    """The rollout's name deals users anew for each release; without one the salt decides nothing."""
+    active = world.active(service)
+    return active.name if active else service
+
+
+def service_routes(world: World) -> tuple[ServiceRoute, ...]:
+    """What the proxies must serve."""
+    return tuple(_route(world, service) for _, service in sorted(world.services.items()))
+
+
+def _route(world: World, service: Service) -> ServiceRoute:
+    active = world.active(service.name)
+    rollout = None
+    if active is not None:
+        weight_bp = weight_bp_of(active)
+        rollout = RolloutRoute(active.name, active.spec.candidate, weight_bp, pins=_pins(active))
+    baseline = active.baseline if active else service.baseline
+    return ServiceRoute(service.name, service.spec, baseline, salt_of(world, service.name), rollout)
+
+
+def _pins(rollout: Rollout) -> bool:
+    """Pinned cohorts reach the candidate from the first step on, and leave it with everybody else."""
+    return weight_bp_of(rollout) > 0
+
+
+def policies(world: World) -> tuple[ServicePolicy, ...]:
+    """What the sidecars must know to tag requests."""
+    return tuple(_policy(world, service) for _, service in sorted(world.services.items()))
+
+
+def _policy(world: World, service: Service) -> ServicePolicy:
+    active = world.active(service.name)
+    baseline = active.baseline if active else service.baseline
+    pins = {"baseline": baseline, "candidate": active.spec.candidate if active else ""}
+    return ServicePolicy(
+        service=service.name,
+        salt=salt_of(world, service.name),
+        baseline=baseline,
+        sticky=service.spec.sticky,
+        cohorts=tuple(
+            CohortRule(
+                name=cohort.name,
+                header=cohort.match.header.name,
+                exact=cohort.match.header.exact,
+                prefix=cohort.match.header.prefix,
+                one_of=cohort.match.header.one_of,
+                pin=pins[cohort.pin],
+            )
+            for cohort in service.spec.cohorts
+        ),
+        observe_body=service.spec.observe.body,
+        follow_up_ms=active.spec.pace.follow_up_ms if active else 0,
+    )
+
+
+def step_number(rollout: Rollout) -> int:
+    """The step for people, counted from 1."""
+    return step_index_of(rollout.phase) + 1

@@ -1,0 +1,113 @@
+"""Rows of several sidecars -> closed slots of one rollout, as strata for the judge.
+
+A slot closes once and is handed over in order. Rows add up whatever their order; a key that was bad in one row is bad
+in the slot. A row of a slot that was handed over already is late: counted, never judged. Rows of other rollouts and of
+versions that are no arm are not looked at; rows that are not randomised (no weight class) count nowhere here.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from controlplane.evidence.strata import MetricCounts, Stratum
+from controlplane.ingest.rows import MetricCount, Row
+from serinus.contract.arm import Arm
+
+# Slots that may wait for their closing: a follow-up is at most some minutes; past this the oldest are closed as they are.
+OPEN_SLOTS_MAX = 3_600
+# A sidecar whose clock is ahead by more than this is not believed: its rows would hold back nothing but never close.
+AHEAD_S_MAX = 30
+
+_Key = tuple[str, str, int]  # snapshot, weight class, weight
+
+
+@dataclass(slots=True)
+class _Sum:
+    observed: int = 0
+    bad: int = 0
+    keys_ok: set[int] = field(default_factory=set)
+    keys_bad: set[int] = field(default_factory=set)
+
+    def add(self, count: MetricCount) -> None:
+        self.observed += count.observed
+        self.bad += count.bad
+        self.keys_bad |= count.keys_bad
+        self.keys_ok |= count.keys_ok
+        self.keys_ok -= self.keys_bad
+
+    def frozen(self) -> MetricCounts:
+        return MetricCounts(self.observed, self.bad, frozenset(self.keys_ok), frozenset(self.keys_bad))
+
+
+@dataclass(slots=True)
+class RoutingCount:
+    """What was seen of one snapshot: randomised outcomes, and those that went where their bucket does not belong."""
+
+    outcomes: int = 0
+    mismatches: int = 0
+
+
+class SlotMerge:
+    """Mutable, single-threaded, no clock."""
+
+    def __init__(self, *, rollout: str, baseline: str, candidate: str) -> None:
+        self._rollout = rollout
+        self._arms = {baseline: Arm.BASELINE, candidate: Arm.CANDIDATE}
+        self._open: dict[int, dict[_Key, dict[Arm, dict[str, _Sum]]]] = {}
+        self.closed_through: int | None = None
+        self.late_requests = 0
+        self.classes: dict[Arm, Counter[str]] = {arm: Counter() for arm in Arm}
+        self._routing: dict[str, RoutingCount] = {}
+
+    def routing(self, snapshot: str) -> RoutingCount:
+        """The routing count of a snapshot, live: also of slots that are not closed yet."""
+        return self._routing.get(snapshot, RoutingCount())
+
+    def add(self, rows: Iterable[Row], *, now_slot: int) -> None:
+        """Take the rows of one batch in. `now_slot` is the control plane's second, to refuse slots far ahead."""
+        for row in rows:
+            arm = self._arms.get(row.version)
+            if row.rollout != self._rollout or arm is None or row.slot > now_slot + AHEAD_S_MAX:
+                continue
+            self.classes[arm].update(row.classes)
+            if not row.weight_class:
+                continue
+            self._count_routing(row)
+            if self.closed_through is not None and row.slot <= self.closed_through:
+                self.late_requests += row.requests
+                continue
+            strata = self._open.setdefault(row.slot, {})
+            arms = strata.setdefault((row.snapshot, row.weight_class, row.weight_bp), {})
+            metrics = arms.setdefault(arm, {})
+            for name, count in row.metrics.items():
+                metrics.setdefault(name, _Sum()).add(count)
+
+    def _count_routing(self, row: Row) -> None:
+        count = self._routing.setdefault(row.snapshot, RoutingCount())
+        count.outcomes += row.requests
+        count.mismatches += row.routing_mismatches
+
+    def close(self, through_slot: int) -> Iterator[tuple[int, list[Stratum]]]:
+        """Hand over every open slot up to `through_slot`, oldest first. A slot is handed over once."""
+        if self.closed_through is not None and through_slot <= self.closed_through:
+            return
+        due = sorted(slot for slot in self._open if slot <= through_slot)
+        excess = len(self._open) - len(due) - OPEN_SLOTS_MAX
+        if excess > 0:
+            due = sorted(self._open)[: len(due) + excess]
+        self.closed_through = max([through_slot, *due[-1:]])
+        for slot in due:
+            yield slot, [self._stratum(slot, key, arms) for key, arms in sorted(self._open.pop(slot).items())]
+
+    @staticmethod
+    def _stratum(slot: int, key: _Key, arms: dict[Arm, dict[str, _Sum]]) -> Stratum:
+        snapshot, weight_class, weight_bp = key
+        frozen = {arm: {name: count.frozen() for name, count in arms.get(arm, {}).items()} for arm in Arm}
+        return Stratum(
+            slot=slot,
+            snapshot=snapshot,
+            weight_class=weight_class,
+            weight_bp=weight_bp,
+            baseline=frozen[Arm.BASELINE],
+            candidate=frozen[Arm.CANDIDATE],
+        )

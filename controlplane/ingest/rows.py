@@ -1,0 +1,66 @@
+"""What a sidecar reported, as values: rows of one slot, one version, under one weight."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCount:
+    """Requests in which the metric could be told, bad ones among them, and the distinct sticky keys behind them."""
+
+    observed: int
+    bad: int
+    keys_ok: frozenset[int]
+    keys_bad: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    service: str
+    rollout: str
+    snapshot: str
+    slot: int
+    weight_bp: int
+    weight_class: str
+    cohort: str
+    version: str
+    requests: int
+    routing_mismatches: int
+    metrics: Mapping[str, MetricCount]
+    classes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterHealth:
+    cluster: str
+    endpoints: int
+    healthy: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyCounters:
+    """Envoy's own counters, cumulative; a restart of Envoy takes them back to 0."""
+
+    answered: int
+    untagged: int
+    logs_written: int
+    logs_lost: int
+    clusters: tuple[ClusterHealth, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One report. `proxy` None: the sidecar could not read Envoy's counters."""
+
+    seq: int
+    closed_through_slot: int
+    rows: tuple[Row, ...]
+    proxy: ProxyCounters | None
+    late_outcomes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    sidecar: str
+    epoch: int
+    cluster: str

@@ -1,0 +1,121 @@
+"""Messages of `serinus.v1.Outcomes` <-> values. What a sidecar sends is checked here, once; a bad message is refused whole."""
+
+import hashlib
+from collections.abc import Sequence
+
+from google.protobuf.message import DecodeError
+
+from controlplane.errors import SerinusError
+from controlplane.ingest.rows import Batch, ClusterHealth, Hello, MetricCount, ProxyCounters, Row
+from serinus.contract.policy import CohortRule, ServicePolicy
+from serinus.v1 import outcomes_pb2
+
+# A sidecar reports each second; rows are bounded by versions x cohorts x slots in flight (a few hundred).
+ROWS_MAX = 20_000
+# Distinct keys in one row: one second of one version at 100,000 new users a second on one proxy.
+KEYS_MAX = 100_000
+NAME_CHARS_MAX = 253
+
+
+class BadReportError(SerinusError):
+    """A sidecar sent something that cannot be true."""
+
+    code = "bad_report"
+
+
+def hello_of(message: outcomes_pb2.Hello) -> Hello:
+    """Raises BadReportError without a name or an epoch."""
+    if not message.sidecar or len(message.sidecar) > NAME_CHARS_MAX or not message.epoch:
+        raise BadReportError("hello without a sidecar id or epoch", next_step="give the sidecar --node-id")
+    return Hello(message.sidecar, message.epoch, message.cluster)
+
+
+def batch_of(message: outcomes_pb2.Batch) -> Batch:
+    """Raises BadReportError on counts that cannot be true or on too many rows."""
+    if message.seq < 1:
+        raise BadReportError("a batch without a number")
+    if len(message.rows) > ROWS_MAX:
+        raise BadReportError(f"{len(message.rows)} rows in one batch, at most {ROWS_MAX}")
+    proxy = _proxy(message.proxy) if message.HasField("proxy") else None
+    rows = tuple(_row(row) for row in message.rows)
+    return Batch(message.seq, message.closed_through_slot, rows, proxy, message.late_outcomes_total)
+
+
+def batch_from_bytes(payload: bytes) -> Batch:
+    """A batch as it was stored. Raises BadReportError."""
+    try:
+        return batch_of(outcomes_pb2.Batch.FromString(payload))
+    except DecodeError as error:
+        raise BadReportError("not a batch") from error
+
+
+def _row(row: outcomes_pb2.SlotRow) -> Row:
+    if row.weight_bp > 10_000:
+        raise BadReportError(f"weight {row.weight_bp} bp in a row, at most 10000")
+    if row.routing_mismatches > row.requests:
+        raise BadReportError("more routing mismatches than requests in a row")
+    return Row(
+        service=row.service,
+        rollout=row.rollout,
+        snapshot=row.snapshot,
+        slot=row.slot,
+        weight_bp=row.weight_bp,
+        weight_class=row.weight_class,
+        cohort=row.cohort,
+        version=row.version,
+        requests=row.requests,
+        routing_mismatches=row.routing_mismatches,
+        metrics={metric.metric: _metric(metric, row.requests) for metric in row.metrics},
+        classes={entry.outcome_class: entry.count for entry in row.classes},
+    )
+
+
+def _metric(metric: outcomes_pb2.MetricRow, requests: int) -> MetricCount:
+    if not metric.bad <= metric.observed <= requests:
+        raise BadReportError(
+            f"metric {metric.metric}: {metric.bad} bad of {metric.observed} observed of {requests} requests"
+        )
+    if len(metric.keys_ok) + len(metric.keys_bad) > KEYS_MAX:
+        raise BadReportError(f"metric {metric.metric}: more than {KEYS_MAX} keys in one row")
+    bad = frozenset(metric.keys_bad)
+    return MetricCount(metric.observed, metric.bad, frozenset(metric.keys_ok) - bad, bad)
+
+
+def _proxy(proxy: outcomes_pb2.ProxyCounters) -> ProxyCounters:
+    return ProxyCounters(
+        answered=proxy.answered_total,
+        untagged=proxy.untagged_total,
+        logs_written=proxy.logs_written_total,
+        logs_lost=proxy.logs_lost_total,
+        clusters=tuple(ClusterHealth(c.cluster, c.endpoints, c.healthy) for c in proxy.clusters),
+    )
+
+
+def policy_message(services: Sequence[ServicePolicy]) -> outcomes_pb2.Policy:
+    """The cohort policy of all services, with a version that is a hash of its content."""
+    message = outcomes_pb2.Policy(services=[_service(service) for service in sorted(services, key=lambda s: s.service)])
+    message.version = hashlib.sha256(message.SerializeToString(deterministic=True)).hexdigest()[:16]
+    return message
+
+
+def _service(policy: ServicePolicy) -> outcomes_pb2.ServicePolicy:
+    return outcomes_pb2.ServicePolicy(
+        service=policy.service,
+        salt=policy.salt,
+        baseline=policy.baseline,
+        sticky=[outcomes_pb2.StickySource(kind=source.kind.value, name=source.name) for source in policy.sticky],
+        cohorts=[_cohort(rule) for rule in policy.cohorts],
+        observe_body=policy.observe_body,
+        follow_up_ms=policy.follow_up_ms,
+    )
+
+
+def _cohort(rule: CohortRule) -> outcomes_pb2.CohortRule:
+    message = outcomes_pb2.CohortRule(name=rule.name, header=rule.header, pin=rule.pin)
+    if rule.exact is not None:
+        message.exact = rule.exact
+    elif rule.prefix is not None:
+        message.prefix = rule.prefix
+    else:
+        getattr(message, "in").values.extend(rule.one_of or ())
+    return message

@@ -1,0 +1,120 @@
+"""What may happen to a rollout. Facts are gathered by the shell and handed in whole; the machine asks for nothing."""
+
+from dataclasses import dataclass, field
+
+from controlplane.evidence.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class FleetFact:
+    """The proxies of the group. `waiting` are nodes that have not accepted the configuration in force."""
+
+    connected: int
+    waiting: tuple[str, ...] = ()
+    rejections: tuple[str, ...] = ()  # "node: Envoy's own words"
+
+    @property
+    def is_ready(self) -> bool:
+        return self.connected > 0 and not self.waiting and not self.rejections
+
+
+@dataclass(frozen=True, slots=True)
+class SidecarFact:
+    """The sidecars. `waiting` have not accepted the policy in force; `silent` were heard before and are not now."""
+
+    connected: int
+    waiting: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    rejections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HealthFact:
+    """The candidate's endpoints as each proxy sees them: (node, healthy, endpoints)."""
+
+    seen_by: tuple[tuple[str, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DataFact:
+    """Data quality in the recent window, from Envoy's own counters. Counts are requests; window in seconds."""
+
+    window_s: int
+    answered: int = 0
+    untagged: int = 0
+    logs_written: int = 0
+    logs_lost: int = 0
+    unreadable: tuple[str, ...] = ()  # nodes whose Envoy did not answer its sidecar
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingFact:
+    """What was seen of the weight in force: outcomes under its snapshot, and whether each went where its bucket says."""
+
+    outcomes: int = 0
+    mismatches: int = 0
+    share_plausible: bool = True
+    share_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFact:
+    """The judge's answer. `step_index` is the step it speaks of; None: it has not reached the step in force."""
+
+    step_index: int | None = None
+    verdict: Verdict = Verdict.NOT_ENOUGH_EVIDENCE
+    sentence: str = ""  # counts and evidence in words, for reasons
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    fleet: FleetFact
+    sidecars: SidecarFact
+    health: HealthFact
+    data: DataFact
+    routing: RoutingFact = field(default_factory=RoutingFact)
+    evidence: EvidenceFact = field(default_factory=EvidenceFact)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The state of the world now; comes about once a second."""
+
+    now_ms: int
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    now_ms: int
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    now_ms: int
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Without `skip_analysis` only the dwell of the step is waived; with it the weight goes to 100 % now."""
+
+    now_ms: int
+    actor: str
+    reason: str
+    skip_analysis: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    now_ms: int
+    actor: str
+    reason: str
+
+
+Command = Pause | Resume | Promote | Abort
+Event = Observed | Command

@@ -1,0 +1,128 @@
+"""Why a rollout may not advance: each reason with its numbers. Missing data holds; it never rolls back or promotes."""
+
+from dataclasses import dataclass
+
+from controlplane.evidence.verdict import Verdict
+from controlplane.manifest.schema import RolloutSpec
+from controlplane.rollout.events import Facts
+from controlplane.rollout.model import Observing, next_weight_bp
+from serinus.contract.weight import format_bp
+
+# Above one request in a hundred without a tag or without its log entry, what was seen may be a biased sample; below
+# it the worst case shifts a rate by less than the smallest harm budget in use (0.25 % of traffic needs 1 in 400, but
+# the loss hits both arms alike: it is the sidecar's, not a version's).
+UNSEEN_SHARE_MAX = 0.01
+# A gap of fewer requests than this says nothing about a share.
+UNSEEN_REQUESTS_MIN = 2
+# Outcomes that must have been seen under a weight before its step counts as started.
+ROUTED_OUTCOMES_MIN = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why nothing moves. `code` is stable, for metrics and programs; `text` is a sentence for people."""
+
+    code: str
+    text: str
+
+
+def fleet_hold(facts: Facts) -> Hold | None:
+    """The proxies must be there and have accepted what is in force."""
+    fleet = facts.fleet
+    if fleet.rejections:
+        return Hold("proxy_rejected", f"a proxy rejected the configuration: {'; '.join(fleet.rejections)}")
+    if fleet.connected == 0:
+        return Hold("no_proxy", "no proxy is connected")
+    if fleet.waiting:
+        return Hold(
+            "waiting_for_proxies",
+            f"waiting for {len(fleet.waiting)} of {fleet.connected} proxies to accept: {', '.join(fleet.waiting[:5])}",
+        )
+    return None
+
+
+def sidecar_hold(facts: Facts) -> Hold | None:
+    """The sidecars must be there, speak, and have accepted the cohort policy in force."""
+    sidecars = facts.sidecars
+    if sidecars.rejections:
+        return Hold("sidecar_rejected", f"a sidecar refused the cohort policy: {'; '.join(sidecars.rejections)}")
+    if sidecars.silent:
+        return Hold("sidecar_silent", f"no report from sidecar {', '.join(sidecars.silent[:5])}: outcomes are missing")
+    if sidecars.connected == 0:
+        return Hold("no_sidecar", "no sidecar is connected: there are no outcomes to judge")
+    if sidecars.waiting:
+        return Hold(
+            "waiting_for_sidecars", f"waiting for sidecar {', '.join(sidecars.waiting[:5])} to take the cohort policy"
+        )
+    return None
+
+
+def health_hold(facts: Facts, candidate: str) -> Hold | None:
+    """Every proxy must see at least one healthy endpoint of the candidate."""
+    if not facts.health.seen_by:
+        return Hold("candidate_health_unknown", f"no proxy has reported the health of {candidate} yet")
+    for node, healthy, endpoints in facts.health.seen_by:
+        if healthy == 0:
+            return Hold(
+                "candidate_unhealthy",
+                f"{candidate}: 0 of {endpoints} endpoints healthy as seen by proxy {node}; next: check that its servers run and answer their health check",
+            )
+    return None
+
+
+def data_hold(facts: Facts) -> Hold | None:
+    """Envoy's counters must account for (nearly) every request: tagged, and its log entry received."""
+    data = facts.data
+    if data.unreadable:
+        return Hold(
+            "counters_unreadable",
+            f"Envoy's counters cannot be read beside {', '.join(data.unreadable[:5])}: unseen requests cannot be ruled out",
+        )
+    requests = data.answered + data.untagged
+    if data.untagged >= UNSEEN_REQUESTS_MIN and data.untagged > UNSEEN_SHARE_MAX * requests:
+        return Hold(
+            "untagged_requests",
+            f"data quality: {data.untagged} of {requests} requests of the last {data.window_s} s went untagged (sidecar away or too slow)",
+        )
+    if data.logs_lost >= UNSEEN_REQUESTS_MIN and data.logs_lost > UNSEEN_SHARE_MAX * max(1, data.logs_written):
+        return Hold(
+            "lost_log_entries",
+            f"data quality: {data.logs_lost} of {data.logs_written} log entries of the last {data.window_s} s were lost",
+        )
+    return None
+
+
+def routing_hold(facts: Facts, weight_bp: int) -> Hold | None:
+    """The split must have been seen, and every tagged request must have gone where its bucket says."""
+    routing = facts.routing
+    if routing.mismatches:
+        return Hold(
+            "routing_fault",
+            f"routing fault: {routing.mismatches} tagged requests went to a version their bucket does not belong to",
+        )
+    if not routing.share_plausible:
+        return Hold("routing_fault", f"routing fault: {routing.share_text}")
+    if routing.outcomes < ROUTED_OUTCOMES_MIN:
+        return Hold("no_outcomes", f"no outcome has been seen yet under weight {format_bp(weight_bp)}")
+    return None
+
+
+def advance_hold(phase: Observing, spec: RolloutSpec, facts: Facts, now_ms: int) -> Hold | None:
+    """Everything that must be true before a step ends: never time alone, never evidence alone."""
+    weight_bp = spec.steps_bp[phase.step_index]
+    held = fleet_hold(facts) or sidecar_hold(facts) or data_hold(facts) or routing_hold(facts, weight_bp)
+    if held:
+        return held
+    dwelt_ms = now_ms - phase.entered_at_ms
+    if not phase.dwell_waived and dwelt_ms < spec.pace.min_step_ms:
+        left_s = -(-(spec.pace.min_step_ms - dwelt_ms) // 1000)
+        return Hold("min_step", f"minimum time at {format_bp(weight_bp)}: {left_s} s left")
+    if next_weight_bp(spec, phase.step_index) is None:
+        return None
+    held = health_hold(facts, spec.candidate)
+    if held:
+        return held
+    evidence = facts.evidence
+    if evidence.step_index != phase.step_index or evidence.verdict is not Verdict.GOOD_ENOUGH:
+        return Hold("thin_evidence", evidence.sentence or "not enough evidence yet")
+    return None

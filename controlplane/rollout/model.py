@@ -1,0 +1,127 @@
+"""A rollout as a value: one dataclass per phase, holding exactly its own data.
+
+Times are milliseconds since 1970 by the control plane's clock. Weights are the candidate's, in basis points.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from controlplane.manifest.schema import RolloutSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Preparing:
+    """Weight 0. The candidate's cluster and the cohort policy go out; nothing moves before everyone has them."""
+
+    since_ms: int
+    kind: Literal["preparing"] = "preparing"
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """The step's weight is on its way: it starts when the fleet accepted it and the split was seen to be right."""
+
+    step_index: int
+    since_ms: int
+    waived: bool = False  # an operator skipped the analysis
+    kind: Literal["publishing"] = "publishing"
+
+
+@dataclass(frozen=True, slots=True)
+class Observing:
+    """The step's weight is in force everywhere; evidence gathers."""
+
+    step_index: int
+    entered_at_ms: int
+    dwell_waived: bool = False  # an operator asked not to wait for min_step
+    waived: bool = False
+    kind: Literal["observing"] = "observing"
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """An operator said so. The weight stays; nothing advances; a rollback on evidence still happens."""
+
+    inner: Preparing | Publishing | Observing
+    since_ms: int
+    actor: str
+    reason: str
+    kind: Literal["paused"] = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class RollingBack:
+    """Weight 0 is on its way to the fleet. `aborted` tells an operator's command from a verdict."""
+
+    reason: str
+    aborted: bool
+    since_ms: int
+    kind: Literal["rolling_back"] = "rolling_back"
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    reason: str
+    ended_at_ms: int
+    kind: Literal["rolled_back"] = "rolled_back"
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    reason: str
+    ended_at_ms: int
+    kind: Literal["aborted"] = "aborted"
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    ended_at_ms: int
+    kind: Literal["promoted"] = "promoted"
+
+
+Running = Preparing | Publishing | Observing
+Phase = Running | Paused | RollingBack | RolledBack | Aborted | Promoted
+TERMINAL = (RolledBack, Aborted, Promoted)
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One release of a candidate over a baseline. `revision` counts its transitions."""
+
+    name: str
+    spec: RolloutSpec
+    baseline: str
+    started_at_ms: int
+    revision: int
+    phase: Phase
+
+    @property
+    def is_terminal(self) -> bool:
+        return isinstance(self.phase, TERMINAL)
+
+
+def step_index_of(phase: Phase) -> int:
+    """The step a phase stands in; 0 before the first."""
+    match phase:
+        case Publishing(step_index=index) | Observing(step_index=index):
+            return index
+        case Paused(inner=inner):
+            return step_index_of(inner)
+    return 0
+
+
+def weight_bp_of(rollout: Rollout) -> int:
+    """The candidate's weight that must be in force, 0..10000."""
+    match rollout.phase:
+        case Publishing(step_index=index) | Observing(step_index=index):
+            return rollout.spec.steps_bp[index]
+        case Paused(inner=Publishing(step_index=index)) | Paused(inner=Observing(step_index=index)):
+            return rollout.spec.steps_bp[index]
+        case Promoted():
+            return 10_000
+    return 0
+
+
+def next_weight_bp(spec: RolloutSpec, step_index: int) -> int | None:
+    """The weight after a step, or None after the last."""
+    return spec.steps_bp[step_index + 1] if step_index + 1 < len(spec.steps_bp) else None

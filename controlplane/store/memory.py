@@ -1,0 +1,53 @@
+"""The store in memory: the shipped fake, for tests and simulation. Same contract as SQLite, without durability."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from controlplane.store.port import Record, StoredBatch, StoredObject
+
+
+class MemoryStore:
+    def __init__(self) -> None:
+        self._objects: dict[tuple[str, str], StoredObject] = {}
+        self._records: list[Record] = []
+        self._batches: dict[tuple[str, int, int], StoredBatch] = {}
+
+    def objects(self) -> list[StoredObject]:
+        return list(self._objects.values())
+
+    def apply(self, objects: Sequence[StoredObject], records: Sequence[Record]) -> None:
+        for record in records:
+            self._append(record)
+        for stored in objects:
+            self._objects[(stored.kind, stored.name)] = stored
+
+    def append(self, record: Record, objects: Sequence[StoredObject] = ()) -> None:
+        self.apply(objects, [record])
+
+    def _append(self, record: Record) -> None:
+        self._records.append(replace(record, serial=len(self._records) + 1))
+
+    def records(self, rollout: str) -> list[Record]:
+        return [record for record in self._records if record.rollout == rollout]
+
+    def latest(self) -> list[Record]:
+        return list({record.rollout: record for record in self._records if record.moved}.values())
+
+    def save_batch(self, batch: StoredBatch) -> bool:
+        key = (batch.sidecar, batch.epoch, batch.seq)
+        if key in self._batches:
+            return False
+        self._batches[key] = batch
+        return True
+
+    def batches(self, since_ms: int) -> Iterator[StoredBatch]:
+        return iter([batch for batch in self._batches.values() if batch.at_ms >= since_ms])
+
+    def prune_batches(self, before_ms: int) -> int:
+        old = [key for key, batch in self._batches.items() if batch.at_ms < before_ms]
+        for key in old:
+            del self._batches[key]
+        return len(old)
+
+    def close(self) -> None:
+        """Nothing to close."""

@@ -1,0 +1,91 @@
+"""What the control plane keeps: objects, the journal of decisions, and the sidecars' batches.
+
+Every method is atomic and durable when it returns. Methods block; the engine calls them off the event loop, one at a
+time. A second writer is not supported by this port (one control plane; several come with PostgreSQL).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from controlplane.errors import SerinusError
+
+
+class StoreError(SerinusError):
+    """The store cannot be read or written."""
+
+    code = "store"
+
+
+class NewerSchemaError(StoreError):
+    """The database was written by a newer version."""
+
+    code = "store_newer"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """A manifest as applied. `data` is the plain spec; `baseline` is a service's version in force, else ""."""
+
+    kind: str
+    name: str
+    data: dict[str, Any]
+    baseline: str
+    applied_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of a rollout's journal. `state` is its codec text after the event; `serial` orders all records.
+
+    `moved` False is a decision that changed nothing but its reason (a hold).
+    """
+
+    rollout: str
+    revision: int
+    at_ms: int
+    moved: bool
+    state: str
+    action: str
+    code: str
+    text: str
+    actor: str
+    serial: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """One report of a sidecar, as it came. Named by (sidecar, epoch, seq)."""
+
+    sidecar: str
+    epoch: int
+    seq: int
+    at_ms: int
+    payload: bytes
+
+
+class Store(Protocol):
+    def objects(self) -> list[StoredObject]: ...
+
+    def apply(self, objects: Sequence[StoredObject], records: Sequence[Record]) -> None:
+        """Put objects (by kind and name) and append records, all or nothing."""
+
+    def append(self, record: Record, objects: Sequence[StoredObject] = ()) -> None:
+        """Append one record, and the objects that change with it, all or nothing."""
+
+    def records(self, rollout: str) -> list[Record]:
+        """A rollout's journal, oldest first."""
+
+    def latest(self) -> list[Record]:
+        """The newest moved record of every rollout."""
+
+    def save_batch(self, batch: StoredBatch) -> bool:
+        """Keep a batch; False if it was kept before (then nothing changed)."""
+
+    def batches(self, since_ms: int) -> Iterator[StoredBatch]:
+        """Kept batches that came at or after a time, in the order they came."""
+
+    def prune_batches(self, before_ms: int) -> int:
+        """Drop batches older than a time; how many went."""
+
+    def close(self) -> None: ...

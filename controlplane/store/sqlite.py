@@ -1,0 +1,121 @@
+"""The store in one SQLite file: WAL, synchronous=FULL, so that what was recorded survives kill -9 and power loss."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from controlplane.store.port import NewerSchemaError, Record, StoredBatch, StoredObject, StoreError
+
+SCHEMA_VERSION = 1
+# Another process holding the file (a backup, a second control plane by mistake) is waited for this long.
+BUSY_MS_MAX = 5_000
+
+_SCHEMA = """
+CREATE TABLE objects (
+  kind TEXT NOT NULL, name TEXT NOT NULL, data TEXT NOT NULL, baseline TEXT NOT NULL, applied_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (kind, name)) WITHOUT ROWID;
+CREATE TABLE journal (
+  serial INTEGER PRIMARY KEY AUTOINCREMENT, rollout TEXT NOT NULL, revision INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+  moved INTEGER NOT NULL, state TEXT NOT NULL, action TEXT NOT NULL, code TEXT NOT NULL, text TEXT NOT NULL,
+  actor TEXT NOT NULL);
+CREATE INDEX journal_rollout ON journal (rollout, serial);
+CREATE TABLE batches (
+  serial INTEGER PRIMARY KEY AUTOINCREMENT, sidecar TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (sidecar, epoch, seq));
+CREATE INDEX batches_at ON batches (at_ms);
+"""
+_RECORD = "rollout, revision, at_ms, moved, state, action, code, text, actor"
+
+
+class SqliteStore:
+    """Opens or creates the file. Raises StoreError if it cannot, NewerSchemaError if a newer version wrote it."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # The engine calls from one worker thread at a time, not always the one that opened the file.
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS_MAX / 1000)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._migrate()
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"cannot open the state in {path}: {error}", next_step="give --state a writable directory") from error
+
+    def _migrate(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise NewerSchemaError(
+                f"the state was written by a newer version (schema {version}, this one knows {SCHEMA_VERSION})",
+                next_step="start that version, or give --state another directory",
+            )
+        if version == 0:
+            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+
+    def objects(self) -> list[StoredObject]:
+        rows = self._db.execute("SELECT kind, name, data, baseline, applied_at_ms FROM objects ORDER BY kind DESC, name")
+        return [StoredObject(kind, name, json.loads(data), baseline, at) for kind, name, data, baseline, at in rows]
+
+    def apply(self, objects: Sequence[StoredObject], records: Sequence[Record]) -> None:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(
+                    "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)",
+                    [(o.kind, o.name, json.dumps(o.data), o.baseline, o.applied_at_ms) for o in objects],
+                )
+                self._db.executemany(
+                    f"INSERT INTO journal ({_RECORD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [
+                        (r.rollout, r.revision, r.at_ms, r.moved, r.state, r.action, r.code, r.text, r.actor)
+                        for r in records
+                    ],
+                )
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot write the state: {error}", next_step="check disk space and permissions") from error
+
+    def append(self, record: Record, objects: Sequence[StoredObject] = ()) -> None:
+        self.apply(objects, [record])
+
+    def records(self, rollout: str) -> list[Record]:
+        return self._records("WHERE rollout = ? ORDER BY serial", rollout)
+
+    def latest(self) -> list[Record]:
+        return self._records(
+            "WHERE serial IN (SELECT max(serial) FROM journal WHERE moved GROUP BY rollout) ORDER BY serial"
+        )
+
+    def _records(self, where: str, *values: str) -> list[Record]:
+        rows = self._db.execute(f"SELECT {_RECORD}, serial FROM journal {where}", values)
+        return [
+            Record(rollout, revision, at_ms, bool(moved), state, action, code, text, actor, serial)
+            for rollout, revision, at_ms, moved, state, action, code, text, actor, serial in rows
+        ]
+
+    def save_batch(self, batch: StoredBatch) -> bool:
+        try:
+            cursor = self._db.execute(
+                "INSERT OR IGNORE INTO batches (sidecar, epoch, seq, at_ms, payload) VALUES (?, ?, ?, ?, ?)",
+                # An epoch is unsigned 64 bit, SQLite's integers are signed: text keeps it whole.
+                (batch.sidecar, str(batch.epoch), batch.seq, batch.at_ms, batch.payload),
+            )
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot write the state: {error}", next_step="check disk space and permissions") from error
+        return cursor.rowcount == 1
+
+    def batches(self, since_ms: int) -> Iterator[StoredBatch]:
+        rows = self._db.execute(
+            "SELECT sidecar, epoch, seq, at_ms, payload FROM batches WHERE at_ms >= ? ORDER BY serial", (since_ms,)
+        )
+        for sidecar, epoch, seq, at_ms, payload in rows:
+            yield StoredBatch(sidecar, int(epoch), seq, at_ms, payload)
+
+    def prune_batches(self, before_ms: int) -> int:
+        return self._db.execute("DELETE FROM batches WHERE at_ms < ?", (before_ms,)).rowcount
+
+    def close(self) -> None:
+        self._db.close()

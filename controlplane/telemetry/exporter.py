@@ -1,0 +1,76 @@
+"""The catalogue as Prometheus series, and JSON logs."""
+
+import json
+import logging
+import sys
+import time
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from controlplane.telemetry.catalogue import CATALOGUE, Kind, Metric
+
+
+class Exporter:
+    """Holds one registry. Gauges of rollouts are replaced as a whole at each refresh, so that ended ones leave."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._families: dict[str, Any] = {metric.name: self._family(metric) for metric in CATALOGUE}
+
+    def _family(self, metric: Metric) -> Counter | Gauge | Histogram:
+        match metric.kind:
+            case Kind.COUNTER:
+                return Counter(metric.name, metric.help, metric.labels, registry=self._registry)
+            case Kind.GAUGE:
+                return Gauge(metric.name, metric.help, metric.labels, registry=self._registry)
+            case Kind.HISTOGRAM:
+                return Histogram(metric.name, metric.help, metric.labels, registry=self._registry, buckets=metric.buckets)
+
+    def count(self, metric: Metric, *labels: str, by: float = 1) -> None:
+        """Add to a counter. Labels in the catalogue's order."""
+        family = self._families[metric.name]
+        (family.labels(*labels) if labels else family).inc(by)
+
+    def set(self, metric: Metric, value: float, *labels: str) -> None:
+        """Set a gauge."""
+        family = self._families[metric.name]
+        (family.labels(*labels) if labels else family).set(value)
+
+    def observe(self, metric: Metric, value: float, *labels: str) -> None:
+        """Add one observation to a histogram, in the unit of its name."""
+        family = self._families[metric.name]
+        (family.labels(*labels) if labels else family).observe(value)
+
+    def clear(self, metric: Metric) -> None:
+        """Drop every series of a labelled family."""
+        self._families[metric.name].clear()
+
+    def text(self) -> bytes:
+        """Prometheus text format 0.0.4."""
+        return generate_latest(self._registry)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time (RFC 3339, UTC), level, logger, message, and what was passed as `extra={"fields": …}`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = {
+            "ts": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "msg": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            fields["error"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)
+
+
+def configure_logging(level: str = "INFO") -> None:
+    """JSON lines on stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    formatter = JsonFormatter()
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level, handlers=[handler], force=True)
