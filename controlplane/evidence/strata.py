@@ -1,0 +1,108 @@
+"""Strata: the counts of one slot under one weight, checked before anything reads them.
+
+Stratum = (service, weight class, snapshot, slot). Inside a stratum the arms are compared given the weight in force
+where the requests were routed; across strata only evidence is added, so drift, load and weight changes cannot fake a
+difference. Rules held here:
+- bad input is refused whole, with a typed error, before the judge's state is touched;
+- pinned, forced, untagged and shadow requests have no weight class ("") and never enter;
+- the order in which strata are handed over does not matter: they are sorted by what no outcome decides;
+- a key seen in both arms of one stratum is a routing fault: it is left out of the comparison and counted.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from controlplane.evidence.errors import CountsError, SlotOrderError, WeightError
+from serinus.contract.weight import WEIGHT_TOTAL_BP
+
+_KEY_END = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCounts:
+    """One metric of one arm in one slot. Keys are 64-bit hashes of sticky keys."""
+
+    observed: int  # requests in which the metric could be told
+    bad: int
+    keys_ok: frozenset[int]  # never bad in the slot
+    keys_bad: frozenset[int]  # bad at least once in the slot
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """Metric name -> counts, per arm. `weight_bp` is the candidate's weight in force where these requests were routed."""
+
+    slot: int
+    snapshot: str
+    weight_class: str
+    weight_bp: int
+    baseline: Mapping[str, MetricCounts]
+    candidate: Mapping[str, MetricCounts]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSlot:
+    """What a slot holds for the judge: its randomised strata in a fixed order, and its keys."""
+
+    slot: int
+    strata: tuple[Stratum, ...]
+    contested: frozenset[int] = field(default=frozenset())  # keys seen in both arms of one stratum
+
+
+def is_comparison(weight_bp: int) -> bool:
+    """At weight 0 and 10000 there is one arm only: nothing to compare, ln e = 0."""
+    return 0 < weight_bp < WEIGHT_TOTAL_BP
+
+
+def check_slot(slot: int, strata: Sequence[Stratum]) -> CheckedSlot:
+    """Raises CountsError, WeightError or SlotOrderError for a stratum that cannot be."""
+    kept: dict[tuple[int, str, str], Stratum] = {}
+    contested: frozenset[int] = frozenset()
+    for stratum in strata:
+        if stratum.slot != slot:
+            raise SlotOrderError("a stratum of slot", stratum.slot, after=slot)
+        check_weight(stratum.weight_bp)
+        for counts in (*stratum.baseline.values(), *stratum.candidate.values()):
+            _check_counts(counts)
+        if not stratum.weight_class:
+            continue
+        place = (stratum.weight_bp, stratum.snapshot, stratum.weight_class)
+        if place in kept:
+            raise CountsError(f"slot {slot} holds the stratum {place} twice", next_step="sum its rows before")
+        kept[place] = stratum
+        contested |= keys_of(stratum.baseline) & keys_of(stratum.candidate)
+    return CheckedSlot(slot, tuple(kept[place] for place in sorted(kept)), contested)
+
+
+def keys_of(metrics: Mapping[str, MetricCounts]) -> frozenset[int]:
+    """The distinct keys of one arm, over all its metrics."""
+    return frozenset().union(*(keys for counts in metrics.values() for keys in (counts.keys_ok, counts.keys_bad)))
+
+
+def is_whole(value: object) -> bool:
+    """A Python int and no bool: NaN, 3.0 and True are no counts."""
+    return type(value) is int
+
+
+def check_weight(weight_bp: int) -> None:
+    if not is_whole(weight_bp) or not 0 <= weight_bp <= WEIGHT_TOTAL_BP:
+        raise WeightError(weight_bp)
+
+
+def _check_counts(counts: MetricCounts) -> None:
+    if not (is_whole(counts.observed) and is_whole(counts.bad)):
+        raise CountsError(f"counts are whole numbers, not {counts.observed!r} and {counts.bad!r}")
+    if not 0 <= counts.bad <= counts.observed:
+        raise CountsError(f"{counts.bad} bad of {counts.observed} observed cannot be")
+    if len(counts.keys_bad) > counts.bad or len(counts.keys_bad) + len(counts.keys_ok) > counts.observed:
+        raise CountsError(
+            f"{len(counts.keys_ok)} good and {len(counts.keys_bad)} bad keys need more than "
+            f"{counts.observed} requests, {counts.bad} bad"
+        )
+    if not counts.keys_ok.isdisjoint(counts.keys_bad):
+        raise CountsError("a key is both never bad and bad in one slot")
+    for keys in (counts.keys_ok, counts.keys_bad):
+        if not all(type(key) is int for key in keys):
+            raise CountsError("a key is a whole number, the 64-bit hash of a sticky key")
+        if keys and (min(keys) < 0 or max(keys) >= _KEY_END):
+            raise CountsError("a key is a 64-bit hash, 0..2^64-1")
