@@ -1,0 +1,47 @@
+"""`serinus`: the console script. Every verb that reads or changes a running system is a call of the admin API."""
+
+from importlib.metadata import version as distribution_version
+from typing import Annotated
+
+import typer
+
+from controlplane.cli import certs, objects, operate, processes
+
+app = typer.Typer(
+    name="serinus",
+    help="Safe gray releases of AI model servers on Envoy.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"serinus {distribution_version('serinus')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Safe gray releases of AI model servers on Envoy. Start with: serinus demo"""
+
+
+for verb in (processes.demo, processes.up):
+    app.command(rich_help_panel="One machine")(verb)
+for verb in (objects.apply, objects.get, objects.describe, objects.explain):
+    app.command()(verb)
+for verb in (operate.watch, operate.wait, operate.pause, operate.resume, operate.promote, operate.abort):
+    app.command()(verb)
+app.command()(processes.controlplane)
+app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)(processes.extproc)
+app.command()(processes.bootstrap)
+app.add_typer(certs.app, name="certs")

@@ -1,0 +1,154 @@
+"""demo, up, controlplane, extproc, bootstrap: what starts processes, or prints what they start with."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controlplane.app import serve
+from controlplane.cli.client import EXIT_USAGE, fail
+from controlplane.errors import SerinusError
+from controlplane.local.demo.run import DemoOptions, run_demo
+from controlplane.local.envoy_binary import read_template
+from controlplane.local.stack import StackSettings
+from controlplane.local.up import run_up
+from controlplane.settings import ControlPlaneSettings, tls_files
+from controlplane.snapshot.bootstrap import BootstrapSettings, render
+from controlplane.telemetry.exporter import configure_logging
+
+TlsCa = Annotated[Path | None, typer.Option("--tls-ca", envvar="SERINUS_TLS_CA", help="CA of the peers (PEM).")]
+TlsCert = Annotated[Path | None, typer.Option("--tls-cert", envvar="SERINUS_TLS_CERT", help="Own certificate (PEM).")]
+TlsKey = Annotated[Path | None, typer.Option("--tls-key", envvar="SERINUS_TLS_KEY", help="Own key (PEM).")]
+State = Annotated[Path, typer.Option("--state", envvar="SERINUS_STATE", help="Directory of the state.")]
+AdminAddress = Annotated[str, typer.Option("--admin", envvar="SERINUS_ADMIN", help="Admin API, HOST:PORT.")]
+XdsAddress = Annotated[str, typer.Option("--xds", envvar="SERINUS_XDS", help="xDS and the sidecars' stream, HOST:PORT.")]
+HttpAddress = Annotated[str, typer.Option("--http", envvar="SERINUS_HTTP", help="/metrics, /healthz, /readyz, HOST:PORT.")]
+Listen = Annotated[str, typer.Option("--listen", envvar="SERINUS_LISTEN", help="Where Envoy listens for users.")]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", envvar="SERINUS_INSECURE", help="Listen beyond loopback without TLS, knowingly.")
+]
+
+DEFAULT_STATE = Path("~/.local/state/serinus")
+
+
+def demo(
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Built-in model servers at a higher rate; about a minute.")
+    ] = False,
+    act: Annotated[str, typer.Option("--act", help="good, bad or all.")] = "all",
+    output: Annotated[str, typer.Option("--output", "-o", help="table or json.")] = "table",
+    state: Annotated[Path | None, typer.Option("--state", help="Working directory; default: a temporary one.")] = None,
+    report: Annotated[Path, typer.Option("--report", help="Directory of the report.")] = Path("reports"),
+) -> None:
+    """The main job on real parts: a good candidate promoted, a broken one rolled back. Example: serinus demo --simulated"""
+    if act not in ("good", "bad", "all") or output not in ("table", "json"):
+        raise fail("--act is good, bad or all; -o is table or json", code=EXIT_USAGE)
+    options = DemoOptions(simulated=simulated, act=act, output=output, state_dir=state, report_dir=report)
+    raise typer.Exit(_run(run_demo(options)))
+
+
+def up(
+    filename: Annotated[list[Path], typer.Option("--filename", "-f", help="Manifest file; may be repeated.")],
+    listen: Listen = "127.0.0.1:8080",
+    state: State = DEFAULT_STATE,
+    admin: AdminAddress = "127.0.0.1:7400",
+    xds: XdsAddress = "127.0.0.1:7401",
+    http: HttpAddress = "127.0.0.1:7402",
+    sidecar_http: Annotated[str, typer.Option("--sidecar-http", envvar="SERINUS_SIDECAR_HTTP")] = "127.0.0.1:7412",
+    envoy_admin: Annotated[str, typer.Option("--envoy-admin", envvar="SERINUS_ENVOY_ADMIN")] = "127.0.0.1:7420",
+    insecure: Insecure = False,
+) -> None:
+    """Control plane, sidecar and Envoy on this machine, in front of your own servers. Ctrl-C drains.
+
+    Example: serinus up -f chat.yaml --listen 127.0.0.1:8080
+    """
+    for path in filename:
+        if not path.is_file():
+            raise fail(f"{path}: no such file", code=EXIT_USAGE)
+    settings = StackSettings(
+        state_dir=state.expanduser(),
+        listen=listen,
+        admin=admin,
+        xds=xds,
+        http=http,
+        sidecar_http=sidecar_http,
+        envoy_admin=envoy_admin,
+        manifests=tuple(filename),
+        insecure=insecure,
+    )
+    raise typer.Exit(_run(run_up(settings)))
+
+
+def controlplane(
+    state: State = DEFAULT_STATE,
+    admin: AdminAddress = "127.0.0.1:7400",
+    xds: XdsAddress = "127.0.0.1:7401",
+    http: HttpAddress = "127.0.0.1:7402",
+    listen: Listen = "127.0.0.1:8080",
+    manifest: Annotated[
+        list[Path] | None, typer.Option("--manifest", help="Applied at the start; may be repeated.")
+    ] = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    insecure: Insecure = False,
+    log_level: Annotated[str, typer.Option("--log-level", envvar="SERINUS_LOG_LEVEL")] = "INFO",
+) -> None:
+    """The control plane: xDS, rollouts, judge, admin API. Example: serinus controlplane --state /var/lib/serinus"""
+    configure_logging(log_level)
+    try:
+        settings = ControlPlaneSettings(
+            state_dir=state.expanduser(),
+            admin=admin,
+            xds=xds,
+            http=http,
+            listen=listen,
+            manifests=tuple(manifest or ()),
+            tls=tls_files(tls_ca, tls_cert, tls_key),
+            insecure=insecure,
+        )
+    except SerinusError as error:
+        raise fail(str(error), code=EXIT_USAGE) from error
+    _run(serve(settings))
+
+
+def extproc(context: typer.Context) -> None:
+    """The sidecar: tags requests, reads access logs, reports outcomes. Example: serinus extproc --help"""
+    # A process of its own: the planes never import each other.
+    os.execv(sys.executable, [sys.executable, "-m", "extproc", *context.args])
+
+
+def bootstrap(
+    node_id: Annotated[str, typer.Option("--node-id", envvar="SERINUS_NODE_ID", help="This Envoy's name.")] = "local",
+    node_cluster: Annotated[str, typer.Option("--node-cluster", envvar="SERINUS_NODE_CLUSTER")] = "serinus",
+    xds: XdsAddress = "127.0.0.1:7401",
+    socket: Annotated[str, typer.Option("--socket", envvar="SERINUS_SOCKET", help="The sidecar's Unix socket.")] = (
+        "/run/serinus/extproc.sock"
+    ),
+    envoy_admin: Annotated[str, typer.Option("--envoy-admin", envvar="SERINUS_ENVOY_ADMIN")] = "127.0.0.1:7420",
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+) -> None:
+    """Print an Envoy bootstrap (YAML). Example: serinus bootstrap --node-id edge-1 > envoy.yaml"""
+    try:
+        tls = tls_files(tls_ca, tls_cert, tls_key)
+        settings = BootstrapSettings(
+            node_id=node_id, node_cluster=node_cluster, xds=xds, socket=socket, admin=envoy_admin, tls=tls
+        )
+        typer.echo(render(read_template(settings), settings))
+    except SerinusError as error:
+        raise fail(str(error), code=EXIT_USAGE) from error
+
+
+def _run(work: "object") -> int:
+    """Run an async command; typed errors become one line and exit code 1."""
+    try:
+        return asyncio.run(work) or 0  # type: ignore[arg-type]
+    except SerinusError as error:
+        raise fail(str(error)) from error
+    except KeyboardInterrupt:
+        return 130

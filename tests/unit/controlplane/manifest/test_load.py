@@ -1,0 +1,132 @@
+"""One clear error with file and line for each mistake, and every mistake at once."""
+
+import pytest
+
+from controlplane.manifest.errors import ManifestError
+from controlplane.manifest.load import load
+from controlplane.manifest.schema import RolloutSpec, ServiceSpec
+from serinus.contract.policy import StickyKind, StickySource
+from tests.unit.controlplane.manifest.samples import BOTH, ROLLOUT, SERVICE
+
+
+def problems_of(text: str) -> list[str]:
+    with pytest.raises(ManifestError) as caught:
+        load([("chat.yaml", text)])
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_right_manifest_becomes_typed_specs() -> None:
+    service, rollout = load([("chat.yaml", BOTH)])
+    assert isinstance(service.spec, ServiceSpec)
+    assert isinstance(rollout.spec, RolloutSpec)
+    assert service.spec.sticky == (StickySource(StickyKind.HEADER, "x-user-id"),)
+    assert str(service.spec.versions[0].endpoints[0]) == "127.0.0.1:8001"
+    assert rollout.spec.steps_bp == (1000, 5000, 10_000)
+    assert rollout.spec.harm_budget_bp == 500
+    assert [guardrail.metric_id for guardrail in rollout.spec.guardrails] == ["errors", "finish_reason:length"]
+
+
+def test_json_is_accepted() -> None:
+    text = '{"apiVersion": "serinus/v1", "kind": "Rollout", "metadata": {"name": "r"}, "spec": {"service": "chat", "candidate": "v2", "steps": ["100%"]}}'
+    (manifest,) = load([("r.json", text)])
+    assert manifest.name == "r"
+
+
+def test_errors_are_judged_even_when_only_content_is_named() -> None:
+    text = ROLLOUT.replace("    - {metric: errors}\n", "")
+    (manifest,) = load([("r.yaml", text)])
+    assert isinstance(manifest.spec, RolloutSpec)
+    assert {guardrail.metric_id for guardrail in manifest.spec.guardrails} == {"errors", "finish_reason:length"}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        ("prefix:", "prefx:", "chat.yaml:7: spec.prefx: unknown key `prefx`; did you mean `prefix`?"),
+        ("[10%, ", "[110%, ", "chat.yaml:24: spec.steps[0]: 110% is more than 100%"),
+        (
+            "strategy: canary",
+            "strategy: bandit",
+            "chat.yaml:23: spec.strategy: 'bandit' is not built yet in this version; use one of canary",
+        ),
+        ("  baseline: v1\n", "", "chat.yaml:4: spec: `baseline` is missing"),
+        (
+            'endpoints: ["127.0.0.1:8001"]',
+            'endpoints: ["127.0.0.1"]',
+            "chat.yaml:10: spec.versions[0].endpoints[0]: '127.0.0.1' is not an endpoint; "
+            'write it as "address:port", for example 127.0.0.1:8001',
+        ),
+        (
+            "harm_budget: 5%",
+            "harm_budget: 5",
+            "chat.yaml:26: spec.harm_budget: 5 is not a percentage; write it with its unit, for example 5%",
+        ),
+        ("kind: Rollout", "kind: Experiment", "chat.yaml:18: kind: Experiment is not built yet in this version"),
+        (
+            "pin: candidate",
+            "pin: candidate, weight_factor: 2",
+            "chat.yaml:14: spec.cohorts[0].weight_factor: `weight_factor` is not built yet in this version; leave it out",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_place_and_the_next_step(right: str, wrong: str, expected: str) -> None:
+    assert right in BOTH
+    assert problems_of(BOTH.replace(right, wrong, 1)) == [expected]
+
+
+def test_all_mistakes_come_at_once_and_in_order() -> None:
+    text = BOTH.replace("prefix:", "prefx:").replace("[10%, ", "[110%, ")
+    assert [problem.split(":")[1] for problem in problems_of(text)] == ["7", "24"]
+
+
+def test_the_same_object_twice_is_refused_with_both_places() -> None:
+    assert problems_of(SERVICE + "---\n" + SERVICE) == [
+        "chat.yaml:19: metadata.name: Service chat is defined twice; the first is at chat.yaml:1"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("a: [", "chat.yaml:1: not valid YAML"),
+        ("a: 1\na: 2\n", "not valid YAML"),
+        ("- 1\n", "a document must be a mapping"),
+        ("\x00", "not valid YAML"),
+        ("1: 2\n", "keys must be text"),
+        (
+            "x: &a [1,2]\ny: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nz: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
+            "w: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\nv: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nu: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n",
+            "more than 200000 values",
+        ),
+    ],
+)
+def test_text_that_is_no_manifest_is_refused(text: str, part: str) -> None:
+    assert part in problems_of(text)[0]
+
+
+@pytest.mark.parametrize(
+    ("steps", "part"),
+    [
+        ("[50%, 10%, 100%]", "must rise"),
+        ("[10%, 50%]", "end with 100%"),
+        ("[0%, 100%]", "above 0%"),
+        ("auto", "not built"),
+        ("[]", "at least 1"),
+    ],
+)
+def test_steps_that_make_no_ramp_are_refused(steps: str, part: str) -> None:
+    assert part in problems_of(ROLLOUT.replace("[10%, 50%, 100%]", steps))[0]
+
+
+@pytest.mark.parametrize("key", ["bake", "approvals", "freeze", "hooks", "notify"])
+def test_what_is_not_built_is_refused_by_name(key: str) -> None:
+    (problem,) = problems_of(ROLLOUT + f"  {key}: {{for: 10m}}\n")
+    assert f"`{key}` is not built yet in this version" in problem
+
+
+@pytest.mark.parametrize("metric", ["ttft", "time_per_output_token"])
+def test_metrics_that_are_not_built_are_refused_by_name(metric: str) -> None:
+    assert (
+        f"metric '{metric}' is not built yet"
+        in problems_of(ROLLOUT.replace("{metric: errors}", f"{{metric: {metric}}}"))[0]
+    )

@@ -1,0 +1,61 @@
+"""Rules across objects."""
+
+import pytest
+
+from controlplane.manifest.load import Manifest, load
+from controlplane.manifest.rules import check
+from controlplane.manifest.schema import ServiceSpec
+from tests.unit.controlplane.manifest.samples import BOTH, ROLLOUT, SERVICE
+
+
+def problems_of(text: str, baselines: dict[str, str] | None = None) -> list[str]:
+    manifests: list[Manifest] = load([("chat.yaml", text)])
+    services = {m.name: m.spec for m in manifests if isinstance(m.spec, ServiceSpec)}
+    return [str(problem) for problem in check(manifests, services, baselines or {})]
+
+
+def test_right_manifests_have_no_problem() -> None:
+    assert problems_of(BOTH) == []
+
+
+def test_two_services_may_not_claim_one_host_and_prefix() -> None:
+    other = SERVICE.replace("name: chat}", "name: talk}")
+    first, second = problems_of(SERVICE + "---\n" + other)
+    assert first.startswith(
+        "chat.yaml:6: spec.hosts[0]: services chat and talk both claim host * with prefix /v1/; next:"
+    )
+    assert second.startswith("chat.yaml:22: spec.hosts[0]: services talk and chat both claim")
+
+
+def test_another_prefix_is_no_clash() -> None:
+    assert problems_of(SERVICE + "---\n" + SERVICE.replace("name: chat}", "name: talk}").replace("/v1/", "/v2/")) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        ("baseline: v1", "baseline: v9", "chat.yaml:12: spec.baseline: version v9 does not exist; versions: v1, v2"),
+        (
+            "candidate: v2",
+            "candidate: v9",
+            "chat.yaml:22: spec.candidate: version v9 does not exist in service chat; versions: v1, v2",
+        ),
+        ("service: chat", "service: nope", "chat.yaml:21: spec.service: service nope does not exist; services: chat"),
+        ("name: v2,", "name: v1,", "chat.yaml:11: spec.versions[1].name: version v1 stands twice"),
+        ("name: staff", "name: everyone", "chat.yaml:14: spec.cohorts[0].name: everyone is a name Serinus uses itself"),
+        ("protocol: openai", "protocol: http", "chat.yaml:15: spec.observe.body: needs protocol openai"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_named(right: str, wrong: str, expected: str) -> None:
+    assert expected in problems_of(BOTH.replace(right, wrong, 1))
+
+
+def test_a_content_metric_needs_the_body_observed() -> None:
+    (problem,) = problems_of(BOTH.replace("observe: {body: true}", "observe: {body: false}"))
+    assert "set `observe: {body: true}` on service chat" in problem
+
+
+def test_the_version_in_force_is_no_candidate_even_if_the_manifest_names_another_baseline() -> None:
+    (problem,) = problems_of(BOTH, {"chat": "v2"})
+    assert "version v2 is the baseline of service chat already" in problem
+    assert problems_of(ROLLOUT) == ["chat.yaml:5: spec.service: service chat does not exist; services: none"]
