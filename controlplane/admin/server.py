@@ -62,7 +62,7 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         if kind in ("", "service"):
             services = engine.world.services
             if name and kind == "service" and name not in services:
-                raise _NoSuchService(name, sorted(services))
+                raise _NoSuchServiceError(name, sorted(services))
             response.services.extend(
                 wire.service_view(service, engine.world.active(service.name))
                 for service in services.values()
@@ -163,7 +163,7 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         )
 
 
-class _NoSuchService(SerinusError):
+class _NoSuchServiceError(SerinusError):
     code = "not_found"
 
     def __init__(self, name: str, known: list[str]) -> None:

@@ -131,7 +131,7 @@ def promote(
     reason: Reason = "",
     admin: Admin = DEFAULT_ADMIN,
 ) -> None:
-    """Waive the minimum time of this step; with --skip-analysis waive the evidence too. Example: serinus promote chat-v2"""
+    """Waive the minimum time of this step; with --skip-analysis the evidence too. Example: serinus promote chat-v2"""
     request = admin_pb2.PromoteRequest(rollout=rollout, actor=actor(), reason=reason, skip_analysis=skip_analysis)
     response = call(admin, lambda stub: stub.Promote(request, timeout=CALL_TIMEOUT_S))
     typer.echo(f"rollout/{rollout} {response.rollout.phase}: {response.rollout.message}")

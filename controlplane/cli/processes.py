@@ -24,8 +24,12 @@ TlsCert = Annotated[Path | None, typer.Option("--tls-cert", envvar="SERINUS_TLS_
 TlsKey = Annotated[Path | None, typer.Option("--tls-key", envvar="SERINUS_TLS_KEY", help="Own key (PEM).")]
 State = Annotated[Path, typer.Option("--state", envvar="SERINUS_STATE", help="Directory of the state.")]
 AdminAddress = Annotated[str, typer.Option("--admin", envvar="SERINUS_ADMIN", help="Admin API, HOST:PORT.")]
-XdsAddress = Annotated[str, typer.Option("--xds", envvar="SERINUS_XDS", help="xDS and the sidecars' stream, HOST:PORT.")]
-HttpAddress = Annotated[str, typer.Option("--http", envvar="SERINUS_HTTP", help="/metrics, /healthz, /readyz, HOST:PORT.")]
+XdsAddress = Annotated[
+    str, typer.Option("--xds", envvar="SERINUS_XDS", help="xDS and the sidecars' stream, HOST:PORT.")
+]
+HttpAddress = Annotated[
+    str, typer.Option("--http", envvar="SERINUS_HTTP", help="/metrics, /healthz, /readyz, HOST:PORT.")
+]
 Listen = Annotated[str, typer.Option("--listen", envvar="SERINUS_LISTEN", help="Where Envoy listens for users.")]
 Insecure = Annotated[
     bool, typer.Option("--insecure", envvar="SERINUS_INSECURE", help="Listen beyond loopback without TLS, knowingly.")
@@ -43,7 +47,10 @@ def demo(
     state: Annotated[Path | None, typer.Option("--state", help="Working directory; default: a temporary one.")] = None,
     report: Annotated[Path, typer.Option("--report", help="Directory of the report.")] = Path("reports"),
 ) -> None:
-    """The main job on real parts: a good candidate promoted, a broken one rolled back. Example: serinus demo --simulated"""
+    """The main job on real parts: a good candidate promoted, a broken one rolled back.
+
+    Example: serinus demo --simulated
+    """
     if act not in ("good", "bad", "all") or output not in ("table", "json"):
         raise fail("--act is good, bad or all; -o is table or json", code=EXIT_USAGE)
     options = DemoOptions(simulated=simulated, act=act, output=output, state_dir=state, report_dir=report)

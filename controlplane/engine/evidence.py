@@ -186,5 +186,6 @@ def metric_sentence(row: MetricAssessment, *, verdict: Verdict | None = None) ->
             return f"{counts}: good enough ({row.limit})"
         case Verdict.NOT_ENOUGH_EVIDENCE:
             return (
-                f"{counts}: not enough evidence, {row.good_log_e:.1f} of {row.good_needed:.1f} needed (ln) that {row.limit}"
+                f"{counts}: not enough evidence, {row.good_log_e:.1f} of {row.good_needed:.1f} needed (ln) "
+                f"that {row.limit}"
             )

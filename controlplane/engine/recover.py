@@ -1,4 +1,4 @@
-"""The world and the evidence back from the store, as they were when the process ended. Pure functions of what is stored."""
+"""The world and the evidence back from the store, as they were when the process ended. Pure."""
 
 from collections.abc import Iterable, Sequence
 

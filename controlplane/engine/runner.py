@@ -83,7 +83,7 @@ class Engine:
         await self._publish()
 
     async def run(self) -> None:
-        """Tick until cancelled. A tick that fails is logged and the next one tries again: nothing advances meanwhile."""
+        """Tick until cancelled. A failed tick is logged and tried again; nothing advances meanwhile."""
         ticks = 0
         while True:
             await asyncio.sleep(TICK_S)

@@ -90,7 +90,9 @@ def plan_apply(world: World, manifests: Sequence[Manifest], now_ms: int) -> Appl
     changes: list[Change] = []
     services = dict(world.services)
     for name, manifest in new_services.items():
-        changes.append(Change("Service", name, _change(services[name].data if name in services else None, manifest.data)))
+        changes.append(
+            Change("Service", name, _change(services[name].data if name in services else None, manifest.data))
+        )
         services[name] = _service(manifest, services.get(name))
     baselines = {name: service.baseline for name, service in services.items()}
     fresh = [m for m in manifests if not _is_unchanged_rollout(world, m)]
@@ -137,10 +139,11 @@ def _busy(world: World, manifests: Sequence[Manifest]) -> list[Problem]:
         active = world.active(manifest.spec.service)
         busy = active.name if active else seen.get(manifest.spec.service)
         if busy == manifest.name:
-            message = f"rollout {busy} is running and its plan may not change; next: serinus abort {busy}, then apply again"
+            message = f"rollout {busy} is running: its plan is fixed; next: serinus abort {busy}, then apply again"
             problems.append(manifest.problem((), message))
         elif busy:
-            message = f"service {manifest.spec.service} is busy with rollout {busy}; next: wait for it, or serinus abort {busy}"
+            service = manifest.spec.service
+            message = f"service {service} is busy with rollout {busy}; next: wait for it, or serinus abort {busy}"
             problems.append(manifest.problem(("service",), message))
         seen[manifest.spec.service] = manifest.name
     return problems
@@ -160,7 +163,8 @@ def _in_use(world: World, new_services: Mapping[str, Manifest]) -> list[Problem]
                 problems.append(manifest.problem(("versions",), message))
         before = world.services[name].spec
         if before.sticky != manifest.spec.sticky or before.baseline != manifest.spec.baseline:
-            message = f"sticky and baseline may not change while rollout {active.name} runs; next: serinus abort {active.name}"
+            busy = active.name
+            message = f"sticky and baseline may not change while rollout {busy} runs; next: serinus abort {busy}"
             problems.append(manifest.problem((), message))
     return problems
 

@@ -13,7 +13,7 @@ from controlplane.evidence.strata import MetricCounts, Stratum
 from controlplane.ingest.rows import MetricCount, Row
 from serinus.contract.arm import Arm
 
-# Slots that may wait for their closing: a follow-up is at most some minutes; past this the oldest are closed as they are.
+# Slots that may wait for their closing: a follow-up is some minutes at most; past this the oldest close as they are.
 OPEN_SLOTS_MAX = 3_600
 # A sidecar whose clock is ahead by more than this is not believed: its rows would hold back nothing but never close.
 AHEAD_S_MAX = 30

@@ -6,6 +6,7 @@ One sidecar (a node id) may have two epochs at once while a new process takes th
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from controlplane.ingest.rows import Batch, ClusterHealth, Hello, ProxyCounters
 from controlplane.rollout.events import DataFact, SidecarFact
@@ -80,7 +81,7 @@ class Registry:
             sidecar.policy = version
 
     def closed_through(self, now_ms: int) -> int | None:
-        """The last slot that every live epoch has closed; None while nobody lives. A dead one holds back 5 s at most."""
+        """The last slot that every live epoch has closed; None while nobody lives. A dead one waits 5 s at most."""
         live = [
             state.closed_through
             for sidecar in self._sidecars.values()
@@ -109,17 +110,19 @@ class Registry:
             connected=len(live),
             waiting=tuple(node for node in live if self._sidecars[node].policy != policy),
             silent=tuple(node for node in nodes if node not in live),
-            rejections=tuple(f"{node}: {self._sidecars[node].refusal}" for node in live if self._sidecars[node].refusal),
+            rejections=tuple(
+                f"{node}: {self._sidecars[node].refusal}" for node in live if self._sidecars[node].refusal
+            ),
         )
 
     def health(self, nodes: Iterable[str], cluster: str) -> tuple[tuple[str, int, int], ...]:
         """(node, healthy, endpoints) of a cluster as each connected node's newest report says."""
-        seen = []
-        for node in sorted(nodes):
-            for entry in self.clusters(node):
-                if entry.cluster == cluster:
-                    seen.append((node, entry.healthy, entry.endpoints))
-        return tuple(seen)
+        return tuple(
+            (node, entry.healthy, entry.endpoints)
+            for node in sorted(nodes)
+            for entry in self.clusters(node)
+            if entry.cluster == cluster
+        )
 
     def clusters(self, node: str) -> tuple[ClusterHealth, ...]:
         sidecar = self._sidecars.get(node)
@@ -136,7 +139,7 @@ class Registry:
             if not sidecar.readable:
                 unreadable.append(node)
             points = [counters for at_ms, counters in sidecar.points if now_ms - at_ms <= WINDOW_MS]
-            for before, after in zip(points, points[1:], strict=False):
+            for before, after in pairwise(points):
                 answered += _increment(before.answered, after.answered)
                 untagged += _increment(before.untagged, after.untagged)
                 written += _increment(before.logs_written, after.logs_written)

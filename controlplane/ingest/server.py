@@ -44,7 +44,7 @@ class OutcomesServicer(outcomes_pb2_grpc.OutcomesServicer):
         self._intake = intake
 
     async def Report(  # noqa: N802  the method's name in the proto
-        self, requests: AsyncIterator[outcomes_pb2.ReportRequest], context: grpc.aio.ServicerContext
+        self, _: AsyncIterator[outcomes_pb2.ReportRequest], context: grpc.aio.ServicerContext
     ) -> None:
         first = await context.read()
         if first is grpc.aio.EOF:

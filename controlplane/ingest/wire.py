@@ -1,4 +1,4 @@
-"""Messages of `serinus.v1.Outcomes` <-> values. What a sidecar sends is checked here, once; a bad message is refused whole."""
+"""Messages of `serinus.v1.Outcomes` <-> values. A bad message is refused whole, here, once."""
 
 import hashlib
 from collections.abc import Sequence

@@ -83,6 +83,7 @@ def _rollout(
         problems.append(manifest.problem(("candidate",), message))
     for index, guardrail in enumerate(spec.guardrails):
         if guardrail.metric_id in BODY_METRICS and not service.observe.body:
-            message = f"metric {guardrail.metric} is read from the body; next: set `observe: {{body: true}}` on service {spec.service}"
+            setting = f"set `observe: {{body: true}}` on service {spec.service}"
+            message = f"metric {guardrail.metric} is read from the body; next: {setting}"
             problems.append(manifest.problem(("guardrails", index), message))
     return problems

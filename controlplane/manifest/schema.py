@@ -2,7 +2,7 @@
 
 Field names are the manifest's keys; values are in base units, named by suffix (`_bp` basis points, `_ms`
 milliseconds). Unknown keys are errors. What the manifest language has but this version has not built is refused by
-name (`NOT_BUILT`), never ignored. Cross-object rules (a rollout's service exists, hosts do not clash) are in `rules.py`.
+name, never ignored. Cross-object rules (a rollout's service exists, hosts do not clash) are in `rules.py`.
 """
 
 from enum import StrEnum
@@ -196,10 +196,21 @@ class Confidence(Spec):
     advance_alpha: Annotated[float, BeforeValidator(_alpha)] = 0.05
 
 
+_METRICS_PLANNED = {"ttft", "time_per_output_token", "duration", "tokens"}
+
+
+def _metric(value: object) -> object:
+    if value in _METRICS_PLANNED:
+        raise ValueError(f"metric {value!r} is not built yet in this version; use errors or finish_reason")
+    if value not in (ERRORS, "finish_reason"):
+        raise ValueError(f"unknown metric {value!r}; known: errors, finish_reason")
+    return value
+
+
 class Guardrail(Spec):
     """One judged metric. `margin_bp` None: the rollout's harm budget is its budget."""
 
-    metric: Annotated[str, BeforeValidator(lambda v: _metric(v))]
+    metric: Annotated[str, BeforeValidator(_metric)]
     of: str | None = None
     margin_bp: PointsBp | None = Field(default=None, alias="margin")
     max_bp: Annotated[None, _not_built("`max`")] = Field(default=None, alias="max")
@@ -218,17 +229,6 @@ class Guardrail(Spec):
     def metric_id(self) -> str:
         """The name of the metric in slots and series: `errors`, `finish_reason:length`."""
         return FINISH_LENGTH if self.metric == "finish_reason" else self.metric
-
-
-_METRICS_PLANNED = {"ttft", "time_per_output_token", "duration", "tokens"}
-
-
-def _metric(value: object) -> object:
-    if value in _METRICS_PLANNED:
-        raise ValueError(f"metric {value!r} is not built yet in this version; use errors or finish_reason")
-    if value not in (ERRORS, "finish_reason"):
-        raise ValueError(f"unknown metric {value!r}; known: errors, finish_reason")
-    return value
 
 
 def _parse_steps(value: object) -> object:

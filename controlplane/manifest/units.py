@@ -1,4 +1,4 @@
-"""Values with units, as manifests write them: `5%`, `20pp`, `30s`. A bare number is refused: units are never guessed."""
+"""Values with units, as manifests write them: `5%`, `20pp`, `30s`. A bare number is refused, never guessed."""
 
 import re
 from decimal import Decimal, InvalidOperation

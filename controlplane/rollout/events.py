@@ -49,7 +49,7 @@ class DataFact:
 
 @dataclass(frozen=True, slots=True)
 class RoutingFact:
-    """What was seen of the weight in force: outcomes under its snapshot, and whether each went where its bucket says."""
+    """What was seen of the weight in force: outcomes under its snapshot, and those in the wrong place."""
 
     outcomes: int = 0
     mismatches: int = 0

@@ -9,8 +9,8 @@ from controlplane.rollout.model import (
     Promoted,
     Publishing,
     RolledBack,
-    Rollout,
     RollingBack,
+    Rollout,
     weight_bp_of,
 )
 from serinus.contract.weight import format_bp

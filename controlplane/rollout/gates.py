@@ -65,7 +65,8 @@ def health_hold(facts: Facts, candidate: str) -> Hold | None:
         if healthy == 0:
             return Hold(
                 "candidate_unhealthy",
-                f"{candidate}: 0 of {endpoints} endpoints healthy as seen by proxy {node}; next: check that its servers run and answer their health check",
+                f"{candidate}: 0 of {endpoints} endpoints healthy as seen by proxy {node}; "
+                "next: check that its servers run and answer their health check",
             )
     return None
 
@@ -76,18 +77,21 @@ def data_hold(facts: Facts) -> Hold | None:
     if data.unreadable:
         return Hold(
             "counters_unreadable",
-            f"Envoy's counters cannot be read beside {', '.join(data.unreadable[:5])}: unseen requests cannot be ruled out",
+            f"Envoy's counters cannot be read beside {', '.join(data.unreadable[:5])}: "
+            "unseen requests cannot be ruled out",
         )
     requests = data.answered + data.untagged
     if data.untagged >= UNSEEN_REQUESTS_MIN and data.untagged > UNSEEN_SHARE_MAX * requests:
         return Hold(
             "untagged_requests",
-            f"data quality: {data.untagged} of {requests} requests of the last {data.window_s} s went untagged (sidecar away or too slow)",
+            f"data quality: {data.untagged} of {requests} requests of the last {data.window_s} s "
+            "went untagged (sidecar away or too slow)",
         )
     if data.logs_lost >= UNSEEN_REQUESTS_MIN and data.logs_lost > UNSEEN_SHARE_MAX * max(1, data.logs_written):
         return Hold(
             "lost_log_entries",
-            f"data quality: {data.logs_lost} of {data.logs_written} log entries of the last {data.window_s} s were lost",
+            f"data quality: {data.logs_lost} of {data.logs_written} log entries "
+            f"of the last {data.window_s} s were lost",
         )
     return None
 

@@ -221,7 +221,8 @@ def _abort(state: Rollout, event: Abort) -> Transition:
 
 
 def _roll_back(state: Rollout, now_ms: int, decision: Decision, *, aborted: bool = False) -> Transition:
-    at = f"at step {step_index_of(state.phase) + 1} of {len(state.spec.steps_bp)}, weight {format_bp(weight_bp_of(state))}"
+    step = f"step {step_index_of(state.phase) + 1} of {len(state.spec.steps_bp)}"
+    at = f"at {step}, weight {format_bp(weight_bp_of(state))}"
     told = replace(decision, text=f"{decision.text} ({at})")
     to = RollingBack(reason=told.text, aborted=aborted, since_ms=now_ms)
     return Transition(_moved(state, to), (PublishWeight(0),), told)

@@ -40,7 +40,9 @@ class SqliteStore:
             self._db.execute("PRAGMA synchronous=FULL")
             self._migrate()
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"cannot open the state in {path}: {error}", next_step="give --state a writable directory") from error
+            raise StoreError(
+                f"cannot open the state in {path}: {error}", next_step="give --state a writable directory"
+            ) from error
 
     def _migrate(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -53,7 +55,9 @@ class SqliteStore:
             self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
 
     def objects(self) -> list[StoredObject]:
-        rows = self._db.execute("SELECT kind, name, data, baseline, applied_at_ms FROM objects ORDER BY kind DESC, name")
+        rows = self._db.execute(
+            "SELECT kind, name, data, baseline, applied_at_ms FROM objects ORDER BY kind DESC, name"
+        )
         return [StoredObject(kind, name, json.loads(data), baseline, at) for kind, name, data, baseline, at in rows]
 
     def apply(self, objects: Sequence[StoredObject], records: Sequence[Record]) -> None:
@@ -76,7 +80,9 @@ class SqliteStore:
                 self._db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise StoreError(f"cannot write the state: {error}", next_step="check disk space and permissions") from error
+            raise StoreError(
+                f"cannot write the state: {error}", next_step="check disk space and permissions"
+            ) from error
 
     def append(self, record: Record, objects: Sequence[StoredObject] = ()) -> None:
         self.apply(objects, [record])
@@ -104,7 +110,9 @@ class SqliteStore:
                 (batch.sidecar, str(batch.epoch), batch.seq, batch.at_ms, batch.payload),
             )
         except sqlite3.Error as error:
-            raise StoreError(f"cannot write the state: {error}", next_step="check disk space and permissions") from error
+            raise StoreError(
+                f"cannot write the state: {error}", next_step="check disk space and permissions"
+            ) from error
         return cursor.rowcount == 1
 
     def batches(self, since_ms: int) -> Iterator[StoredBatch]:
@@ -119,3 +127,7 @@ class SqliteStore:
 
     def close(self) -> None:
         self._db.close()
+
+
+def _cannot_write(error: sqlite3.Error) -> StoreError:
+    return StoreError(f"cannot write the state: {error}", next_step="check disk space and permissions")

@@ -25,7 +25,9 @@ class Exporter:
             case Kind.GAUGE:
                 return Gauge(metric.name, metric.help, metric.labels, registry=self._registry)
             case Kind.HISTOGRAM:
-                return Histogram(metric.name, metric.help, metric.labels, registry=self._registry, buckets=metric.buckets)
+                return Histogram(
+                    metric.name, metric.help, metric.labels, registry=self._registry, buckets=metric.buckets
+                )
 
     def count(self, metric: Metric, *labels: str, by: float = 1) -> None:
         """Add to a counter. Labels in the catalogue's order."""
@@ -52,7 +54,7 @@ class Exporter:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time (RFC 3339, UTC), level, logger, message, and what was passed as `extra={"fields": …}`."""
+    """One JSON object a line: UTC time, level, logger, message, and what came as `extra={"fields": …}`."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = {

@@ -15,7 +15,14 @@ from controlplane.telemetry.catalogue import (
 
 # A rollout's series leave an hour after it ends.
 ENDED_MS_MAX = 3_600_000
-LIVE_METRICS = (ROLLOUT_PHASE, ROLLOUT_WEIGHT, ROLLOUT_OBSERVED, ROLLOUT_EVIDENCE, ROLLOUT_EVIDENCE_NEEDED, VERSION_INFO)
+LIVE_METRICS = (
+    ROLLOUT_PHASE,
+    ROLLOUT_WEIGHT,
+    ROLLOUT_OBSERVED,
+    ROLLOUT_EVIDENCE,
+    ROLLOUT_EVIDENCE_NEEDED,
+    VERSION_INFO,
+)
 
 
 @dataclass(frozen=True, slots=True)

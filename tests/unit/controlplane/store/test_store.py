@@ -1,0 +1,126 @@
+"""One contract, two stores: what is kept in memory for tests is what SQLite keeps on disk."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from controlplane.rollout.model import (
+    Aborted,
+    Observing,
+    Paused,
+    Phase,
+    Preparing,
+    Promoted,
+    Publishing,
+    RolledBack,
+    RollingBack,
+)
+from controlplane.store.journal import decode, encode
+from controlplane.store.memory import MemoryStore
+from controlplane.store.port import NewerSchemaError, Record, Store, StoredBatch, StoredObject, StoreError
+from controlplane.store.sqlite import SqliteStore
+from tests.unit.controlplane.rollout.facts import rollout, spec
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    kept: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "state" / "serinus.db")
+    yield kept
+    kept.close()
+
+
+def record(name: str = "r", revision: int = 1, *, moved: bool = True) -> Record:
+    return Record(name, revision, 1000 + revision, moved, f"state {revision}", "hold", "code", "text", "ada")
+
+
+def test_objects_are_replaced_by_kind_and_name(store: Store) -> None:
+    store.apply([StoredObject("Service", "chat", {"a": 1}, "v1", 5), StoredObject("Rollout", "chat", {}, "", 5)], [])
+    store.apply([StoredObject("Service", "chat", {"a": 2}, "v2", 6)], [])
+    assert sorted(store.objects(), key=lambda o: o.kind) == [
+        StoredObject("Rollout", "chat", {}, "", 5),
+        StoredObject("Service", "chat", {"a": 2}, "v2", 6),
+    ]
+
+
+def test_the_latest_record_is_the_last_that_moved(store: Store) -> None:
+    store.append(record(revision=1))
+    store.append(record(revision=2))
+    store.append(record(revision=2, moved=False))
+    store.append(record("other", 1))
+    assert [(r.rollout, r.revision, r.moved) for r in store.latest()] == [("r", 2, True), ("other", 1, True)]
+    assert [(r.revision, r.moved) for r in store.records("r")] == [(1, True), (2, True), (2, False)]
+    assert [r.serial for r in store.records("r")] == [1, 2, 3]
+
+
+def test_a_batch_is_kept_once(store: Store) -> None:
+    batch = StoredBatch("edge-1", 2**64 - 1, 1, 1000, b"x")
+    assert store.save_batch(batch) is True
+    assert store.save_batch(StoredBatch("edge-1", 2**64 - 1, 1, 2000, b"other")) is False
+    assert store.save_batch(StoredBatch("edge-1", 2**64 - 1, 2, 2000, b"y")) is True
+    assert list(store.batches(0)) == [batch, StoredBatch("edge-1", 2**64 - 1, 2, 2000, b"y")]
+    assert store.prune_batches(1500) == 1
+    assert [b.seq for b in store.batches(0)] == [2]
+
+
+def test_sqlite_keeps_what_was_appended_when_the_process_is_gone(tmp_path: Path) -> None:
+    first = SqliteStore(tmp_path / "serinus.db")
+    first.append(record(), [StoredObject("Service", "chat", {"ü": [1]}, "v2", 5)])
+    # Not closed: a killed process closes nothing.
+    second = SqliteStore(tmp_path / "serinus.db")
+    assert [r.text for r in second.records("r")] == ["text"]
+    assert second.objects()[0].baseline == "v2"
+    first.close()
+    second.close()
+
+
+def test_an_apply_is_all_or_nothing(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "serinus.db")
+    bad = Record("r", 1, 1, True, None, "hold", "code", "text", "ada")  # type: ignore[arg-type]
+    with pytest.raises(StoreError, match="cannot write the state"):
+        store.apply([StoredObject("Service", "chat", {}, "v1", 5)], [bad])
+    assert store.objects() == []
+    store.append(record())
+    store.close()
+
+
+def test_a_newer_schema_is_refused_and_nothing_is_changed(tmp_path: Path) -> None:
+    path = tmp_path / "serinus.db"
+    SqliteStore(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(NewerSchemaError, match="schema 99, this one knows 1"):
+        SqliteStore(path)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "serinus.db"
+    path.write_text("not a database, and long enough to be read as one" * 10)
+    with pytest.raises(StoreError, match="cannot open the state"):
+        SqliteStore(path)
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [
+        Preparing(5),
+        Publishing(1, 5, waived=True),
+        Observing(2, 6, dwell_waived=True),
+        Paused(Publishing(1, 5), 7, "ada", "why"),
+        RollingBack("worse", aborted=True, since_ms=9),
+        RolledBack("worse", 9),
+        Aborted("by ada", 9),
+        Promoted(9),
+    ],
+)
+def test_a_state_comes_back_from_the_journal_as_it_was(phase: Phase) -> None:
+    state = rollout(phase)
+    assert decode("chat-v2", spec(), encode(state)) == state
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"format": 2}', '{"format": 1, "phase": {"kind": "nope"}}', "[]"])
+def test_a_journal_that_cannot_be_read_is_a_typed_error(text: str) -> None:
+    with pytest.raises(StoreError, match="journal of rollout chat-v2"):
+        decode("chat-v2", spec(), text)
