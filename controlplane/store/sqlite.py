@@ -80,9 +80,7 @@ class SqliteStore:
                 self._db.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise StoreError(
-                f"cannot write the state: {error}", next_step="check disk space and permissions"
-            ) from error
+            raise _cannot_write(error) from error
 
     def append(self, record: Record, objects: Sequence[StoredObject] = ()) -> None:
         self.apply(objects, [record])
@@ -110,9 +108,7 @@ class SqliteStore:
                 (batch.sidecar, str(batch.epoch), batch.seq, batch.at_ms, batch.payload),
             )
         except sqlite3.Error as error:
-            raise StoreError(
-                f"cannot write the state: {error}", next_step="check disk space and permissions"
-            ) from error
+            raise _cannot_write(error) from error
         return cursor.rowcount == 1
 
     def batches(self, since_ms: int) -> Iterator[StoredBatch]:

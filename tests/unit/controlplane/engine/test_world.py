@@ -1,0 +1,93 @@
+"""An apply changes all or nothing, and a promotion is not undone by applying the same file again."""
+
+from dataclasses import replace
+
+import pytest
+
+from controlplane.engine.world import World, plan_apply, policies, service_routes
+from controlplane.manifest.errors import ManifestError
+from controlplane.manifest.load import load
+from controlplane.rollout.model import Observing, Preparing, Promoted
+from tests.unit.controlplane.manifest.samples import BOTH, ROLLOUT, SERVICE
+
+T0 = 1_700_000_000_000
+
+
+def applied(world: World, text: str, at_ms: int = T0) -> tuple[World, list[str]]:
+    plan = plan_apply(world, load([("chat.yaml", text)]), at_ms)
+    return plan.world, [f"{change.kind}/{change.name} {change.change}" for change in plan.changes]
+
+
+def started() -> World:
+    return applied(World(), BOTH)[0]
+
+
+def promoted() -> World:
+    world = started()
+    return world.with_rollout(replace(world.rollout("chat-v2"), phase=Promoted(T0 + 1))).with_baseline("chat", "v2")
+
+
+def test_a_first_apply_creates_and_a_second_changes_nothing() -> None:
+    world, changes = applied(World(), BOTH)
+    assert changes == ["Service/chat created", "Rollout/chat-v2 created"]
+    assert world.rollout("chat-v2").phase == Preparing(T0)
+    again, changes = applied(world, BOTH, T0 + 5000)
+    assert changes == ["Service/chat unchanged", "Rollout/chat-v2 unchanged"]
+    assert again == world
+
+
+def test_a_promotion_outlives_the_same_file() -> None:
+    world, changes = applied(promoted(), BOTH)
+    assert changes == ["Service/chat unchanged", "Rollout/chat-v2 unchanged"]
+    assert world.services["chat"].baseline == "v2"
+    assert world.active("chat") is None
+
+
+def test_a_new_baseline_in_the_manifest_is_the_operators_word() -> None:
+    first = applied(promoted(), SERVICE.replace("baseline: v1", "baseline: v2"))[0]
+    assert applied(first, SERVICE)[0].services["chat"].baseline == "v1"
+
+
+def test_the_next_release_starts_from_the_promoted_version() -> None:
+    text = SERVICE.replace("name: v1,", "name: v3,").replace("baseline: v1", "baseline: v2")
+    world, _ = applied(
+        promoted(), text + "---\n" + ROLLOUT.replace("chat-v2", "chat-v3").replace("candidate: v2", "candidate: v3")
+    )
+    assert world.rollout("chat-v3").baseline == "v2"
+    (route,) = service_routes(world)
+    assert (route.baseline, route.salt) == ("v2", "chat-v3")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (ROLLOUT.replace("10%", "20%"), "rollout chat-v2 is running: its plan is fixed"),
+        (ROLLOUT.replace("name: chat-v2", "name: other"), "service chat is busy with rollout chat-v2"),
+        (SERVICE.replace("name: v2,", "name: v9,"), "version v2 is in use by rollout chat-v2"),
+        (SERVICE.replace("X-User-Id", "X-Session"), "sticky and baseline may not change while rollout chat-v2 runs"),
+    ],
+)
+def test_what_a_running_rollout_stands_on_may_not_change(text: str, part: str) -> None:
+    world = started()
+    with pytest.raises(ManifestError, match=part):
+        applied(world, text)
+
+
+def test_two_rollouts_of_one_service_in_one_apply_are_refused() -> None:
+    with pytest.raises(ManifestError, match="service chat is busy with rollout chat-v2"):
+        applied(World(), BOTH + "---\n" + ROLLOUT.replace("name: chat-v2", "name: other"))
+
+
+def test_pins_reach_the_candidate_with_the_first_step_and_leave_with_the_weight() -> None:
+    world = started()
+    (route,) = service_routes(world)
+    assert route.rollout is not None
+    assert (route.rollout.weight_bp, route.rollout.pins) == (0, False)
+    world = world.with_rollout(replace(world.rollout("chat-v2"), phase=Observing(0, T0)))
+    (route,) = service_routes(world)
+    assert route.rollout is not None
+    assert (route.rollout.weight_bp, route.rollout.pins) == (1000, True)
+    (policy,) = policies(world)
+    assert (policy.salt, policy.baseline, policy.cohorts[0].pin, policy.follow_up_ms) == ("chat-v2", "v1", "v2", 3000)
+    (policy,) = policies(promoted())
+    assert (policy.baseline, policy.cohorts[0].pin) == ("v2", "")

@@ -1,0 +1,60 @@
+"""Messages of sidecars: checked once, refused whole."""
+
+import pytest
+
+from controlplane.ingest.wire import BadReportError, batch_from_bytes, batch_of, hello_of, policy_message
+from serinus.contract.policy import CohortRule, ServicePolicy, StickyKind, StickySource
+from serinus.v1 import outcomes_pb2
+
+
+def test_a_batch_becomes_values_and_a_key_bad_once_is_bad() -> None:
+    metric = outcomes_pb2.MetricRow(metric="errors", observed=3, bad=1, keys_ok=[1, 2], keys_bad=[2])
+    row = outcomes_pb2.SlotRow(service="chat", slot=5, weight_bp=100, requests=3, metrics=[metric])
+    batch = batch_of(outcomes_pb2.Batch(seq=1, closed_through_slot=4, rows=[row]))
+    assert batch.proxy is None
+    counts = batch.rows[0].metrics["errors"]
+    assert (counts.observed, counts.bad, counts.keys_ok, counts.keys_bad) == (3, 1, {1}, {2})
+
+
+@pytest.mark.parametrize(
+    ("row", "part"),
+    [
+        (outcomes_pb2.SlotRow(weight_bp=10_001), "weight 10001 bp"),
+        (outcomes_pb2.SlotRow(requests=1, routing_mismatches=2), "more routing mismatches"),
+        (
+            outcomes_pb2.SlotRow(requests=1, metrics=[outcomes_pb2.MetricRow(metric="errors", observed=2)]),
+            "0 bad of 2 observed of 1 requests",
+        ),
+        (
+            outcomes_pb2.SlotRow(requests=2, metrics=[outcomes_pb2.MetricRow(metric="errors", observed=1, bad=2)]),
+            "2 bad of 1 observed",
+        ),
+    ],
+)
+def test_counts_that_cannot_be_are_refused(row: outcomes_pb2.SlotRow, part: str) -> None:
+    with pytest.raises(BadReportError, match=part):
+        batch_of(outcomes_pb2.Batch(seq=1, rows=[row]))
+
+
+def test_a_batch_without_a_number_and_garbage_are_refused() -> None:
+    with pytest.raises(BadReportError, match="without a number"):
+        batch_of(outcomes_pb2.Batch())
+    with pytest.raises(BadReportError, match="not a batch"):
+        batch_from_bytes(b"\xff\xff\xff")
+
+
+@pytest.mark.parametrize("hello", [outcomes_pb2.Hello(), outcomes_pb2.Hello(sidecar="x"), outcomes_pb2.Hello(epoch=1)])
+def test_a_hello_needs_a_name_and_an_epoch(hello: outcomes_pb2.Hello) -> None:
+    with pytest.raises(BadReportError, match="hello without"):
+        hello_of(hello)
+
+
+def test_a_policy_has_the_version_of_its_content() -> None:
+    rule = CohortRule(name="staff", header="x-team", one_of=("ml", "ops"), pin="v2")
+    sticky = (StickySource(StickyKind.HEADER, "x-user"),)
+    a = ServicePolicy(service="a", salt="r", baseline="v1", sticky=sticky, cohorts=(rule,))
+    b = ServicePolicy(service="b", salt="r", baseline="v1", sticky=sticky)
+    message = policy_message([b, a])
+    assert message.version == policy_message([a, b]).version
+    assert message.version != policy_message([a]).version
+    assert list(getattr(message.services[0].cohorts[0], "in").values) == ["ml", "ops"]
