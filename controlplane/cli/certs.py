@@ -115,7 +115,7 @@ def _write_all(directory: Path, hosts: list[str], *, days: int, now_ms: int) -> 
 
 def _write(path: Path, content: bytes, *, mode: int) -> None:
     """Replaces the file as a whole; a key is never on disk with wider rights than `mode`, not even for a moment."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:

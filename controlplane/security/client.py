@@ -7,8 +7,10 @@ from pathlib import Path
 
 import grpc
 
+from controlplane.clock import SystemClock
 from controlplane.security.errors import TlsFilesError
-from controlplane.security.pem import TlsFiles, TlsMaterial, check_material
+from controlplane.security.pem import TlsMaterial, check_material
+from controlplane.settings import TlsFiles
 
 
 def read_tls(files: TlsFiles, *, now_ms: int) -> TlsMaterial:
@@ -22,9 +24,9 @@ def read_tls(files: TlsFiles, *, now_ms: int) -> TlsMaterial:
     return material
 
 
-def channel_credentials(files: TlsFiles, *, now_ms: int) -> grpc.ChannelCredentials:
+def channel_credentials(files: TlsFiles) -> grpc.ChannelCredentials:
     """For `grpc.aio.secure_channel`. The server's name is checked against its certificate. Raises TlsFilesError."""
-    material = read_tls(files, now_ms=now_ms)
+    material = read_tls(files, now_ms=SystemClock().now_ms())
     return grpc.ssl_channel_credentials(
         root_certificates=material.ca_pem, private_key=material.key_pem, certificate_chain=material.cert_pem
     )

@@ -1,4 +1,4 @@
-"""The three PEM files of one TLS party, and whether they can work together. Pure: bytes and a time in.
+"""What the three PEM files of one TLS party hold, and whether they can work together. Pure: bytes and a time in.
 
 It checks what a handshake would only answer with "handshake failed": that each file holds what its flag says, that
 the key belongs to the certificate, and that the certificate is valid now. It does not build the chain: the CA here
@@ -7,29 +7,20 @@ verifies the *peer*, whose issuer may differ from ours.
 
 import datetime
 from dataclasses import dataclass
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from controlplane.security.errors import TlsFilesError
+from controlplane.settings import TlsFiles
 
 _RENEW = "issue a new one (`serinus certs init --renew`), or correct this machine's clock"
 
 
 @dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """Paths of the CA that verifies the peer, of our certificate and of its key."""
-
-    ca: Path
-    cert: Path
-    key: Path
-
-
-@dataclass(frozen=True, slots=True)
 class TlsMaterial:
-    """The contents of `TlsFiles`, PEM."""
+    """The contents of `settings.TlsFiles`, PEM: the CA that verifies the peer, our certificate, its key."""
 
     ca_pem: bytes
     cert_pem: bytes
@@ -37,20 +28,6 @@ class TlsMaterial:
 
     def __repr__(self) -> str:
         return "TlsMaterial(…)"  # a key must not reach a log by way of a repr
-
-
-def tls_files(*, ca: Path | None, cert: Path | None, key: Path | None) -> TlsFiles | None:
-    """All three flags, or none (then None). Raises TlsFilesError naming those that are missing."""
-    flags = {"--tls-ca": ca, "--tls-cert": cert, "--tls-key": key}
-    missing = [flag for flag, path in flags.items() if path is None]
-    if ca is not None and cert is not None and key is not None:
-        return TlsFiles(ca, cert, key)
-    if len(missing) == len(flags):
-        return None
-    raise TlsFilesError(
-        f"TLS needs --tls-ca, --tls-cert and --tls-key together; missing: {', '.join(missing)}",
-        next_step="give all three, or none of them",
-    )
 
 
 def check_material(material: TlsMaterial, files: TlsFiles, *, now_ms: int) -> None:

@@ -26,12 +26,11 @@ def test_each_party_gets_a_complete_directory_and_the_ca_key_stays_apart(tmp_pat
     assert set(contents(tmp_path / "certs")) == expected
 
 
-def test_keys_and_directories_are_for_their_owner_only(tmp_path: Path) -> None:
+def test_keys_are_for_their_owner_only(tmp_path: Path) -> None:
     init(tmp_path / "certs")
     keys = list((tmp_path / "certs").glob("*/*key.pem"))
     assert len(keys) == 5
     assert {stat.S_IMODE(path.stat().st_mode) for path in keys} == {0o600}
-    assert {stat.S_IMODE(path.parent.stat().st_mode) for path in keys} == {0o700}
 
 
 def test_a_second_init_refuses_and_changes_nothing(tmp_path: Path) -> None:

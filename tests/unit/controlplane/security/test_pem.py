@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from controlplane.security.ca import issue_client, issue_server, make_authority
-from controlplane.security.client import channel_credentials, read_tls
+from controlplane.security.client import read_tls
 from controlplane.security.errors import TlsFilesError
-from controlplane.security.pem import TlsFiles, tls_files
-from controlplane.security.server import server_credentials
+from controlplane.settings import TlsFiles
 
 NOW_MS = 1_800_000_000_000
 DAY_MS = 86_400_000
@@ -25,11 +24,6 @@ def files(tmp_path: Path) -> TlsFiles:
     return found
 
 
-def test_three_good_files_become_credentials_for_both_sides(files: TlsFiles) -> None:
-    assert server_credentials(files, now_ms=NOW_MS) is not None
-    assert channel_credentials(files, now_ms=NOW_MS) is not None
-
-
 def test_the_key_does_not_show_in_a_repr(files: TlsFiles) -> None:
     assert repr(read_tls(files, now_ms=NOW_MS)) == "TlsMaterial(…)"
 
@@ -39,7 +33,7 @@ def test_a_missing_file_is_named(files: TlsFiles, name: str) -> None:
     path: Path = getattr(files, name)
     path.unlink()
     with pytest.raises(TlsFilesError, match=f"^--tls-{name} {path} cannot be read: No such file or directory; next: "):
-        server_credentials(files, now_ms=NOW_MS)
+        read_tls(files, now_ms=NOW_MS)
 
 
 @pytest.mark.parametrize("name", ["ca", "cert", "key"])
@@ -48,7 +42,7 @@ def test_a_directory_in_place_of_a_file_is_named(files: TlsFiles, name: str) -> 
     path.unlink()
     path.mkdir()
     with pytest.raises(TlsFilesError, match=f"^--tls-{name} {path} cannot be read: Is a directory; next: "):
-        channel_credentials(files, now_ms=NOW_MS)
+        read_tls(files, now_ms=NOW_MS)
 
 
 @pytest.mark.parametrize(
@@ -64,34 +58,26 @@ def test_a_file_that_holds_something_else_is_named(files: TlsFiles, name: str, s
     path: Path = getattr(files, name)
     path.write_bytes(content)
     with pytest.raises(TlsFilesError, match=f"^--tls-{name} {path} {says}; next: "):
-        server_credentials(files, now_ms=NOW_MS)
+        read_tls(files, now_ms=NOW_MS)
 
 
 def test_swapped_flags_are_named(files: TlsFiles) -> None:
     with pytest.raises(TlsFilesError, match=r"^--tls-cert .*key\.pem holds no PEM certificate"):
-        server_credentials(TlsFiles(files.ca, files.key, files.cert), now_ms=NOW_MS)
+        read_tls(TlsFiles(files.ca, files.key, files.cert), now_ms=NOW_MS)
 
 
 def test_the_key_of_another_certificate_is_refused(files: TlsFiles) -> None:
     other = issue_client(make_authority(now_ms=NOW_MS, days=90), "envoy", now_ms=NOW_MS)
     files.key.write_bytes(other.key_pem)
     with pytest.raises(TlsFilesError, match=r"^--tls-key .*key\.pem is not the key of --tls-cert .*cert\.pem; next: "):
-        server_credentials(files, now_ms=NOW_MS)
+        read_tls(files, now_ms=NOW_MS)
 
 
 def test_an_ended_certificate_is_refused_with_its_day(files: TlsFiles) -> None:
     with pytest.raises(TlsFilesError, match=r"ended on 2027-04-15 .* UTC; next: issue a new one"):
-        server_credentials(files, now_ms=NOW_MS + 91 * DAY_MS)
+        read_tls(files, now_ms=NOW_MS + 91 * DAY_MS)
 
 
 def test_a_certificate_of_the_future_is_refused_with_its_day(files: TlsFiles) -> None:
     with pytest.raises(TlsFilesError, match=r"begins on 2027-01-15 .* UTC; next: "):
-        server_credentials(files, now_ms=NOW_MS - DAY_MS)
-
-
-def test_the_flags_come_together_or_not_at_all() -> None:
-    path = Path("x.pem")
-    assert tls_files(ca=None, cert=None, key=None) is None
-    assert tls_files(ca=path, cert=path, key=path) == TlsFiles(path, path, path)
-    with pytest.raises(TlsFilesError, match="missing: --tls-cert, --tls-key; next: give all three, or none"):
-        tls_files(ca=path, cert=None, key=None)
+        read_tls(files, now_ms=NOW_MS - DAY_MS)

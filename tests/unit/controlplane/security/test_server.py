@@ -1,7 +1,6 @@
 """Mutual TLS over real sockets: only a client with a certificate of our CA reaches a handler."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +9,9 @@ import pytest
 
 from controlplane.cli.certs import app
 from controlplane.security.client import channel_credentials
-from controlplane.security.pem import TlsFiles
 from controlplane.security.server import server_credentials
+from controlplane.settings import TlsFiles
 
-NOW_MS = time.time_ns() // 1_000_000
 METHOD = "/serinus.test/Echo"
 Credentials = Callable[[], grpc.ChannelCredentials | None]
 
@@ -47,9 +45,7 @@ def call(certs: Path, credentials: grpc.ChannelCredentials | None, *, host: str 
     async def scenario() -> bytes:
         server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         server.add_generic_rpc_handlers((Echo(),))
-        port = server.add_secure_port(
-            "127.0.0.1:0", server_credentials(party(certs / "ours/controlplane"), now_ms=NOW_MS)
-        )
+        port = server.add_secure_port("127.0.0.1:0", server_credentials(party(certs / "ours/controlplane")))
         await server.start()
         target = f"{host}:{port}"
         channel = grpc.aio.secure_channel(target, credentials) if credentials else grpc.aio.insecure_channel(target)
@@ -65,7 +61,7 @@ def call(certs: Path, credentials: grpc.ChannelCredentials | None, *, host: str 
 @pytest.mark.parametrize("role", ["envoy", "sidecar", "operator"])
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_each_issued_client_gets_through_and_is_known_by_its_role(certs: Path, role: str, host: str) -> None:
-    credentials = channel_credentials(party(certs / "ours" / role), now_ms=NOW_MS)
+    credentials = channel_credentials(party(certs / "ours" / role))
     assert call(certs, credentials, host=host) == f"spiffe://serinus/{role} hello".encode()
 
 
@@ -77,7 +73,7 @@ def test_a_client_without_a_certificate_is_turned_away(certs: Path) -> None:
 def test_a_client_of_another_ca_is_turned_away(certs: Path) -> None:
     others = certs / "others/envoy"
     mixed = TlsFiles(certs / "ours/envoy/ca.pem", others / "cert.pem", others / "key.pem")
-    assert_unavailable(certs, channel_credentials(mixed, now_ms=NOW_MS))
+    assert_unavailable(certs, channel_credentials(mixed))
 
 
 def test_a_plain_text_client_is_turned_away(certs: Path) -> None:
@@ -87,7 +83,7 @@ def test_a_plain_text_client_is_turned_away(certs: Path) -> None:
 def test_a_client_does_not_talk_to_a_server_of_another_ca(certs: Path) -> None:
     ours = certs / "ours/envoy"
     mixed = TlsFiles(certs / "others/envoy/ca.pem", ours / "cert.pem", ours / "key.pem")
-    assert_unavailable(certs, channel_credentials(mixed, now_ms=NOW_MS))
+    assert_unavailable(certs, channel_credentials(mixed))
 
 
 def assert_unavailable(certs: Path, credentials: grpc.ChannelCredentials | None) -> None:
