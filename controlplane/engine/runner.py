@@ -5,6 +5,7 @@ always before what it records can be seen from outside: kill -9 at any point los
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from controlplane.clock import Clock
-from controlplane.engine import facts as gather
 from controlplane.engine import recover
 from controlplane.engine.evidence import EvidenceTracker
+from controlplane.engine.facts import facts_of
 from controlplane.engine.publisher import Publisher
 from controlplane.engine.world import Change, World, plan_apply, policies, service_routes
 from controlplane.ingest import wire
@@ -22,7 +23,7 @@ from controlplane.ingest.registry import Registry
 from controlplane.ingest.rows import Batch, Hello
 from controlplane.manifest.load import load
 from controlplane.rollout.effects import BeginStep, SetBaseline
-from controlplane.rollout.events import Command, Event, Observed
+from controlplane.rollout.events import Command, Event, Facts, Observed
 from controlplane.rollout.machine import Decision, Transition, advance
 from controlplane.rollout.model import Rollout
 from controlplane.snapshot.model import Gateway
@@ -39,6 +40,8 @@ T = TypeVar("T")
 
 # Twice a second: a verdict is at most half a second older than its evidence; a tick costs under 2 ms.
 TICK_S = 0.5
+# An ACK wakes the engine at once; many ACKs at a time make one tick.
+TICK_S_MIN = 0.02
 # A failed write (full disk) is tried again with the next tick; what waits for it holds.
 PRUNE_EVERY_TICKS = 600
 
@@ -59,8 +62,10 @@ class Engine:
         self._lock = asyncio.Lock()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         self._changed = asyncio.Condition()
+        self._fleet_changed = asyncio.Event()
         self._policy = outcomes_pb2.Policy()
         self.ads = ads
+        ads.on_change = self._fleet_changed.set
         self.publisher = Publisher(ads, gateway, exporter)
         self.registry = Registry()
         self.world = World()
@@ -86,7 +91,7 @@ class Engine:
         """Tick until cancelled. A failed tick is logged and tried again; nothing advances meanwhile."""
         ticks = 0
         while True:
-            await asyncio.sleep(TICK_S)
+            await self._pause()
             ticks += 1
             try:
                 await self._tick()
@@ -96,6 +101,14 @@ class Engine:
                 raise
             except Exception:
                 log.exception("tick failed")
+
+    async def _pause(self) -> None:
+        """Until the next tick is due, or the fleet changed; never less than TICK_S_MIN."""
+        await asyncio.sleep(TICK_S_MIN)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TICK_S - TICK_S_MIN):
+                await self._fleet_changed.wait()
+        self._fleet_changed.clear()
 
     async def close(self) -> None:
         self._worker.shutdown(wait=True)
@@ -198,9 +211,19 @@ class Engine:
                 tracker = self.trackers[rollout.name]
                 if closed is not None:
                     tracker.close(closed)
-                observed = Observed(now_ms, gather.facts_of(self, rollout, tracker, now_ms))
-                await self._step(rollout, observed)
+                await self._step(rollout, Observed(now_ms, self._facts(rollout, tracker, now_ms)))
         await self._notify()
+
+    def _facts(self, rollout: Rollout, tracker: EvidenceTracker, now_ms: int) -> Facts:
+        return facts_of(
+            rollout,
+            publisher=self.publisher,
+            registry=self.registry,
+            tracker=tracker,
+            nodes=self.ads.fleet.connected_nodes(),
+            policy_version=self._policy.version,
+            now_ms=now_ms,
+        )
 
     async def _step(self, rollout: Rollout, event: Event) -> None:
         transition = advance(rollout, event)
