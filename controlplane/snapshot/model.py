@@ -42,6 +42,10 @@ class Gateway:
     stream_idle_timeout_ms: int = 300_000
 
 
+# The one RouteConfiguration, which the listener asks for by this name.
+ROUTE_CONFIGURATION = "services"
+
+
 def cluster_name(service: str, version: str) -> str:
     """The Envoy cluster of one version: one cluster each, so that stats and health are per version."""
     return f"{service}/{version}"

@@ -14,3 +14,9 @@ METADATA_NAMESPACE = "serinus"
 COHORT_EVERYONE = "everyone"
 COHORT_NO_KEY = "no_key"
 COHORT_UNTAGGED = "untagged"
+
+# CEL strings that Envoy evaluates; an attribute arrives in the ext_proc message under the very string asked for.
+ATTRIBUTE_SERVICE = "xds.route_metadata.filter_metadata['serinus']['service']"
+ATTRIBUTE_REQUEST_ID = "request.id"
+# The value of the response header x-serinus-request-id.
+REQUEST_ID_FORMAT = "%REQ(X-REQUEST-ID)%"

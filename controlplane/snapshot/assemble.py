@@ -1,0 +1,119 @@
+"""Services with the weights in force -> one consistent Snapshot: what every proxy of a group is to hold.
+
+Pure but for `BuildCache`, which remembers what was encoded for inputs that have not changed: moving one weight
+encodes the routes of one service and joins bytes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+from controlplane.manifest.schema import Version
+from controlplane.snapshot.cluster import build_cluster
+from controlplane.snapshot.errors import MissingClusterError, SnapshotError
+from controlplane.snapshot.filters import policy_headers
+from controlplane.snapshot.listener import build_listener
+from controlplane.snapshot.model import Gateway, ServiceRoute, cluster_name
+from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE, Resource, ResourceSet, content_hash
+from controlplane.snapshot.route import build_routes
+from controlplane.snapshot.virtual_host import build_route_configuration
+
+# The types that a snapshot holds. Endpoints are inline in the clusters.
+TYPES = (CLUSTER, LISTENER, ROUTE)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Resources by type URL, immutable, encoded once. `version` is a hash of the whole."""
+
+    types: Mapping[str, ResourceSet]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "types", MappingProxyType(dict(self.types)))
+
+    @cached_property
+    def version(self) -> str:
+        return content_hash(f"{url}={self.types[url].version}".encode() for url in sorted(self.types))
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version of each type."""
+        return {url: resources.version for url, resources in self.types.items()}
+
+    def of_type(self, type_url: str) -> ResourceSet:
+        return self.types.get(type_url, _NOTHING)
+
+
+_NOTHING = ResourceSet()
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What was encoded last for one service."""
+
+    service: ServiceRoute
+    routes: tuple[bytes, ...]
+    clusters: dict[Version, Resource]
+
+
+@dataclass(slots=True)
+class BuildCache:
+    """What the last `build` encoded. It holds exactly the services of that build, so it cannot outgrow them."""
+
+    entries: dict[str, _Entry] = field(default_factory=dict)
+    listener: tuple[Gateway, tuple[str, ...], Resource] | None = None
+
+
+def build(services: Sequence[ServiceRoute], gateway: Gateway, cache: BuildCache | None = None) -> Snapshot:
+    """The snapshot of these services behind this gateway.
+
+    Raises SnapshotError (a version that is unknown, weights that do not sum, services that clash, a route to a
+    cluster that is not there). After an error the cache is as it was.
+    """
+    cache = cache if cache is not None else BuildCache()
+    entries = {service.name: _entry(service, cache.entries.get(service.name)) for service in services}
+    if len(entries) != len(services):
+        raise SnapshotError("two services have one name", next_step="rename one of them")
+    clusters = ResourceSet.of(cluster for entry in entries.values() for cluster in entry.clusters.values())
+    routes = build_route_configuration(
+        services, {name: entry.routes for name, entry in entries.items()}, _named_clusters(services)
+    )
+    listener = _listener(services, gateway, cache)
+    snapshot = Snapshot({CLUSTER: clusters, LISTENER: ResourceSet.of((listener,)), ROUTE: ResourceSet.of((routes,))})
+    check(snapshot)
+    cache.entries = entries
+    return snapshot
+
+
+def check(snapshot: Snapshot) -> None:
+    """Raises MissingClusterError if a resource sends traffic to a cluster that the snapshot does not hold."""
+    clusters = snapshot.of_type(CLUSTER)
+    for resources in snapshot.types.values():
+        for item in resources:
+            missing = item.clusters - clusters.resources.keys()
+            if missing:
+                raise MissingClusterError(item.name, frozenset(missing))
+
+
+def _entry(service: ServiceRoute, last: _Entry | None) -> _Entry:
+    if last is not None and last.service == service:
+        return last
+    known = last.clusters if last is not None else {}
+    clusters = {
+        version: known.get(version) or build_cluster(service.name, version) for version in service.spec.versions
+    }
+    return _Entry(service, build_routes(service), clusters)
+
+
+def _named_clusters(services: Sequence[ServiceRoute]) -> set[str]:
+    named = {cluster_name(service.name, service.baseline) for service in services}
+    named |= {cluster_name(service.name, service.rollout.candidate) for service in services if service.rollout}
+    return named
+
+
+def _listener(services: Sequence[ServiceRoute], gateway: Gateway, cache: BuildCache) -> Resource:
+    forwarded = policy_headers(service.spec for service in services)
+    if cache.listener is None or cache.listener[:2] != (gateway, forwarded):
+        cache.listener = (gateway, forwarded, build_listener(gateway, forwarded))
+    return cache.listener[2]

@@ -1,0 +1,100 @@
+"""Encoded xDS resources and their versions: immutable, hashed by content, shared by every stream.
+
+A version is the hash of what was encoded, so two control planes, or one before and after a restart, give the same
+content the same version (xDS: "version_info … belongs to the resource type").
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+TYPE_PREFIX = "type.googleapis.com/"
+CLUSTER = TYPE_PREFIX + "envoy.config.cluster.v3.Cluster"
+ENDPOINT = TYPE_PREFIX + "envoy.config.endpoint.v3.ClusterLoadAssignment"
+LISTENER = TYPE_PREFIX + "envoy.config.listener.v3.Listener"
+ROUTE = TYPE_PREFIX + "envoy.config.route.v3.RouteConfiguration"
+
+
+def content_hash(parts: Iterable[bytes]) -> str:
+    """16 hex digits of sha256 over length-prefixed parts: 64 bits, where 2^32 contents make a clash likely."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource as it goes on the wire. `body` is the encoded message without its Any wrapper.
+
+    `clusters` are the names of the clusters that it sends traffic to: what a proxy must hold before it may have it.
+    """
+
+    name: str
+    type_url: str
+    body: bytes
+    version: str
+    clusters: frozenset[str] = frozenset()
+
+
+def resource(name: str, type_url: str, body: bytes, clusters: Iterable[str] = ()) -> Resource:
+    """A resource with its content hash."""
+    return Resource(name, type_url, body, content_hash((name.encode(), body)), frozenset(clusters))
+
+
+@dataclass(frozen=True, eq=False)
+class ResourceSet:
+    """All resources of one type, by name, with one version for the whole: the hash of names and contents."""
+
+    resources: Mapping[str, Resource] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        ordered = dict(sorted(self.resources.items()))
+        object.__setattr__(self, "resources", MappingProxyType(ordered))
+
+    @classmethod
+    def of(cls, resources: Iterable[Resource]) -> "ResourceSet":
+        return cls({item.name: item for item in resources})
+
+    @cached_property
+    def version(self) -> str:
+        return content_hash(f"{item.name}={item.version}".encode() for item in self)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(self.resources)
+
+    @cached_property
+    def clusters(self) -> frozenset[str]:
+        """Every cluster that a resource of the set sends traffic to."""
+        return frozenset().union(*(item.clusters for item in self))
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self.resources.values())
+
+    def __len__(self) -> int:
+        return len(self.resources)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.resources
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ResourceSet) and self.version == other.version
+
+    def __hash__(self) -> int:
+        return hash(self.version)
+
+    def only(self, names: Set[str]) -> "ResourceSet":
+        """The subset of those names; the set itself if that is all of it, so that its version is not hashed again."""
+        if names >= self.names:
+            return self
+        return ResourceSet({name: item for name, item in self.resources.items() if name in names})
+
+    def over(self, other: "ResourceSet") -> "ResourceSet":
+        """This set, plus what `other` has under further names."""
+        if other.names <= self.names:
+            return self
+        return ResourceSet({**other.resources, **self.resources})

@@ -1,0 +1,37 @@
+"""In which order types are sent, and what a proxy must hold before it may have a resource. Pure.
+
+Rule (xDS protocol, "Eventual consistency considerations"): CDS, EDS, LDS, RDS, and then what is stale in CDS goes.
+The order alone is not enough: routes are not warmed, so one that arrives while its cluster still warms answers 503.
+"""
+
+from collections.abc import Iterable
+
+from controlplane.snapshot.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, ResourceSet
+
+TYPE_ORDER = (CLUSTER, ENDPOINT, LISTENER, ROUTE)
+
+
+def in_order(type_urls: Iterable[str]) -> list[str]:
+    """The known ones of these types, in the order of sending."""
+    present = set(type_urls)
+    return [type_url for type_url in TYPE_ORDER if type_url in present]
+
+
+def may_send(resources: ResourceSet, accepted_clusters: ResourceSet | None) -> bool:
+    """Whether a proxy that has accepted these clusters (None: none that we know of) may have these resources.
+
+    An ACK of a cluster means that it is warm: Envoy withholds it until then.
+    """
+    return not resources.clusters or (accepted_clusters is not None and resources.clusters <= accepted_clusters.names)
+
+
+def clusters_to_keep(target: ResourceSet, accepted: ResourceSet | None, users: Iterable[ResourceSet]) -> ResourceSet:
+    """The clusters to send: the target's, plus those that the proxy has and its routes still name.
+
+    `users` are the resources that the proxy runs, or may be about to run, and that send traffic to clusters.
+    """
+    if accepted is None or accepted == target:
+        return target
+    named = frozenset[str]().union(*(item.clusters for item in users))
+    stale = named & (accepted.names - target.names)
+    return target.over(accepted.only(stale)) if stale else target
