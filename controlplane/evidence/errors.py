@@ -16,7 +16,7 @@ class PlanError(EvidenceError):
 
 
 class CountsError(EvidenceError):
-    """Counts that cannot be: more bad than observed, negative, not whole, a key that is no 64-bit hash, a stratum twice."""
+    """Counts that cannot be: more bad than observed, negative, not whole, a key that is no 64-bit hash."""
 
     code = "invalid_counts"
 

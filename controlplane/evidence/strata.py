@@ -30,7 +30,7 @@ class MetricCounts:
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """Metric name -> counts, per arm. `weight_bp` is the candidate's weight in force where these requests were routed."""
+    """Metric name -> counts, per arm. `weight_bp` is the candidate's weight where these requests were routed."""
 
     slot: int
     snapshot: str

@@ -1,0 +1,57 @@
+"""What the judge is told before it sees anything: the guardrails, their stakes and limits, and the two error rates."""
+
+import math
+from dataclasses import dataclass
+
+from controlplane.evidence.errors import PlanError
+from controlplane.evidence.strata import is_whole
+from serinus.contract.weight import WEIGHT_TOTAL_BP
+
+# A bound, not a wish: cohorts wait for the follow-up in memory.
+FOLLOW_UP_SLOTS_MAX = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailPlan:
+    """One judged metric. Rates in basis points of requests or keys."""
+
+    metric: str
+    omega: float  # its share of rollback_alpha; the shares sum to 1
+    tolerance_bp: int | None  # roll back only beyond this excess; None: any excess
+    budget_bp: int  # of all traffic, what an excess may hurt at the next weight
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePlan:
+    guardrails: tuple[GuardrailPlan, ...]
+    rollback_alpha: float
+    advance_alpha: float
+    follow_up_slots: int  # seconds after a key's first meeting in which its failures count
+
+
+def check_plan(plan: JudgePlan) -> None:
+    """Raises PlanError."""
+    names = [guardrail.metric for guardrail in plan.guardrails]
+    if not names or len(set(names)) != len(names):
+        raise PlanError(f"guardrails are {names}: at least one, each metric once")
+    for guardrail in plan.guardrails:
+        _check_guardrail(guardrail)
+    total = math.fsum(guardrail.omega for guardrail in plan.guardrails)
+    if abs(total - 1.0) > 1e-6:
+        raise PlanError(f"the guardrails' omegas sum to {total:.6g}, must be 1")
+    for name, alpha in (("rollback_alpha", plan.rollback_alpha), ("advance_alpha", plan.advance_alpha)):
+        if not 0.0 < alpha < 1.0:
+            raise PlanError(f"{name} is {alpha}, must be between 0 and 1")
+    if not is_whole(plan.follow_up_slots) or not 0 <= plan.follow_up_slots <= FOLLOW_UP_SLOTS_MAX:
+        raise PlanError(f"follow_up_slots is {plan.follow_up_slots}, must be 0..{FOLLOW_UP_SLOTS_MAX}")
+
+
+def _check_guardrail(guardrail: GuardrailPlan) -> None:
+    where = f"guardrail {guardrail.metric}"
+    if not guardrail.omega > 0.0:
+        raise PlanError(f"{where}: omega is {guardrail.omega}, must be above 0")
+    tolerance_bp = guardrail.tolerance_bp
+    if tolerance_bp is not None and not (is_whole(tolerance_bp) and 0 <= tolerance_bp < WEIGHT_TOTAL_BP):
+        raise PlanError(f"{where}: tolerance_bp is {tolerance_bp}, must be 0..{WEIGHT_TOTAL_BP - 1}")
+    if not is_whole(guardrail.budget_bp) or not 0 < guardrail.budget_bp <= WEIGHT_TOTAL_BP:
+        raise PlanError(f"{where}: budget_bp is {guardrail.budget_bp}, must be 1..{WEIGHT_TOTAL_BP}")
