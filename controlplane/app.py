@@ -51,7 +51,7 @@ class ControlPlane:
         require_safe_listen(settings.http, has_tls=False, insecure=settings.insecure, flag="--http")
         host, port = split_address(settings.listen, flag="--listen")
         self._exporter = Exporter()
-        self._ads = AdsServer(exporter=self._exporter)
+        self._ads = AdsServer()
         self._store = SqliteStore(settings.state_dir / "serinus.db")
         self.engine = Engine(
             store=self._store,
@@ -113,7 +113,9 @@ class ControlPlane:
 
 
 def _taken(flag: str, address: str) -> SettingsError:
-    return SettingsError(f"{flag} {address} cannot be opened: it is in use or not ours", next_step=f"give another {flag}")
+    return SettingsError(
+        f"{flag} {address} cannot be opened: it is in use or not ours", next_step=f"give another {flag}"
+    )
 
 
 async def serve(settings: ControlPlaneSettings) -> None:

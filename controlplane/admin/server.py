@@ -76,7 +76,9 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
                     response.rollouts.append(await self._view(rollout))
         if kind == "proxy":
             response.proxies.extend(
-                wire.proxy_view(engine, node) for node in engine.ads.fleet.nodes() if name in ("", node.node_id)
+                wire.proxy_view(engine, node)
+                for node in engine.ads.fleet.nodes.values()
+                if name in ("", node.node.node_id)
             )
         return response
 

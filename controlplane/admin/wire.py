@@ -7,7 +7,7 @@ import numpy as np
 from controlplane.engine.evidence import EvidenceTracker, Sample
 from controlplane.engine.runner import Engine, LastDecision
 from controlplane.engine.world import Service
-from controlplane.evidence.judge import Assessment, MetricAssessment
+from controlplane.evidence.verdict import Assessment, MetricAssessment
 from controlplane.manifest.schema import ServiceSpec
 from controlplane.rollout.model import (
     Aborted,
@@ -89,7 +89,7 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
 def _add_quality(view: admin_pb2.RolloutView, engine: Engine, rollout: Rollout, tracker: EvidenceTracker) -> None:
     routing = tracker.routing_fact(engine.publisher.route_snapshot(rollout.spec.service))
     view.routing_mismatches = routing.mismatches
-    data = engine.registry.data_fact(engine.ads.fleet.connected_nodes(), engine.now_ms())
+    data = engine.registry.data_fact(engine.publisher.connected_nodes(), engine.now_ms())
     view.untagged_recent = data.untagged
     view.lost_entries_recent = data.logs_lost
 
@@ -173,14 +173,13 @@ def samples_view(samples: Sequence[Sample]) -> list[admin_pb2.Sample]:
 def proxy_view(engine: Engine, node: NodeView) -> admin_pb2.ProxyView:
     accepted, published = engine.publisher.route_versions(node)
     return admin_pb2.ProxyView(
-        node=node.node_id,
-        cluster=node.cluster,
-        envoy_version=node.envoy_version,
-        connected=node.connected,
+        node=node.node.node_id,
+        cluster=node.node.cluster,
+        connected=node.is_connected,
         accepted_routes=accepted,
         published_routes=published,
-        last_error=node.last_nack,
-        sidecar_connected=engine.registry.connected(node.node_id, engine.now_ms()),
+        last_error="; ".join(nack.message for nack in node.nacks.values()),
+        sidecar_connected=engine.registry.connected(node.node.node_id, engine.now_ms()),
         clusters=[
             admin_pb2.ClusterHealthView(
                 cluster=entry.cluster,
@@ -188,7 +187,7 @@ def proxy_view(engine: Engine, node: NodeView) -> admin_pb2.ProxyView:
                 endpoints=entry.endpoints,
                 healthy=entry.healthy,
             )
-            for entry in engine.registry.clusters(node.node_id)
+            for entry in engine.registry.clusters(node.node.node_id)
         ],
     )
 

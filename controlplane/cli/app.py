@@ -1,5 +1,6 @@
 """`serinus`: the console script. Every verb that reads or changes a running system is a call of the admin API."""
 
+from collections.abc import Callable
 from importlib.metadata import version as distribution_version
 from typing import Annotated
 
@@ -32,16 +33,26 @@ def root(
     """Safe gray releases of AI model servers on Envoy. Start with: serinus demo"""
 
 
-for verb in (processes.demo, processes.up):
-    app.command(rich_help_panel="One machine")(verb)
-for verb in (objects.apply, objects.get, objects.describe, objects.explain):
+VERBS: tuple[Callable[..., None], ...] = (
+    processes.demo,
+    processes.up,
+    objects.apply,
+    objects.get,
+    objects.describe,
+    objects.explain,
+    operate.watch,
+    operate.wait,
+    operate.pause,
+    operate.resume,
+    operate.promote,
+    operate.abort,
+    processes.controlplane,
+    processes.bootstrap,
+)
+for verb in VERBS:
     app.command()(verb)
-for verb in (operate.watch, operate.wait, operate.pause, operate.resume, operate.promote, operate.abort):
-    app.command()(verb)
-app.command()(processes.controlplane)
 app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
     add_help_option=False,
 )(processes.extproc)
-app.command()(processes.bootstrap)
 app.add_typer(certs.app, name="certs")

@@ -1,23 +1,21 @@
-"""demo, up, controlplane, extproc, bootstrap: what starts processes, or prints what they start with."""
+"""demo, up, controlplane, extproc, bootstrap: what starts processes, or prints what they start with.
+
+Imports stand inside the functions: Envoy's message classes, scipy and matplotlib take a second to load, which
+`serinus get` and shell completion must not pay.
+"""
 
 import asyncio
 import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from controlplane.app import serve
 from controlplane.cli.client import EXIT_USAGE, fail
 from controlplane.errors import SerinusError
-from controlplane.local.demo.run import DemoOptions, run_demo
-from controlplane.local.envoy_binary import read_template
-from controlplane.local.stack import StackSettings
-from controlplane.local.up import run_up
-from controlplane.settings import ControlPlaneSettings, tls_files
-from controlplane.snapshot.bootstrap import BootstrapSettings, render
-from controlplane.telemetry.exporter import configure_logging
+from controlplane.settings import ControlPlaneSettings, split_address, tls_files
 
 TlsCa = Annotated[Path | None, typer.Option("--tls-ca", envvar="SERINUS_TLS_CA", help="CA of the peers (PEM).")]
 TlsCert = Annotated[Path | None, typer.Option("--tls-cert", envvar="SERINUS_TLS_CERT", help="Own certificate (PEM).")]
@@ -51,6 +49,8 @@ def demo(
 
     Example: serinus demo --simulated
     """
+    from controlplane.local.demo.run import DemoOptions, run_demo
+
     if act not in ("good", "bad", "all") or output not in ("table", "json"):
         raise fail("--act is good, bad or all; -o is table or json", code=EXIT_USAGE)
     options = DemoOptions(simulated=simulated, act=act, output=output, state_dir=state, report_dir=report)
@@ -72,6 +72,9 @@ def up(
 
     Example: serinus up -f chat.yaml --listen 127.0.0.1:8080
     """
+    from controlplane.local.settings import StackSettings
+    from controlplane.local.up import run_up
+
     for path in filename:
         if not path.is_file():
             raise fail(f"{path}: no such file", code=EXIT_USAGE)
@@ -105,6 +108,9 @@ def controlplane(
     log_level: Annotated[str, typer.Option("--log-level", envvar="SERINUS_LOG_LEVEL")] = "INFO",
 ) -> None:
     """The control plane: xDS, rollouts, judge, admin API. Example: serinus controlplane --state /var/lib/serinus"""
+    from controlplane.app import serve
+    from controlplane.telemetry.exporter import configure_logging
+
     configure_logging(log_level)
     try:
         settings = ControlPlaneSettings(
@@ -141,20 +147,31 @@ def bootstrap(
     tls_key: TlsKey = None,
 ) -> None:
     """Print an Envoy bootstrap (YAML). Example: serinus bootstrap --node-id edge-1 > envoy.yaml"""
+    from controlplane.snapshot.bootstrap import BootstrapSettings, ClientTls, read_template, render
+
     try:
+        xds_host, xds_port = split_address(xds, flag="--xds")
+        admin_host, admin_port = split_address(envoy_admin, flag="--envoy-admin")
         tls = tls_files(tls_ca, tls_cert, tls_key)
         settings = BootstrapSettings(
-            node_id=node_id, node_cluster=node_cluster, xds=xds, socket=socket, admin=envoy_admin, tls=tls
+            node_id=node_id,
+            node_cluster=node_cluster,
+            sidecar_sockets=(socket,),
+            xds_host=xds_host,
+            xds_port=xds_port,
+            admin_host=admin_host,
+            admin_port=admin_port,
+            tls=ClientTls(str(tls.ca), str(tls.cert), str(tls.key)) if tls else None,
         )
-        typer.echo(render(read_template(settings), settings))
+        typer.echo(render(read_template(), settings))
     except SerinusError as error:
         raise fail(str(error), code=EXIT_USAGE) from error
 
 
-def _run(work: "object") -> int:
+def _run(work: Coroutine[Any, Any, int | None]) -> int:
     """Run an async command; typed errors become one line and exit code 1."""
     try:
-        return asyncio.run(work) or 0  # type: ignore[arg-type]
+        return asyncio.run(work) or 0
     except SerinusError as error:
         raise fail(str(error)) from error
     except KeyboardInterrupt:

@@ -6,10 +6,10 @@ answers, so a restarted control plane rebuilds it from the store.
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from controlplane.evidence.judge import Assessment, GuardrailPlan, Judge, JudgePlan, MetricAssessment
-from controlplane.evidence.verdict import Verdict
+from controlplane.evidence.judge import GuardrailPlan, Judge, JudgePlan
+from controlplane.evidence.verdict import Assessment, MetricAssessment, Verdict
 from controlplane.ingest.merge import SlotMerge
 from controlplane.ingest.rows import Row
 from controlplane.manifest.schema import RolloutSpec
@@ -70,6 +70,7 @@ class EvidenceTracker:
         self._samples: list[Sample] = []
         self._stride = 1
         self._folded = 0
+        self._last_slot = -1
         self.assessment: Assessment | None = None
 
     def begin(self, step: BeginStep) -> None:
@@ -86,6 +87,7 @@ class EvidenceTracker:
             if self._begun is None:
                 self._begin_before_steps(slot)
             self._judge.fold(slot, strata)
+            self._last_slot = slot
             for stratum in strata:
                 self._add_totals(stratum.baseline, 0)
                 self._add_totals(stratum.candidate, 2)
@@ -100,7 +102,9 @@ class EvidenceTracker:
 
     def _begin_due(self, slot: int) -> None:
         while self._begins and self._begins[0].slot <= slot:
-            self._begun = self._begins.popleft()
+            # A slot that was judged already stays where it was judged.
+            due = self._begins.popleft()
+            self._begun = replace(due, slot=max(due.slot, self._last_slot + 1))
             self._judge.begin_step(
                 slot=self._begun.slot, weight_bp=self._begun.weight_bp, next_weight_bp=self._begun.next_weight_bp
             )

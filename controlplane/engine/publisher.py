@@ -67,14 +67,16 @@ class Publisher:
     def fleet_fact(self) -> FleetFact:
         """Who is connected, who has not got the target yet, and who rejected what is in force."""
         fleet = self._ads.fleet
-        nodes = [node for node in fleet.nodes() if node.connected]
-        target = self._target
-        late = [node for node in nodes if target is None or not node.has_accepted(target)]
+        waiting = fleet.waiting_for(self._target) if self._target is not None else self.connected_nodes()
         return FleetFact(
-            connected=len(nodes),
-            waiting=tuple(sorted(node.node_id for node in late)),
-            rejections=tuple(f"{node.node_id}: {node.last_nack}" for node in nodes if node.last_nack),
+            connected=len(fleet.connected),
+            waiting=tuple(sorted(waiting)),
+            rejections=tuple(f"{node_id}: {nack.message}" for node_id, nack in fleet.nacks()),
         )
+
+    def connected_nodes(self) -> tuple[str, ...]:
+        """The ids of the proxies that are connected now."""
+        return tuple(view.node.node_id for view in self._ads.fleet.connected)
 
     def route_snapshot(self, service: str) -> str:
         """The routing revision of a service, as it stands in its routes' metadata and comes back with each outcome."""

@@ -220,7 +220,7 @@ class Engine:
             publisher=self.publisher,
             registry=self.registry,
             tracker=tracker,
-            nodes=self.ads.fleet.connected_nodes(),
+            nodes=self.publisher.connected_nodes(),
             policy_version=self._policy.version,
             now_ms=now_ms,
         )

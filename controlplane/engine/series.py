@@ -2,7 +2,7 @@
 
 from controlplane.engine.runner import Engine
 from controlplane.rollout.model import Aborted, Promoted, RolledBack, Rollout, weight_bp_of
-from controlplane.telemetry.catalogue import SIDECARS
+from controlplane.telemetry.catalogue import SIDECARS, XDS_NACKS, XDS_PUSHES, XDS_STREAMS
 from controlplane.telemetry.exporter import Exporter
 from controlplane.telemetry.rollouts import LIVE_METRICS, RolloutSeries, series
 
@@ -17,8 +17,12 @@ def refresh(engine: Engine, exporter: Exporter) -> None:
         if row.is_shown(now_ms):
             for metric, value, labels in series(row):
                 exporter.set(metric, value, *labels)
-    nodes = engine.ads.fleet.connected_nodes()
+    nodes = engine.publisher.connected_nodes()
     exporter.set(SIDECARS, sum(engine.registry.connected(node, now_ms) for node in nodes))
+    exporter.set(XDS_STREAMS, engine.ads.stream_count)
+    for metric, totals in ((XDS_PUSHES, engine.ads.pushes_total), (XDS_NACKS, engine.ads.nacks_total)):
+        for type_url, total in totals.items():
+            exporter.count_to(metric, total, type_url.rpartition(".")[2])
 
 
 def _row(engine: Engine, rollout: Rollout) -> RolloutSeries:

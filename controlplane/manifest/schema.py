@@ -162,10 +162,9 @@ def _choice(kinds: type[StrEnum], value: object, planned: set[str]) -> object:
     """An enum by its text; a value that is planned but not built is refused by name."""
     if isinstance(value, str) and value in planned:
         raise ValueError(f"{value!r} is not built yet in this version; use one of {', '.join(kinds)}")
-    try:
-        return kinds(value)
-    except ValueError:
-        raise ValueError(f"{value!r} is none of {', '.join(kinds)}") from None
+    if value not in list(kinds):
+        raise ValueError(f"{value!r} is none of {', '.join(kinds)}")
+    return kinds(str(value))
 
 
 class Strategy(StrEnum):

@@ -16,6 +16,7 @@ class Exporter:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._totals: dict[tuple[str, tuple[str, ...]], float] = {}
         self._families: dict[str, Any] = {metric.name: self._family(metric) for metric in CATALOGUE}
 
     def _family(self, metric: Metric) -> Counter | Gauge | Histogram:
@@ -33,6 +34,14 @@ class Exporter:
         """Add to a counter. Labels in the catalogue's order."""
         family = self._families[metric.name]
         (family.labels(*labels) if labels else family).inc(by)
+
+    def count_to(self, metric: Metric, total: float, *labels: str) -> None:
+        """Raise a counter to a total that is counted elsewhere; a total below it changes nothing."""
+        key = (metric.name, labels)
+        grown = total - self._totals.get(key, 0.0)
+        if grown > 0:
+            self._totals[key] = total
+            self.count(metric, *labels, by=grown)
 
     def set(self, metric: Metric, value: float, *labels: str) -> None:
         """Set a gauge."""
