@@ -1,0 +1,74 @@
+"""One access-log entry as a value, and the Outcome that it and the observed body make together."""
+
+from dataclasses import dataclass
+
+from extproc.aggregate.slot import NOT_RANDOMISED, RANDOMISED, Outcome
+from extproc.outcome.classify import Ending, classify
+from extproc.outcome.observation import Observation
+from serinus.contract.arm import Arm
+from serinus.contract.headers import COHORT_UNTAGGED
+from serinus.contract.weight import arm_of_bucket
+
+
+@dataclass(slots=True)
+class Entry:
+    """What Envoy wrote at the end of one request of a service. Treated as frozen.
+
+    From route metadata: `service`, `rollout` ("" none), `snapshot`, `weight_bp`, `candidate`, `baseline`. From cluster
+    metadata: `version` ("" when no cluster was reached). From the sidecar's own tag: `bucket`, `cohort`, `key_hash`,
+    `pin`; None when untagged. `ttfb_us` is the time to the upstream's response headers.
+    """
+
+    service: str
+    rollout: str
+    snapshot: str
+    weight_bp: int
+    candidate: str
+    baseline: str
+    version: str
+    start_us: int
+    duration_us: int
+    bucket: int | None
+    cohort: str | None
+    key_hash: int | None
+    pin: str | None
+    ending: Ending
+    attempts: int
+    request_id: str
+    ttfb_us: int | None
+
+    @property
+    def is_randomised(self) -> bool:
+        """Placed by its bucket under a rollout's weight: the only requests that are evidence."""
+        return bool(self.rollout) and self.bucket is not None and self.pin is None
+
+    @property
+    def may_have_body(self) -> bool:
+        """Whether an observation of the body could change the outcome: a 200 that was sent."""
+        return self.ending.code == 200
+
+
+def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
+    """The outcome of one request. A randomised request that reached no cluster counts for the arm of its bucket."""
+    version, is_mismatch = entry.version, False
+    if entry.bucket is not None and entry.is_randomised:
+        arm = arm_of_bucket(entry.bucket, entry.weight_bp)
+        intended = entry.candidate if arm is Arm.CANDIDATE else entry.baseline
+        is_mismatch = bool(version) and version != intended
+        version = version or intended
+    seen = observation is not None and observation.observable
+    return Outcome(
+        service=entry.service,
+        rollout=entry.rollout,
+        snapshot=entry.snapshot,
+        weight_bp=entry.weight_bp,
+        weight_class=RANDOMISED if entry.is_randomised else NOT_RANDOMISED,
+        cohort=entry.cohort or COHORT_UNTAGGED,
+        version=version,
+        start_us=entry.start_us,
+        duration_us=entry.duration_us,
+        key_hash=entry.key_hash,
+        is_routing_mismatch=is_mismatch,
+        outcome_class=classify(entry.ending, observation),
+        finish_reason=observation.finish_reason if observation is not None and seen else None,
+    )

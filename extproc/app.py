@@ -1,0 +1,178 @@
+"""The composition root of the sidecar: builds the parts, runs the loops, drains. The only place that wires."""
+
+import asyncio
+import logging
+
+from extproc.accesslog.ingest import Ingest
+from extproc.aggregate.window import SlotWindow
+from extproc.clock import Clock, Prng
+from extproc.cohort.policies import PolicyHolder
+from extproc.processing.session import ProcessSession
+from extproc.proxystats.client import EnvoyAdmin, LedgerFile
+from extproc.proxystats.ledger import Ledger, Poll
+from extproc.proxystats.parse import ProxyStats
+from extproc.settings import Settings
+from extproc.telemetry.catalogue import Catalogue
+from extproc.telemetry.exporter import HttpExporter
+from extproc.transport.server import GrpcioTransport
+from extproc.uplink import wire
+from extproc.uplink.client import PolicyFile, UplinkClient
+from extproc.uplink.queue import ReportQueue
+
+# The protocol's pace: the judge's slots are whole seconds.
+REPORT_S = 1.0
+# A quarter of the wait for an observation: what expires is late by this much at most.
+TICK_S = 0.25
+# The last batch is acknowledged in milliseconds; a control plane that is away does not hold the process up.
+LAST_ACK_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Sidecar:
+    """One sidecar process. `run` once."""
+
+    def __init__(self, settings: Settings, clock: Clock, prng: Prng) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._catalogue = Catalogue()
+        self._policies = PolicyHolder(settings.follow_up_ms)
+        self._window = SlotWindow(self._catalogue.overflow, self._catalogue.late)
+        self._ingest = Ingest(policies=self._policies, window=self._window, catalogue=self._catalogue, clock=clock)
+        self._queue = ReportQueue()
+        self._policy_file = PolicyFile(settings.run_dir)
+        self._ledger_file = LedgerFile(settings.run_dir)
+        self._ledger: Ledger | None = None
+        self._admin = EnvoyAdmin(str(settings.envoy_admin))
+        self._admin_error = ""
+        self._transport = GrpcioTransport(settings.socket, self, self._catalogue.processing)
+        self._uplink = UplinkClient(
+            target=str(settings.controlplane),
+            tls=settings.tls,
+            sidecar=settings.node_id,
+            cluster=settings.node_cluster,
+            epoch=clock.epoch_ns(),
+            queue=self._queue,
+            policies=self._policies,
+            policy_file=self._policy_file,
+            report_slots=self._catalogue.report_slots,
+            prng=prng,
+        )
+        self._http = HttpExporter(self._catalogue.tables(), self._why_not_ready)
+        self._is_serving = False
+
+    def open_process(self) -> ProcessSession:
+        """A handler of the transport: one ext_proc stream."""
+        return ProcessSession(self._policies, self._catalogue.requests, self._ingest.observation)
+
+    def access_logs(self, message: bytes) -> None:
+        """A handler of the transport: one batch of log entries."""
+        self._ingest.access_logs(message)
+
+    def _why_not_ready(self) -> str:
+        if not self._is_serving:
+            return "draining or not started"
+        return "" if self._policies.current.version else "no cohort policy yet: requests pass untagged"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, then drain. Raises SidecarError or OSError when it cannot start."""
+        await self._start()
+        loops = [
+            asyncio.create_task(self._uplink.run()),
+            asyncio.create_task(self._report_loop()),
+            asyncio.create_task(self._tick_loop()),
+        ]
+        waiter = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait((waiter, *loops), return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()  # a loop ends only by a fault: let it be seen
+            await self._drain(loops)
+        finally:
+            for task in (waiter, *loops):
+                task.cancel()
+            await asyncio.gather(waiter, *loops, return_exceptions=True)
+            await self._admin.close()
+            await self._http.stop()
+
+    async def _start(self) -> None:
+        settings = self._settings
+        settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        kept = self._policy_file.load()
+        if kept is not None:
+            self._policies.replace(kept)
+        tls = settings.http_tls
+        certificate = (tls.cert, tls.key) if tls else None
+        await self._http.start(settings.http.host, settings.http.port, certificate)
+        await self._transport.start()
+        self._is_serving = True
+        _log.info(
+            "serving",
+            extra={
+                "socket": str(settings.socket),
+                "http": str(settings.http),
+                "policy": self._policies.current.version,
+            },
+        )
+
+    async def _drain(self, loops: list[asyncio.Task[None]]) -> None:
+        _log.info("draining")
+        self._is_serving = False
+        await self._transport.drain()
+        for task in loops[1:]:
+            task.cancel()
+        await asyncio.gather(*loops[1:], return_exceptions=True)
+        self._ingest.flush()
+        await self._report()
+        try:
+            await asyncio.wait_for(self._uplink.drained(), LAST_ACK_S)
+        except TimeoutError:
+            _log.warning("unacknowledged batches are lost", extra={"batches": len(self._queue)})
+        _log.info("drained")
+
+    async def _tick_loop(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._ingest.tick()
+
+    async def _report_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        due_s = loop.time()
+        while True:
+            # A machine that slept does not owe the reports of its sleep.
+            due_s = max(due_s + REPORT_S, loop.time())
+            await asyncio.sleep(due_s - loop.time())
+            await self._report()
+
+    async def _report(self) -> None:
+        proxy = await self._proxy()
+        sealed = self._window.take(self._clock.now_ms(), self._policies.follow_up_ms_max)
+        dropped = self._queue.push(lambda seq: wire.batch(seq, sealed, proxy), len(sealed.rows))
+        for batch in dropped:
+            self._catalogue.report_slots.add(("dropped",), batch.row_count)
+        self._uplink.wake()
+
+    async def _proxy(self) -> wire.ProxyCounters | None:
+        asked_ms = self._clock.now_ms()
+        stats = await self._admin.stats()
+        if self._admin.error != self._admin_error:
+            self._admin_error = self._admin.error
+            _log.warning("Envoy's counters", extra={"reason": self._admin.error or "readable again"})
+        poll = Poll(asked_ms, stats.logs_written, stats.uptime_s) if stats else None
+        self._ledger = self._ledger_file.update(self._ingest.take_received(), poll) or self._ledger
+        if self._ledger is not None:
+            self._catalogue.lost.set_total(self._ledger.lost)
+        if stats is None or self._ledger is None:
+            return None
+        self._catalogue.untagged.set_total(stats.untagged)
+        return _counters(stats, self._ledger)
+
+
+def _counters(stats: ProxyStats, ledger: Ledger) -> wire.ProxyCounters:
+    return wire.ProxyCounters(
+        answered=stats.answered,
+        untagged=stats.untagged,
+        logs_written=stats.logs_written,
+        logs_lost=ledger.lost,
+        clusters=tuple(wire.ClusterHealth(entry.name, entry.endpoints, entry.healthy) for entry in stats.clusters),
+    )

@@ -1,0 +1,47 @@
+"""The cohort policies in force: one immutable set, replaced as a whole.
+
+The semantics are the contract's `evaluate`; nothing is decided here. What is accepted stays in force while the control
+plane is away, and over a restart (the shell keeps it on disk).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from serinus.contract.policy import ServicePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """The policies of all services under one version (a hash of the content; "" for none yet)."""
+
+    version: str = ""
+    services: Mapping[str, ServicePolicy] = field(default_factory=dict)
+
+    def follow_up_ms_max(self, default_ms: int) -> int:
+        """The longest wait of any service: no slot may close before it."""
+        return max((policy.follow_up_ms or default_ms for policy in self.services.values()), default=default_ms)
+
+
+class PolicyHolder:
+    """The one mutable place that points at the set in force."""
+
+    def __init__(self, default_follow_up_ms: int) -> None:
+        self.current = PolicySet()
+        self._default_follow_up_ms = default_follow_up_ms
+        self.follow_up_ms_max = default_follow_up_ms
+
+    def replace(self, policies: PolicySet) -> None:
+        self.current = policies
+        self.follow_up_ms_max = policies.follow_up_ms_max(self._default_follow_up_ms)
+
+    def policy(self, service: str) -> ServicePolicy | None:
+        return self.current.services.get(service)
+
+    def follow_up_ms(self, service: str) -> int:
+        policy = self.current.services.get(service)
+        return (policy.follow_up_ms if policy else 0) or self._default_follow_up_ms
+
+    def observes(self, service: str) -> bool:
+        """Whether the bodies of this service's responses are looked at."""
+        policy = self.current.services.get(service)
+        return policy is not None and policy.observe_body

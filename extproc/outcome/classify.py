@@ -1,0 +1,74 @@
+"""How a request ended -> its OutcomeClass. The code alone never tells: code, response flags, the last-byte field of
+Envoy's log entry and what was seen of the body do (each row of the table in the test was seen on Envoy 1.40).
+
+Order of the rules: what the version broke on the wire, timeouts, error codes, then who left, then the content.
+"""
+
+from dataclasses import dataclass
+
+from extproc.outcome.observation import Observation
+from serinus.contract.outcome import OutcomeClass
+
+# Short forms of Envoy's response flags (%RESPONSE_FLAGS%).
+_TIMEOUT_FLAGS = frozenset({"UT", "UMSDR", "SI", "DT"})
+# UF connect failure, UC connection closed, UR remote reset, UPE protocol error after the start, URX retries used up
+# (ours are for resets alone), UH no healthy endpoint, LH failed its health check.
+_RESET_FLAGS = frozenset({"UF", "UC", "UR", "UPE", "URX", "UH", "LH"})
+_OVERLOAD_FLAGS = frozenset({"UO"})
+_CLIENT_LEFT_FLAG = "DC"
+# envoy.data.accesslog.v3 / envoy.config.core.v3.RequestMethod
+METHOD_POST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What Envoy's log entry says of the end. `code` 0: nothing was sent; `is_finished`: the upstream's last byte came,
+    or Envoy answered itself."""
+
+    code: int
+    flags: frozenset[str]
+    is_finished: bool
+    method: int
+
+
+def classify(ending: Ending, observation: Observation | None) -> OutcomeClass:
+    """The class of one request; `observation` None: its body was not observed."""
+    broken = _broken(ending)
+    if broken is not None:
+        return broken
+    seen = observation if observation is not None and observation.observable else None
+    if seen is not None and seen.error_frame:
+        return OutcomeClass.IN_STREAM_ERROR
+    has_finish = seen is not None and seen.finish_reason is not None
+    if ending.code == 0 or (_CLIENT_LEFT_FLAG in ending.flags and not has_finish):
+        # A client that read the finish and hung up without waiting for the end did not abort.
+        return OutcomeClass.CLIENT_ABORTED
+    if not ending.is_finished and not has_finish:
+        return OutcomeClass.UPSTREAM_RESET
+    if seen is None or ending.code != 200 or ending.method != METHOD_POST:
+        return OutcomeClass.OK
+    return _content(seen)
+
+
+def _broken(ending: Ending) -> OutcomeClass | None:
+    code, flags = ending.code, ending.flags
+    if code == 408:
+        return OutcomeClass.CLIENT_ERROR  # the client did not send its request in time
+    if flags & _TIMEOUT_FLAGS:
+        return OutcomeClass.TIMEOUT
+    if flags & _RESET_FLAGS:
+        return OutcomeClass.UPSTREAM_RESET
+    if code == 429 or flags & _OVERLOAD_FLAGS:
+        return OutcomeClass.OVERLOADED
+    if code >= 500:
+        return OutcomeClass.SERVER_ERROR
+    if code >= 400:
+        return OutcomeClass.CLIENT_ERROR
+    return None
+
+
+def _content(seen: Observation) -> OutcomeClass:
+    if seen.finish_reason is None:
+        # Only the end of the body proves that no finish was sent.
+        return OutcomeClass.TRUNCATED if seen.complete else OutcomeClass.OK
+    return OutcomeClass.OK if seen.has_content else OutcomeClass.EMPTY

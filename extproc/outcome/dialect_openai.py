@@ -1,0 +1,88 @@
+"""OpenAI's chat and text completions, streamed (`chat.completion.chunk`) or whole: what a response's JSON says.
+
+Only generations are judged: a response that never shows `choices` nor an error (embeddings, model lists) is
+unobservable. A generation is finished when every choice it showed has a `finish_reason`; if one of several ended by
+`length`, that is the reason given. Content is text, a refusal, audio or a tool call; reasoning alone is not: the user
+sees nothing of it. The words themselves are never kept.
+"""
+
+import json
+from dataclasses import dataclass, field
+
+from extproc.outcome.sse import SseEvent
+
+DONE = b"[DONE]"
+# The API's own limit of `n`. A response with more choices is not one we know.
+CHOICES_MAX = 128
+
+_CONTENT_FIELDS = ("content", "text", "refusal", "tool_calls", "function_call", "audio")
+
+
+@dataclass(slots=True)
+class OpenAiReader:
+    """What was seen so far. Mutable; one per response."""
+
+    has_content: bool = False
+    error_frame: bool = False
+    is_foreign: bool = False  # JSON of another API
+    is_unknown: bool = False  # choices that this reader cannot tell apart
+    _reasons: dict[int, str | None] = field(default_factory=dict)  # choice index -> its finish_reason
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether this is a generation, or a response so short that it could have been one."""
+        return not self.is_unknown and (not self.is_foreign or bool(self._reasons) or self.error_frame)
+
+    @property
+    def finish_reason(self) -> str | None:
+        """None until every choice has one."""
+        reasons = list(self._reasons.values())
+        if not reasons or None in reasons:
+            return None
+        return "length" if "length" in reasons else reasons[0]
+
+    def event(self, event: SseEvent) -> None:
+        """One event of a stream. What is no JSON object is skipped, as clients do."""
+        if event.data == DONE:
+            return
+        if event.event == b"error":
+            self.error_frame = True
+            return
+        self.document(event.data)
+
+    def document(self, data: bytes) -> bool:
+        """One JSON document: a chunk or a whole response. False: it is not a JSON object."""
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError):
+            return False
+        if not isinstance(value, dict):
+            return False
+        if value.get("error"):
+            self.error_frame = True
+        choices = value.get("choices")
+        if isinstance(choices, list):
+            for choice in choices:
+                self._choice(choice)
+        elif not self.error_frame:
+            self.is_foreign = True
+        return True
+
+    def _choice(self, choice: object) -> None:
+        if not isinstance(choice, dict):
+            return
+        index = choice.get("index", 0)
+        if not isinstance(index, int) or (index not in self._reasons and len(self._reasons) >= CHOICES_MAX):
+            self.is_unknown = True
+            return
+        reason = choice.get("finish_reason")
+        if isinstance(reason, str) and reason:
+            self._reasons[index] = reason
+        else:
+            self._reasons.setdefault(index, None)
+        if not self.has_content:
+            self.has_content = any(_shows(part) for part in (choice.get("delta"), choice.get("message"), choice))
+
+
+def _shows(part: object) -> bool:
+    return isinstance(part, dict) and any(part.get(name) for name in _CONTENT_FIELDS)

@@ -1,0 +1,71 @@
+"""One observed response: headers -> chunks -> end = one Observation. No clock, no I/O, never raises on any input.
+
+A compressed body, another content type or a body over the bound is unobservable, not bad. Only a 200 is worth a look
+inside: what other statuses mean, the access log tells.
+"""
+
+from collections.abc import Callable, Sequence
+
+from extproc.outcome.dialect_openai import OpenAiReader
+from extproc.outcome.observation import UNOBSERVABLE, Observation
+from extproc.outcome.sse import SseParser
+
+HeaderLookup = Callable[[str], Sequence[bytes]]
+
+# A whole chat completion is a few KB; 100,000 tokens with log probabilities reach some MB and are given up on.
+BODY_BYTES_MAX = 1024 * 1024
+
+
+class ResponseSession:
+    """Mutable; one per response."""
+
+    def __init__(self, headers: HeaderLookup) -> None:
+        self._reader = OpenAiReader()
+        self._sse: SseParser | None = None
+        self._body: bytearray | None = None
+        if _one(headers, "content-encoding").lower() not in (b"", b"identity"):
+            return
+        match _one(headers, "content-type").partition(b";")[0].strip().lower():
+            case b"text/event-stream":
+                self._sse = SseParser()
+            case b"application/json":
+                self._body = bytearray()
+
+    @property
+    def is_observable(self) -> bool:
+        """False when further pieces would tell nothing."""
+        return self._body is not None or (self._sse is not None and not self._sse.is_overflowed)
+
+    def body(self, chunk: bytes) -> None:
+        """One piece of the body, in order."""
+        if self._sse is not None:
+            for event in self._sse.feed(chunk):
+                self._reader.event(event)
+        elif self._body is not None:
+            self._body += chunk
+            if len(self._body) > BODY_BYTES_MAX:
+                self._body = None
+
+    def end(self, *, complete: bool) -> Observation:
+        """The stream is over; `complete`: by the end of the body, else it was cut off from our sight."""
+        reader = self._reader
+        if complete and self._sse is not None:
+            for event in self._sse.finish():
+                reader.event(event)
+        elif complete and self._body:
+            # Half a document says nothing; a whole one that is no JSON is a generation without a finish_reason.
+            reader.document(bytes(self._body))
+        if not self.is_observable or not reader.is_readable:
+            return UNOBSERVABLE
+        return Observation(
+            observable=True,
+            complete=complete,
+            finish_reason=reader.finish_reason,
+            has_content=reader.has_content,
+            error_frame=reader.error_frame,
+        )
+
+
+def _one(headers: HeaderLookup, name: str) -> bytes:
+    values = headers(name)
+    return values[0].strip() if values else b""

@@ -1,0 +1,129 @@
+"""ext_proc messages <-> values, by upb messages of the wire subset: the few fields that the sidecar needs.
+
+Rules held: Envoy sends header values in `raw_value`; an answer's oneof is set explicitly (an "empty" ProcessingResponse
+is spurious and fails the request); header values go out in `raw_value`, since a key need not be UTF-8.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+
+from serinus.contract import headers
+from serinus.contract.policy import Assignment
+from serinus.envoywire import ext_proc_pb2
+
+# envoy.config.core.v3.HeaderValueOption.HeaderAppendAction
+_OVERWRITE_IF_EXISTS_OR_ADD = 2
+_BLANKS = b" \t"
+_REQUEST_ID_ATTRIBUTE = "request.id"
+
+Message = ext_proc_pb2.ProcessingRequest
+
+
+class Headers:
+    """A header lookup as the contract wants it: all values of a name, in order, without outer blanks."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, message: ext_proc_pb2.HttpHeaders) -> None:
+        values: dict[str, list[bytes]] = {}
+        for header in message.headers.headers:
+            value = header.raw_value or header.value.encode()
+            values.setdefault(header.key, []).append(value.strip(_BLANKS))
+        self._values = values
+
+    def __call__(self, name: str) -> Sequence[bytes]:
+        return self._values.get(name, ())
+
+
+@dataclass(slots=True)
+class RequestHeaders:
+    service: str
+    headers: Headers
+
+
+@dataclass(slots=True)
+class ResponseHeaders:
+    request_id: str
+    headers: Headers
+    is_end: bool
+
+
+@dataclass(slots=True)
+class ResponseBody:
+    body: bytes
+    is_end: bool
+
+
+Phase = RequestHeaders | ResponseHeaders | ResponseBody
+
+
+def decode(message: bytes) -> Phase | None:
+    """One ProcessingRequest; None when it cannot be read or is of a phase that nobody asked for."""
+    try:
+        request = Message.FromString(message)
+    except DecodeError:
+        return None
+    match request.WhichOneof("request"):
+        case "request_headers":
+            return RequestHeaders(_service(request), Headers(request.request_headers))
+        case "response_headers":
+            headers_of = Headers(request.response_headers)
+            return ResponseHeaders(_request_id(request, headers_of), headers_of, request.response_headers.end_of_stream)
+        case "response_body":
+            return ResponseBody(request.response_body.body, request.response_body.end_of_stream)
+    return None
+
+
+def _service(request: Message) -> str:
+    """The service that Envoy's own route match found: the attribute is named by the CEL text that was asked for."""
+    for struct in request.attributes.values():
+        for name, value in struct.fields.items():
+            if "service" in name and value.string_value:
+                return str(value.string_value)
+    return ""
+
+
+def _request_id(request: Message, headers_of: Headers) -> str:
+    for struct in request.attributes.values():
+        if _REQUEST_ID_ATTRIBUTE in struct.fields:
+            return str(struct.fields[_REQUEST_ID_ATTRIBUTE].string_value)
+    values = headers_of("x-request-id")  # always_set_request_id_in_response
+    return values[0].decode("latin-1") if len(values) == 1 else ""
+
+
+def _untouched() -> bytes:
+    response = ext_proc_pb2.ProcessingResponse()
+    response.request_headers.SetInParent()
+    return bytes(response.SerializeToString())
+
+
+CONTINUE = _untouched()
+
+
+def encode_tag(assignment: Assignment, salted_key: bytes | None) -> bytes:
+    """The answer that tags a request: headers for the route, dynamic metadata for the access log."""
+    response = ext_proc_pb2.ProcessingResponse()
+    common = response.request_headers.response
+    common.clear_route_cache = True
+    add = common.header_mutation.set_headers.add
+    fields = response.dynamic_metadata.fields[headers.METADATA_NAMESPACE].struct_value.fields
+
+    def set_header(name: str, value: bytes) -> None:
+        option = add()
+        option.append_action = _OVERWRITE_IF_EXISTS_OR_ADD
+        option.header.key = name
+        option.header.raw_value = value
+
+    set_header(headers.COHORT, assignment.cohort.encode())
+    fields["cohort"].string_value = assignment.cohort
+    if salted_key is not None and assignment.bucket is not None and assignment.key_hash is not None:
+        set_header(headers.KEY, salted_key)
+        set_header(headers.BUCKET, b"%d" % assignment.bucket)
+        fields["bucket"].number_value = assignment.bucket
+        fields["key"].string_value = f"{assignment.key_hash:016x}"
+    if assignment.pin is not None:
+        set_header(headers.PIN, assignment.pin.encode())
+        fields["pin"].string_value = assignment.pin
+    return bytes(response.SerializeToString())

@@ -1,0 +1,181 @@
+"""Everything the sidecar can be told, parsed and checked once at start; all faults are reported together.
+
+Each flag is also an environment variable: `--run-dir` is `SERINUS_RUN_DIR`. A flag wins over its variable.
+"""
+
+import argparse
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from extproc.errors import SidecarError
+
+ENV_PREFIX = "SERINUS_"
+# sun_path holds 108 bytes with its NUL; the temporary name beside the socket adds a dot, a dot and the process id.
+SOCKET_PATH_BYTES_MAX = 107 - len(".") - len(".4194304")
+# A request is waited for this long after its start unless the service's policy says otherwise: 24 tokens of a small
+# model take 0.3-2.6 s (p95, measured on two cores); a rollout with longer answers sets `pace.follow_up`.
+FOLLOW_UP_MS_DEFAULT = 10_000
+FOLLOW_UP_MS_MAX = 3_600_000
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)")
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000}
+
+_EPILOG = """example:
+  python -m extproc --run-dir run --node-id envoy-1 --controlplane 127.0.0.1:7401 --envoy-admin 127.0.0.1:7420
+
+Every flag is also an environment variable: --run-dir is SERINUS_RUN_DIR. A flag wins.
+"""
+
+
+class SettingsError(SidecarError):
+    """One or more settings are wrong; nothing was started."""
+
+    code = "bad_settings"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The client identity towards the control plane, and the server's when `--http` is beyond loopback."""
+
+    ca: Path
+    cert: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    socket: Path
+    run_dir: Path
+    controlplane: Address
+    http: Address
+    envoy_admin: Address
+    node_id: str
+    node_cluster: str
+    transport: str
+    follow_up_ms: int
+    tls: TlsFiles | None
+
+    @property
+    def http_tls(self) -> TlsFiles | None:
+        """TLS for /metrics: beyond loopback only, where `parse` lets plain text through on --insecure alone."""
+        return None if self.http.is_loopback else self.tls
+
+
+def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m extproc",
+        description="The Serinus sidecar: tags requests for one Envoy (ext_proc), reads how they ended (access logs), "
+        "and reports the outcomes of each second to the control plane.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+    def flag(name: str, default: str, metavar: str, text: str) -> None:
+        value = env.get(ENV_PREFIX + name.replace("-", "_").upper(), default)
+        shown = f" (default: {default})" if default else ""
+        parser.add_argument(f"--{name}", default=value, metavar=metavar, help=text + shown)
+
+    flag("socket", "", "PATH", "the Unix socket that Envoy connects to, mode 0600 (default: RUN_DIR/extproc.sock)")
+    flag("run-dir", "run", "DIR", "the last cohort policy and the ledger of log entries are kept here")
+    flag("controlplane", "127.0.0.1:7401", "HOST:PORT", "where outcomes go and cohort policy comes from")
+    flag("http", "127.0.0.1:7412", "HOST:PORT", "/metrics, /healthz, /readyz; beyond loopback needs TLS or --insecure")
+    flag("envoy-admin", "127.0.0.1:7420", "HOST:PORT", "Envoy's admin address, read for its own counters")
+    flag("node-id", "", "ID", "the node id of the Envoy beside this sidecar; needed")
+    flag("node-cluster", "serinus", "NAME", "that Envoy's node cluster")
+    flag("transport", "grpcio", "grpcio", "who speaks HTTP/2 on the socket")
+    flag("follow-up", "10s", "TIME", "how long after its start a request is waited for, unless its service says")
+    flag("tls-ca", "", "FILE", "PEM of the authority that signed the control plane's certificate")
+    flag("tls-cert", "", "FILE", "PEM of this sidecar's certificate")
+    flag("tls-key", "", "FILE", "PEM of its key")
+    parser.add_argument(
+        "--insecure",
+        action="store_true",
+        default=env.get(ENV_PREFIX + "INSECURE", "").lower() in ("1", "true", "yes"),
+        help="allow --http beyond loopback without TLS",
+    )
+    return parser
+
+
+def parse(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
+    """Flags and environment -> Settings.
+
+    Raises SettingsError with every fault in one message. `--help` and unknown flags leave by argparse's SystemExit.
+    """
+    args = _parser(env).parse_args(argv)
+    faults: list[str] = []
+    run_dir = Path(args.run_dir)
+    settings = Settings(
+        socket=_socket(args.socket or str(run_dir / "extproc.sock"), faults),
+        run_dir=run_dir,
+        controlplane=_address("--controlplane", args.controlplane, faults),
+        http=_address("--http", args.http, faults),
+        envoy_admin=_address("--envoy-admin", args.envoy_admin, faults),
+        node_id=args.node_id,
+        node_cluster=args.node_cluster,
+        transport=args.transport,
+        follow_up_ms=_duration_ms("--follow-up", args.follow_up, faults),
+        tls=_tls(args.tls_ca, args.tls_cert, args.tls_key, faults),
+    )
+    if not settings.node_id:
+        faults.append("--node-id is needed: the node id of the Envoy beside this sidecar")
+    if settings.transport != "grpcio":
+        faults.append(f"--transport {settings.transport}: only grpcio is built in this version")
+    if not settings.http.is_loopback and settings.tls is None and not args.insecure:
+        faults.append(f"--http {settings.http} is beyond loopback: give --tls-ca, --tls-cert, --tls-key, or --insecure")
+    if faults:
+        raise SettingsError("; ".join(faults), next_step="python -m extproc --help")
+    return settings
+
+
+def _socket(text: str, faults: list[str]) -> Path:
+    if len(text.encode()) > SOCKET_PATH_BYTES_MAX:
+        faults.append(f"--socket {text}: longer than {SOCKET_PATH_BYTES_MAX} bytes, which a Unix socket cannot carry")
+    return Path(text)
+
+
+def _address(flag: str, text: str, faults: list[str]) -> Address:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        faults.append(f"{flag} {text!r} is not HOST:PORT")
+        return Address("127.0.0.1", 1)
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+def _duration_ms(flag: str, text: str, faults: list[str]) -> int:
+    found = _DURATION.fullmatch(text)
+    value_ms = int(float(found[1]) * _UNIT_MS[found[2]]) if found else 0
+    if not 0 < value_ms <= FOLLOW_UP_MS_MAX:
+        faults.append(f"{flag} {text!r} is not a time up to 60m with its unit, for example 10s")
+        return FOLLOW_UP_MS_DEFAULT
+    return value_ms
+
+
+def _tls(ca: str, cert: str, key: str, faults: list[str]) -> TlsFiles | None:
+    if not (ca or cert or key):
+        return None
+    if not (ca and cert and key):
+        faults.append("--tls-ca, --tls-cert and --tls-key belong together: give all three or none")
+        return None
+    for flag, path in (("--tls-ca", ca), ("--tls-cert", cert), ("--tls-key", key)):
+        if not Path(path).is_file():
+            faults.append(f"{flag} {path}: no such file")
+    return TlsFiles(Path(ca), Path(cert), Path(key))

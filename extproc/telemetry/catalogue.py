@@ -1,0 +1,135 @@
+"""Every metric of the sidecar with its labels and buckets. Names are API: they are added, never changed.
+
+Labels are bounded: services, versions and cohorts come from manifests. No user, key, session or prompt anywhere.
+"""
+
+from dataclasses import dataclass, field
+
+from extproc.telemetry.tables import Counter, Histogram, Metric, Table
+
+# The edges people already chart for request durations of model servers: 10 ms doubling to 82 s.
+DURATION_BUCKETS_S = tuple(round(0.01 * 2**n, 2) for n in range(14))
+# A tag costs 10-400 us of this process; above 50 ms Envoy has given up on it (message_timeout).
+PROCESSING_BUCKETS_S = (25e-6, 50e-6, 100e-6, 200e-6, 400e-6, 800e-6, 1.6e-3, 3.2e-3, 6.4e-3, 12.8e-3, 25.6e-3, 51.2e-3)
+
+
+def _counter(name: str, text: str, *labels: str) -> Counter:
+    return Counter(Metric(name, text, labels))
+
+
+def _requests() -> Counter:
+    return _counter(
+        "serinus_extproc_requests_total",
+        "Requests that Envoy asked about, by result: tagged, pinned, no_key, unknown_service, bad_message.",
+        "result",
+    )
+
+
+def _outcomes() -> Counter:
+    return _counter(
+        "serinus_outcomes_total",
+        "Finished requests. outcome: ok, failed (the version's fault), client (the client's own).",
+        "service",
+        "version",
+        "cohort",
+        "outcome",
+        "error_class",
+    )
+
+
+def _durations() -> Histogram:
+    text = "Time from a request's first byte to the end of its response, by Envoy's clock."
+    return Histogram(Metric("serinus_request_duration_seconds", text, ("service", "version"), DURATION_BUCKETS_S))
+
+
+def _processing() -> Histogram:
+    text = "Time this process spent on one ext_proc message that it answered."
+    return Histogram(Metric("serinus_extproc_processing_seconds", text, (), PROCESSING_BUCKETS_S))
+
+
+def _finish_reasons() -> Counter:
+    text = "Finish reasons seen in observed responses."
+    return _counter("serinus_finish_reasons_total", text, "service", "version", "finish_reason")
+
+
+def _observations() -> Counter:
+    return _counter(
+        "serinus_observations_total",
+        "Observed response bodies: joined, unobservable (compressed or of an unknown form), missing (waited for in "
+        "vain), orphaned (its log entry never came).",
+        "result",
+    )
+
+
+def _log_entries() -> Counter:
+    return _counter(
+        "serinus_log_entries_total",
+        "Access-log entries received: counted, foreign (no service of ours), partial (not an end of a request), "
+        "malformed.",
+        "result",
+    )
+
+
+def _untagged() -> Counter:
+    return _counter(
+        "serinus_untagged_requests_total",
+        "Requests that passed untagged since Envoy's start because no sidecar answered in time (failure_mode_allowed).",
+    )
+
+
+def _lost() -> Counter:
+    text = "Access-log entries that Envoy wrote and no sidecar received."
+    return _counter("serinus_lost_log_entries_total", text)
+
+
+def _report_slots() -> Counter:
+    text = "Slot rows by what became of them: acked by the control plane, dropped when the queue was full."
+    return _counter("serinus_report_slots_total", text, "result")
+
+
+def _late() -> Counter:
+    text = "Outcomes that came after their slot had closed: on dashboards, not in evidence."
+    return _counter("serinus_late_outcomes_total", text)
+
+
+def _overflow() -> Counter:
+    return _counter(
+        "serinus_overflow_outcomes_total",
+        "Outcomes kept out of the evidence because a second held too many: keys (reported as not randomised), rows "
+        "(not reported).",
+        "limit",
+    )
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """All tables of one process."""
+
+    requests: Counter = field(default_factory=_requests)
+    processing: Histogram = field(default_factory=_processing)
+    outcomes: Counter = field(default_factory=_outcomes)
+    durations: Histogram = field(default_factory=_durations)
+    finish_reasons: Counter = field(default_factory=_finish_reasons)
+    observations: Counter = field(default_factory=_observations)
+    log_entries: Counter = field(default_factory=_log_entries)
+    untagged: Counter = field(default_factory=_untagged)
+    lost: Counter = field(default_factory=_lost)
+    report_slots: Counter = field(default_factory=_report_slots)
+    late: Counter = field(default_factory=_late)
+    overflow: Counter = field(default_factory=_overflow)
+
+    def tables(self) -> tuple[Table, ...]:
+        return (
+            self.requests,
+            self.processing,
+            self.outcomes,
+            self.durations,
+            self.finish_reasons,
+            self.observations,
+            self.log_entries,
+            self.untagged,
+            self.lost,
+            self.report_slots,
+            self.late,
+            self.overflow,
+        )
