@@ -224,6 +224,10 @@ def _roll_back(state: Rollout, now_ms: int, decision: Decision, *, aborted: bool
     step = f"step {step_index_of(state.phase) + 1} of {len(state.spec.steps_bp)}"
     at = f"at {step}, weight {format_bp(weight_bp_of(state))}"
     told = replace(decision, text=f"{decision.text} ({at})")
+    if weight_bp_of(state) == 0:
+        # Nobody was moved yet: there is nothing to take back and no proxy to wait for.
+        end = Aborted(told.text, now_ms) if aborted else RolledBack(told.text, now_ms)
+        return Transition(_moved(state, end), (PublishWeight(0),), told)
     to = RollingBack(reason=told.text, aborted=aborted, since_ms=now_ms)
     return Transition(_moved(state, to), (PublishWeight(0),), told)
 

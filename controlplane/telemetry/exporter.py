@@ -6,7 +6,14 @@ import sys
 import time
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from controlplane.telemetry.catalogue import CATALOGUE, Kind, Metric
 
@@ -15,6 +22,8 @@ class Exporter:
     """Holds one registry. Gauges of rollouts are replaced as a whole at each refresh, so that ended ones leave."""
 
     def __init__(self) -> None:
+        # A second series beside every counter and histogram, which no query here uses.
+        disable_created_metrics()
         self._registry = CollectorRegistry()
         self._totals: dict[tuple[str, tuple[str, ...]], float] = {}
         self._families: dict[str, Any] = {metric.name: self._family(metric) for metric in CATALOGUE}

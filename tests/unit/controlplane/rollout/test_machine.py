@@ -252,3 +252,8 @@ def test_the_weight_of_a_rolled_back_rollout_is_zero() -> None:
         state = replace(rollout(), phase=phase)
         if isinstance(phase, RollingBack | RolledBack | Aborted | Preparing):
             assert weight_bp_of(state) == 0
+
+
+def test_an_abort_before_anyone_was_moved_waits_for_nobody() -> None:
+    transition = advance(rollout(Preparing(T0_MS)), Abort(LATER_MS, "ada", "wrong build"))
+    assert transition.state.phase == Aborted("aborted by ada: wrong build (at step 1 of 3, weight 0%)", LATER_MS)
