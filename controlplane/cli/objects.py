@@ -10,7 +10,6 @@ from rich.console import Console
 
 from controlplane.cli.client import ADMIN_OPTION, CALL_TIMEOUT_S, DEFAULT_ADMIN, EXIT_USAGE, actor, call, fail
 from controlplane.cli.output import OUTPUT_OPTION, Output, as_dict, emit, table
-from controlplane.cli.view import render_rollout
 from serinus.contract.weight import format_bp
 from serinus.v1 import admin_pb2
 
@@ -144,6 +143,8 @@ def describe(
     response = call(admin, lambda stub: stub.Get(request, timeout=CALL_TIMEOUT_S))
     objects: list[Message] = [*response.services, *response.rollouts, *response.proxies]
     if output is Output.TABLE and response.rollouts:
+        from controlplane.cli.view import render_rollout
+
         Console().print(render_rollout(response.rollouts[0]))
         return
     for each in objects:

@@ -23,7 +23,6 @@ from controlplane.cli.client import (
     fail,
 )
 from controlplane.cli.output import OUTPUT_OPTION, Output, as_dict, emit
-from controlplane.cli.view import plain_line, render_rollout
 from controlplane.manifest.units import parse_duration_ms
 from serinus.v1 import admin_pb2
 
@@ -41,6 +40,8 @@ def watch(
     output: Annotated[Output, OUTPUT_OPTION] = Output.TABLE,
 ) -> None:
     """Watch a rollout live until it ends; works piped. Example: serinus watch chat-v2"""
+    from controlplane.cli.view import plain_line, render_rollout
+
     request = admin_pb2.WatchRequest(rollout=rollout)
     with admin_stub(admin) as stub:
         stream = stub.Watch(request)
