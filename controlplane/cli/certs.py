@@ -1,7 +1,8 @@
 """`serinus certs`: a laptop CA, so that TLS is one command away. Works offline, talks to no control plane.
 
 One directory per party, each complete in itself: copy `DIR/envoy` to the machine of an Envoy and nothing else.
-The CA's key stays in `DIR/ca`; no running process needs it.
+`DIR/trust` holds the CA's certificate for those who only verify (Prometheus); `DIR/ca` its key, which no running
+process needs.
 """
 
 import contextlib
@@ -17,9 +18,11 @@ import typer
 from controlplane.security.ca import (
     CLIENTS,
     SERVER,
+    SIDECAR,
     days_left,
     issue_client,
     issue_server,
+    issue_sidecar,
     make_authority,
     served_hosts,
 )
@@ -32,6 +35,7 @@ app = typer.Typer(
 RENEW_SHARE = 1 / 3
 # Names as DNS and certificates write them (a wildcard only as the whole first label), or an IPv4/IPv6 address.
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:.]{2,45}")
+_PARTIES = (SERVER, SIDECAR, *CLIENTS)
 _FILES = ("ca.pem", "cert.pem", "key.pem")
 
 
@@ -70,7 +74,7 @@ def init(
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}", "choose a --dir that you may write to")
     server = directory / SERVER
-    typer.echo(f"{directory}: a CA and certificates for {', '.join((SERVER, *CLIENTS))}, valid {days} days")
+    typer.echo(f"{directory}: a CA and certificates for {', '.join(_PARTIES)}, valid {days} days")
     typer.echo(f"next: --tls-ca {server}/ca.pem --tls-cert {server}/cert.pem --tls-key {server}/key.pem")
 
 
@@ -89,7 +93,7 @@ def _fail(message: str, next_step: str) -> NoReturn:
 
 def _still_good(directory: Path, hosts: list[str], *, days_min: float, now_ms: int) -> bool:
     try:
-        for party in (SERVER, *CLIENTS):
+        for party in _PARTIES:
             ca, cert, _key = ((directory / party / name).read_bytes() for name in _FILES)
             if min(days_left(pem, now_ms=now_ms) for pem in (ca, cert)) < days_min:
                 return False
@@ -104,9 +108,11 @@ def _write_all(directory: Path, hosts: list[str], *, days: int, now_ms: int) -> 
     authority = make_authority(now_ms=now_ms, days=days)
     ca = authority.issued
     parties = {SERVER: issue_server(authority, hosts=hosts, now_ms=now_ms)}
+    parties[SIDECAR] = issue_sidecar(authority, now_ms=now_ms)
     parties |= {role: issue_client(authority, role, now_ms=now_ms) for role in CLIENTS}
-    _write(directory / "ca" / "ca.pem", ca.cert_pem, mode=0o644)
-    _write(directory / "ca" / "ca-key.pem", ca.key_pem, mode=0o600)
+    _write(directory / "trust" / "ca.pem", ca.cert_pem, mode=0o644)
+    _write(directory / "ca" / "cert.pem", ca.cert_pem, mode=0o644)
+    _write(directory / "ca" / "key.pem", ca.key_pem, mode=0o600)
     for party, issued in parties.items():
         _write(directory / party / "ca.pem", ca.cert_pem, mode=0o644)
         _write(directory / party / "cert.pem", issued.cert_pem, mode=0o644)

@@ -1,4 +1,4 @@
-"""A laptop CA: one authority, one server certificate for the control plane, one client certificate per role.
+"""A laptop CA: one authority, and a certificate for each party: control plane, Envoy, sidecar, operator.
 
 EC P-256, SHA-256, X.509 v3 (RFC 5280). Values in, PEM bytes out; time is an argument, the keys' randomness is the
 `cryptography` package's. It is meant for one machine or a small fleet: no revocation, no intermediate; all
@@ -7,7 +7,7 @@ certificates end on one day and are issued anew together. A client's role stands
 
 import datetime
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 SERVER = "controlplane"
-CLIENTS = ("envoy", "sidecar", "operator")
+SIDECAR = "sidecar"
+CLIENTS = ("envoy", "operator")
 ALWAYS_SERVED = ("localhost", "127.0.0.1", "::1")
 # Clocks of one laptop's containers agree; a fleet's differ by seconds. Five minutes cover both.
 _BACKDATE = datetime.timedelta(minutes=5)
@@ -71,14 +72,19 @@ def make_authority(*, now_ms: int, days: int) -> Authority:
 
 def issue_server(authority: Authority, *, hosts: Sequence[str], now_ms: int) -> Issued:
     """The control plane's certificate, for localhost, 127.0.0.1, ::1 and `hosts` (names or IP addresses)."""
-    names = [_general_name(host) for host in dict.fromkeys((*ALWAYS_SERVED, *hosts))]
-    return _issue(authority, SERVER, names, ExtendedKeyUsageOID.SERVER_AUTH, now_ms=now_ms)
+    return _issue(authority, SERVER, _served(hosts), [ExtendedKeyUsageOID.SERVER_AUTH], now_ms=now_ms)
 
 
 def issue_client(authority: Authority, role: str, *, now_ms: int) -> Issued:
     """A client certificate whose SAN is `spiffe://serinus/<role>`."""
-    names = [x509.UniformResourceIdentifier(f"spiffe://serinus/{role}")]
-    return _issue(authority, role, names, ExtendedKeyUsageOID.CLIENT_AUTH, now_ms=now_ms)
+    return _issue(authority, role, _role(role), [ExtendedKeyUsageOID.CLIENT_AUTH], now_ms=now_ms)
+
+
+def issue_sidecar(authority: Authority, *, now_ms: int) -> Issued:
+    """The sidecar's: a client of the control plane, and a server of `/metrics` under the names of this machine."""
+    names = [*_role(SIDECAR), *_served(())]
+    usages = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
+    return _issue(authority, SIDECAR, names, usages, now_ms=now_ms)
 
 
 def served_hosts(cert_pem: bytes) -> frozenset[str]:
@@ -99,7 +105,12 @@ def days_left(cert_pem: bytes, *, now_ms: int) -> float:
 
 
 def _issue(
-    authority: Authority, name: str, sans: Iterable[x509.GeneralName], usage: x509.ObjectIdentifier, *, now_ms: int
+    authority: Authority,
+    name: str,
+    sans: Sequence[x509.GeneralName],
+    usages: Sequence[x509.ObjectIdentifier],
+    *,
+    now_ms: int,
 ) -> Issued:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"serinus {name}")])
@@ -109,7 +120,7 @@ def _issue(
         .issuer_name(authority.cert.subject)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage("digital_signature"), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         .add_extension(x509.SubjectAlternativeName(sans), critical=False)
         .add_extension(issuer, critical=False)
         .sign(authority.key, hashes.SHA256())
@@ -132,6 +143,14 @@ def _builder(subject: x509.Name, key: ec.EllipticCurvePublicKey, *, now_ms: int,
 
 def _usage(*wanted: str) -> x509.KeyUsage:
     return x509.KeyUsage(**{name: name in wanted for name in _KEY_USAGES})
+
+
+def _role(role: str) -> list[x509.GeneralName]:
+    return [x509.UniformResourceIdentifier(f"spiffe://serinus/{role}")]
+
+
+def _served(hosts: Sequence[str]) -> list[x509.GeneralName]:
+    return [_general_name(host) for host in dict.fromkeys((*ALWAYS_SERVED, *hosts))]
 
 
 def _general_name(host: str) -> x509.GeneralName:

@@ -21,7 +21,7 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 def test_each_party_gets_a_complete_directory_and_the_ca_key_stays_apart(tmp_path: Path) -> None:
     assert init(tmp_path / "certs").exit_code == 0
-    expected = {"ca/ca.pem", "ca/ca-key.pem"}
+    expected = {"trust/ca.pem", "ca/cert.pem", "ca/key.pem"}
     expected |= {f"{party}/{name}" for party in PARTIES for name in ("ca.pem", "cert.pem", "key.pem")}
     assert set(contents(tmp_path / "certs")) == expected
 
@@ -38,7 +38,7 @@ def test_a_second_init_refuses_and_changes_nothing(tmp_path: Path) -> None:
     before = contents(tmp_path)
     again = init(tmp_path)
     assert again.exit_code == 1
-    assert again.stderr.startswith(f"error: {tmp_path}/ca/ca-key.pem exists; next: say --renew, or --force")
+    assert again.stderr.startswith(f"error: {tmp_path}/ca/cert.pem exists; next: say --renew, or --force")
     assert contents(tmp_path) == before
 
 
@@ -67,7 +67,7 @@ def test_renew_replaces_an_incomplete_set(tmp_path: Path, spoil: str) -> None:
     assert init(tmp_path, "--renew").exit_code == 0
     after = contents(tmp_path)
     assert set(after) == set(before)
-    assert after["ca/ca.pem"] != before["ca/ca.pem"]
+    assert after["trust/ca.pem"] != before["trust/ca.pem"]
 
 
 def test_renew_replaces_a_set_that_ends_soon_or_lacks_a_host(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_renew_replaces_a_set_that_ends_soon_or_lacks_a_host(tmp_path: Path) -> 
     assert contents(tmp_path) == first, "20 days of 20 are left, and ::1 is served"
     assert init(tmp_path, "--days", "90", "--renew").exit_code == 0
     second = contents(tmp_path)
-    assert second["ca/ca.pem"] != first["ca/ca.pem"], "20 days are less than a third of 90"
+    assert second["trust/ca.pem"] != first["trust/ca.pem"], "20 days are less than a third of 90"
     assert init(tmp_path, "--renew", "--host", "new-name").exit_code == 0
-    assert contents(tmp_path)["ca/ca.pem"] != second["ca/ca.pem"]
+    assert contents(tmp_path)["trust/ca.pem"] != second["trust/ca.pem"]
 
 
 @pytest.mark.parametrize("host", ["", "a b", "https://x", "-x", "10.0.0.7/8", "a\nb"])

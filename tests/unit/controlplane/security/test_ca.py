@@ -67,6 +67,15 @@ def test_a_client_certificate_names_its_role_and_cannot_serve(role: str) -> None
         policy(AUTHORITY, NOW_MS).build_server_verifier(x509.DNSName("localhost")).verify(cert, [])
 
 
+def test_the_sidecar_is_a_client_and_serves_its_metrics_under_the_names_of_its_machine() -> None:
+    cert = x509.load_pem_x509_certificate(ca.issue_sidecar(AUTHORITY, now_ms=NOW_MS).cert_pem)
+    verified = policy(AUTHORITY, NOW_MS).build_client_verifier().verify(cert, [])
+    assert x509.UniformResourceIdentifier("spiffe://serinus/sidecar") in (verified.subjects or [])
+    policy(AUTHORITY, NOW_MS).build_server_verifier(x509.DNSName("localhost")).verify(cert, [])
+    with pytest.raises(VerificationError):
+        policy(AUTHORITY, NOW_MS).build_server_verifier(x509.DNSName("controlplane")).verify(cert, [])
+
+
 def test_each_certificate_has_its_own_key_and_serial() -> None:
     first, second = (ca.issue_client(AUTHORITY, "envoy", now_ms=NOW_MS) for _ in range(2))
     certs = [x509.load_pem_x509_certificate(issued.cert_pem) for issued in (first, second)]

@@ -22,7 +22,7 @@ class Echo(grpc.GenericRpcHandler):
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         async def answer(request: bytes, context: grpc.aio.ServicerContext) -> bytes:
             names = context.auth_context().get("x509_subject_alternative_name", [])
-            return b" ".join([*names, request])
+            return b" ".join([*(name for name in names if name.startswith(b"spiffe:")), request])
 
         return grpc.unary_unary_rpc_method_handler(answer)
 
