@@ -69,7 +69,7 @@ class ControlPlane:
         await self.engine.start()
         if self._settings.manifests:
             files = [(str(path), path.read_text(encoding="utf-8")) for path in self._settings.manifests]
-            await self.engine.apply(files, dry_run=False, actor="--manifest")
+            await self.engine.apply(files, dry_run=False, actor="the --manifest flag")
         await self._serve("--admin", self._settings.admin, lambda server: admin.add_to(server, self.engine))
         await self._serve("--xds", self._settings.xds, self._add_data_plane)
         host, port = split_address(self._settings.http, flag="--http")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
@@ -12,6 +13,10 @@ from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
 from ruamel.yaml import YAML
+
+
+# Wider than any row: a sentence with all its numbers is some 300 characters.
+PIPED_COLUMNS = 1_000
 
 
 class Output(StrEnum):
@@ -59,4 +64,6 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     grid = Table(*headers, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         grid.add_row(*row)
-    Console().print(grid)
+    # Piped output is not cut to a screen that is not there.
+    console = Console() if sys.stdout.isatty() else Console(width=PIPED_COLUMNS)
+    console.print(grid)

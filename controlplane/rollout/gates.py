@@ -127,6 +127,8 @@ def advance_hold(phase: Observing, spec: RolloutSpec, facts: Facts, now_ms: int)
     if held:
         return held
     evidence = facts.evidence
-    if evidence.step_index != phase.step_index or evidence.verdict is not Verdict.GOOD_ENOUGH:
+    if evidence.step_index != phase.step_index:
+        return Hold("evidence_pending", "the first seconds of this step are not judged yet: requests may still finish")
+    if evidence.verdict is not Verdict.GOOD_ENOUGH:
         return Hold("thin_evidence", evidence.sentence or "not enough evidence yet")
     return None

@@ -135,8 +135,8 @@ GOOD = right(step_index=0, verdict=Verdict.GOOD_ENOUGH)
         (without(GOOD, health=HealthFact((("edge-1", 0, 1),))), "candidate_unhealthy"),
         (without(GOOD, health=HealthFact(())), "candidate_health_unknown"),
         (right(step_index=0), "thin_evidence"),
-        (right(step_index=None, verdict=Verdict.GOOD_ENOUGH), "thin_evidence"),
-        (right(step_index=1, verdict=Verdict.GOOD_ENOUGH), "thin_evidence"),
+        (right(step_index=None, verdict=Verdict.GOOD_ENOUGH), "evidence_pending"),
+        (right(step_index=1, verdict=Verdict.GOOD_ENOUGH), "evidence_pending"),
     ],
 )
 def test_each_missing_thing_holds_with_its_reason(facts: Facts, code: str) -> None:
