@@ -5,6 +5,7 @@ updated from it, and only then the table learns of the slot. A key that is in tw
 within that second) is therefore first met, and first bad, in the first of them.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,8 +96,8 @@ class GuardrailEvidence:
         carried = table.cohort[self._column]
         for arm, keys in enumerate(rows):
             late = keys.bad[(carried[keys.bad] >= 2 * self._meetings.first_number) & (carried[keys.bad] % 2 == arm)]
-            for number, bad_count in zip(*np.unique(carried[late] // 2, return_counts=True), strict=True):
-                _add(self._meetings[int(number)].counts, arm, 0, int(bad_count))
+            for number, bad_count in Counter((carried[late] // 2).tolist()).items():
+                _add(self._meetings[number].counts, arm, 0, bad_count)
             _add(self.met, arm, 0, len(late))
             carried[late] = NEVER
         cohort = Cohort(stratum.slot, stratum.weight_bp)

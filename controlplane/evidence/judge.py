@@ -20,7 +20,7 @@ from controlplane.evidence.keys import NEVER, KeyTable
 from controlplane.evidence.mixture import Opened, Starts
 from controlplane.evidence.plan import GuardrailPlan, JudgePlan, check_plan
 from controlplane.evidence.srm import observed_share
-from controlplane.evidence.strata import CheckedSlot, Stratum, check_slot, check_weight, is_whole, keys_of
+from controlplane.evidence.strata import CheckedSlot, Stratum, check_slot, check_weight, is_whole
 from controlplane.evidence.verdict import Assessment, MetricAssessment, Verdict
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 
@@ -114,9 +114,8 @@ class Judge:
         return Assessment(verdict, rows, share, worse_log_e)
 
     def _fold_strata(self, checked: CheckedSlot) -> None:
-        arms = [(keys_of(stratum.baseline), keys_of(stratum.candidate)) for stratum in checked.strata]
-        self._table.admit(frozenset().union(*(keys for pair in arms for keys in pair)) - checked.contested)
-        for stratum, keys_per_arm in zip(checked.strata, arms, strict=True):
+        self._table.admit(frozenset().union(*(keys for arms in checked.keys for keys in arms)) - checked.contested)
+        for stratum, keys_per_arm in zip(checked.strata, checked.keys, strict=True):
             if stratum.weight_bp == self._weight_bp:
                 self._count_share(stratum.slot, keys_per_arm, checked.contested)
             for guardrail in self._guardrails:

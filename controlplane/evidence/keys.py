@@ -44,8 +44,10 @@ class KeyTable:
             self._grow()
 
     def rows(self, keys: Collection[int]) -> Ints:
-        """The rows of the keys that have one."""
-        return np.array([row for row in map(self._rows.get, keys) if row is not None], dtype=np.int64)
+        """The rows of admitted keys, leaving out those for which there was no room."""
+        if self.is_full:
+            keys = [key for key in keys if key in self._rows]
+        return np.fromiter(map(self._rows.__getitem__, keys), dtype=np.int64, count=len(keys))
 
     def _grow(self) -> None:
         metric_count, row_count = self.seen.shape

@@ -32,10 +32,10 @@ def project(baseline_n: Floats, candidate_n: Floats, a: Floats, b: Floats, d: fl
     shift = c2 / 3.0
     radius = np.sqrt(np.maximum(shift * shift - c1 / 3.0, 1e-300))
     cosine = (shift * (c1 - 2.0 * shift * shift) - c0) / (2.0 * radius**3)
-    angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+    angle = np.arccos(np.minimum(np.maximum(cosine, -1.0), 1.0))
     p: Floats = 2.0 * radius * np.cos((angle - 2.0 * np.pi) / 3.0) - shift
     edge = min(_EDGE, top / 4.0)
-    return np.clip(p, edge, top - edge)
+    return np.minimum(np.maximum(p, edge), top - edge)
 
 
 def log_e(

@@ -102,13 +102,14 @@ class Wealth:
     def __init__(self, starts: Starts, *, bets: int) -> None:
         self._starts = starts
         self._log_e: Floats = np.zeros((len(starts.slots), bets))
-        self._stopped = 0.0  # wealth of stopped components, stakes included
+        self._stopped_log_e = -math.inf  # ln of the wealth of stopped components, stakes included
 
     def opened(self, opened: Opened) -> None:
         """Follow what `Starts` did."""
         stopped = opened.stopped
         if stopped is not None:
-            self._stopped += math.exp(_log_mean(self._log_e[stopped : stopped + 1])[0] + opened.log_stake)
+            wealth = _log_mean(self._log_e[stopped : stopped + 1])[0] + opened.log_stake
+            self._stopped_log_e = float(np.logaddexp(self._stopped_log_e, wealth))
             self._log_e = np.delete(self._log_e, stopped, axis=0)
         self._log_e = np.vstack([self._log_e, np.zeros((1, self._log_e.shape[1]))])
 
@@ -119,7 +120,7 @@ class Wealth:
     def total(self) -> float:
         """ln of the mixture."""
         log_parts = _log_mean(self._log_e) + self._starts.log_stakes
-        return float(np.logaddexp(np.logaddexp.reduce(log_parts), math.log(self._starts.cash + self._stopped)))
+        return float(np.logaddexp.reduce(np.append(log_parts, [math.log(self._starts.cash), self._stopped_log_e])))
 
 
 def _log_mean(log_e: Floats) -> Floats:

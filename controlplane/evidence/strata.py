@@ -10,7 +10,7 @@ difference. Rules held here:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from controlplane.evidence.errors import CountsError, SlotOrderError, WeightError
 from serinus.contract.weight import WEIGHT_TOTAL_BP
@@ -42,11 +42,12 @@ class Stratum:
 
 @dataclass(frozen=True, slots=True)
 class CheckedSlot:
-    """What a slot holds for the judge: its randomised strata in a fixed order, and its keys."""
+    """What a slot holds for the judge: its randomised strata in a fixed order, and their keys per arm."""
 
     slot: int
     strata: tuple[Stratum, ...]
-    contested: frozenset[int] = field(default=frozenset())  # keys seen in both arms of one stratum
+    keys: tuple[tuple[frozenset[int], frozenset[int]], ...]  # of each stratum: baseline's, candidate's
+    contested: frozenset[int]  # keys seen in both arms of one stratum
 
 
 def is_comparison(weight_bp: int) -> bool:
@@ -57,7 +58,6 @@ def is_comparison(weight_bp: int) -> bool:
 def check_slot(slot: int, strata: Sequence[Stratum]) -> CheckedSlot:
     """Raises CountsError, WeightError or SlotOrderError for a stratum that cannot be."""
     kept: dict[tuple[int, str, str], Stratum] = {}
-    contested: frozenset[int] = frozenset()
     for stratum in strata:
         if stratum.slot != slot:
             raise SlotOrderError("a stratum of slot", stratum.slot, after=slot)
@@ -70,12 +70,13 @@ def check_slot(slot: int, strata: Sequence[Stratum]) -> CheckedSlot:
         if place in kept:
             raise CountsError(f"slot {slot} holds the stratum {place} twice", next_step="sum its rows before")
         kept[place] = stratum
-        contested |= keys_of(stratum.baseline) & keys_of(stratum.candidate)
-    return CheckedSlot(slot, tuple(kept[place] for place in sorted(kept)), contested)
+    ordered = tuple(kept[place] for place in sorted(kept))
+    keys = tuple((_keys_of(stratum.baseline), _keys_of(stratum.candidate)) for stratum in ordered)
+    contested = frozenset().union(*(baseline & candidate for baseline, candidate in keys))
+    return CheckedSlot(slot, ordered, keys, contested)
 
 
-def keys_of(metrics: Mapping[str, MetricCounts]) -> frozenset[int]:
-    """The distinct keys of one arm, over all its metrics."""
+def _keys_of(metrics: Mapping[str, MetricCounts]) -> frozenset[int]:
     return frozenset().union(*(keys for counts in metrics.values() for keys in (counts.keys_ok, counts.keys_bad)))
 
 
@@ -102,7 +103,7 @@ def _check_counts(counts: MetricCounts) -> None:
     if not counts.keys_ok.isdisjoint(counts.keys_bad):
         raise CountsError("a key is both never bad and bad in one slot")
     for keys in (counts.keys_ok, counts.keys_bad):
-        if not all(type(key) is int for key in keys):
+        if not set(map(type, keys)) <= {int}:
             raise CountsError("a key is a whole number, the 64-bit hash of a sticky key")
         if keys and (min(keys) < 0 or max(keys) >= _KEY_END):
             raise CountsError("a key is a 64-bit hash, 0..2^64-1")
