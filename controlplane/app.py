@@ -14,6 +14,7 @@ from controlplane.dashboard.server import HttpServer
 from controlplane.engine.runner import Engine
 from controlplane.engine.series import refresh
 from controlplane.ingest.server import MESSAGE_BYTES_MAX, OutcomesServicer
+from controlplane.manifest.errors import ManifestError
 from controlplane.security.listen import require_safe_listen
 from controlplane.security.server import server_credentials
 from controlplane.settings import ControlPlaneSettings, SettingsError, split_address
@@ -67,9 +68,7 @@ class ControlPlane:
     async def start(self) -> None:
         """State is read and published before any port opens: a restart never pushes an empty or an older config."""
         await self.engine.start()
-        if self._settings.manifests:
-            files = [(str(path), path.read_text(encoding="utf-8")) for path in self._settings.manifests]
-            await self.engine.apply(files, dry_run=False, actor="the --manifest flag")
+        await self._apply_manifests()
         await self._serve("--admin", self._settings.admin, lambda server: admin.add_to(server, self.engine))
         await self._serve("--xds", self._settings.xds, self._add_data_plane)
         host, port = split_address(self._settings.http, flag="--http")
@@ -79,6 +78,20 @@ class ControlPlane:
             raise _taken("--http", self._settings.http) from error
         self._not_ready = ""
         log.info("control plane ready", extra={"fields": {"admin": self._settings.admin, "xds": self._settings.xds}})
+
+    async def _apply_manifests(self) -> None:
+        """What `--manifest` names. A file that is refused ends a first start; a running system goes on without it."""
+        had_state = bool(self.engine.world.services)
+        try:
+            files = [(str(path), path.read_text(encoding="utf-8")) for path in self._settings.manifests]
+            if files:
+                await self.engine.apply(files, dry_run=False, actor="the --manifest flag")
+        except OSError as error:
+            raise SettingsError(f"--manifest {error.filename} cannot be read: {error.strerror}") from error
+        except ManifestError as error:
+            if not had_state:
+                raise
+            log.error("--manifest was refused; the stored state stays in force: %s", error)
 
     def _add_data_plane(self, server: grpc.aio.Server) -> None:
         self._ads.add_to(server)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from controlplane.engine.evidence import EvidenceTracker, Sample
-from controlplane.engine.runner import Engine, LastDecision
+from controlplane.engine.record import LastDecision
+from controlplane.engine.runner import Engine
 from controlplane.engine.world import Service
 from controlplane.evidence.verdict import Assessment, MetricAssessment
 from controlplane.manifest.schema import ServiceSpec

@@ -9,7 +9,6 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from controlplane.clock import Clock
@@ -17,6 +16,7 @@ from controlplane.engine import recover
 from controlplane.engine.evidence import EvidenceTracker
 from controlplane.engine.facts import facts_of
 from controlplane.engine.publisher import Publisher
+from controlplane.engine.record import LastDecision, apply_writes, record_of, transition_objects
 from controlplane.engine.world import Change, World, plan_apply, policies, service_routes
 from controlplane.ingest import wire
 from controlplane.ingest.registry import Registry
@@ -24,11 +24,10 @@ from controlplane.ingest.rows import Batch, Hello
 from controlplane.manifest.load import load
 from controlplane.rollout.effects import BeginStep, SetBaseline
 from controlplane.rollout.events import Command, Event, Facts, Observed
-from controlplane.rollout.machine import Decision, Transition, advance
+from controlplane.rollout.machine import Action, Decision, Transition, advance
 from controlplane.rollout.model import Rollout
 from controlplane.snapshot.model import Gateway
-from controlplane.store.journal import encode
-from controlplane.store.port import Record, Store, StoredBatch, StoredObject
+from controlplane.store.port import Record, Store, StoredBatch
 from controlplane.telemetry.catalogue import DECISIONS, STORE_WRITE
 from controlplane.telemetry.exporter import Exporter
 from controlplane.xds.server import AdsServer
@@ -44,12 +43,6 @@ TICK_S = 0.5
 TICK_S_MIN = 0.02
 # A failed write (full disk) is tried again with the next tick; what waits for it holds.
 PRUNE_EVERY_TICKS = 600
-
-
-@dataclass(slots=True)
-class LastDecision:
-    decision: Decision
-    at_ms: int
 
 
 class Engine:
@@ -124,18 +117,7 @@ class Engine:
             plan = plan_apply(self.world, manifests, now_ms)
             if dry_run:
                 return plan.changes
-            touched = {(change.kind, change.name) for change in plan.changes if change.change != "unchanged"}
-            objects = [
-                StoredObject("Service", service.name, service.data, service.baseline, now_ms)
-                for service in plan.world.services.values()
-                if ("Service", service.name) in touched
-            ]
-            records = []
-            for name, entry in plan.world.rollouts.items():
-                if ("Rollout", name) in touched:
-                    objects.append(StoredObject("Rollout", name, entry.data, "", now_ms))
-                    text = f"rollout of {entry.rollout.spec.candidate} over {entry.rollout.baseline} begun by {actor}"
-                    records.append(_record(entry.rollout, now_ms, Decision("hold", "applied", text, actor), moved=True))  # type: ignore[arg-type]
+            objects, records = apply_writes(plan, actor=actor, now_ms=now_ms)
             await self._stored(self._store.apply, objects, records)
             self.world = plan.world
             for record in records:
@@ -208,11 +190,20 @@ class Engine:
                 rollout = entry.rollout
                 if rollout.is_terminal:
                     continue
-                tracker = self.trackers[rollout.name]
-                if closed is not None:
-                    tracker.close(closed)
-                await self._step(rollout, Observed(now_ms, self._facts(rollout, tracker, now_ms)))
+                try:
+                    await self._observe(rollout, closed, now_ms)
+                except Exception:
+                    # One rollout that cannot be judged must not stop the others; it holds, and says so.
+                    log.exception("rollout cannot be judged", extra={"fields": {"rollout": rollout.name}})
+                    text = "internal error while judging; next: see the control plane's log"
+                    self.last[rollout.name] = LastDecision(Decision(Action.HOLD, "internal", text), now_ms)
         await self._notify()
+
+    async def _observe(self, rollout: Rollout, closed: int | None, now_ms: int) -> None:
+        tracker = self.trackers[rollout.name]
+        if closed is not None:
+            tracker.close(closed)
+        await self._step(rollout, Observed(now_ms, self._facts(rollout, tracker, now_ms)))
 
     def _facts(self, rollout: Rollout, tracker: EvidenceTracker, now_ms: int) -> Facts:
         return facts_of(
@@ -229,27 +220,20 @@ class Engine:
         transition = advance(rollout, event)
         moved = transition.state is not rollout
         last = self.last.get(rollout.name)
-        if not moved and last is not None and last.decision.code == transition.decision.code:
+        now_ms = event.now_ms
+        if not moved and last is not None and not last.must_write(transition.decision, now_ms):
             last.decision = transition.decision
             return
-        now_ms = event.now_ms
-        record = _record(transition.state, now_ms, transition.decision, moved=moved)
-        await self._stored(self._store.append, record, self._objects_of(transition, now_ms))
-        self.last[rollout.name] = LastDecision(transition.decision, now_ms)
+        record = record_of(transition.state, now_ms, transition.decision, moved=moved)
+        await self._stored(self._store.append, record, transition_objects(self.world, transition, now_ms))
+        holds = (last.holds_written if last else 0) + (not moved)
+        self.last[rollout.name] = LastDecision(transition.decision, now_ms, holds)
         labels = (rollout.spec.service, rollout.name, transition.decision.action, transition.decision.code)
         self._exporter.count(DECISIONS, *labels)
         fields = {"rollout": rollout.name, "revision": record.revision, "phase": transition.state.phase.kind}
         log.info(transition.decision.text, extra={"fields": {**fields, "code": transition.decision.code}})
         if moved:
             await self._run(transition)
-
-    def _objects_of(self, transition: Transition, now_ms: int) -> list[StoredObject]:
-        changed = []
-        for effect in transition.effects:
-            if isinstance(effect, SetBaseline):
-                service = self.world.services[effect.service]
-                changed.append(StoredObject("Service", service.name, service.data, effect.version, now_ms))
-        return changed
 
     async def _run(self, transition: Transition) -> None:
         world = self.world.with_rollout(transition.state)
@@ -289,17 +273,3 @@ class Engine:
             return await loop.run_in_executor(self._worker, function, *arguments)
         finally:
             self._exporter.observe(STORE_WRITE, loop.time() - before)
-
-
-def _record(rollout: Rollout, at_ms: int, decision: Decision, *, moved: bool) -> Record:
-    return Record(
-        rollout=rollout.name,
-        revision=rollout.revision,
-        at_ms=at_ms,
-        moved=moved,
-        state=encode(rollout),
-        action=decision.action,
-        code=decision.code,
-        text=decision.text,
-        actor=decision.actor,
-    )

@@ -23,7 +23,7 @@ class Exporter:
 
     def __init__(self) -> None:
         # A second series beside every counter and histogram, which no query here uses.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._totals: dict[tuple[str, tuple[str, ...]], float] = {}
         self._families: dict[str, Any] = {metric.name: self._family(metric) for metric in CATALOGUE}

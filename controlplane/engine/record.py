@@ -1,0 +1,72 @@
+"""What is written to the store for an apply, a transition or a hold. Pure."""
+
+from dataclasses import dataclass
+
+from controlplane.engine.world import ApplyPlan, World
+from controlplane.rollout.effects import SetBaseline
+from controlplane.rollout.machine import Action, Decision, Transition
+from controlplane.rollout.model import Rollout
+from controlplane.store.journal import encode
+from controlplane.store.port import Record, StoredObject
+
+# A rollout that flaps between two reasons to hold writes two records a second. After this many holds (a quarter of an
+# hour of flapping) they are written once a minute: what happened can still be told, and the journal stays small.
+HOLDS_IN_FULL = 1_000
+HOLD_EVERY_MS = 60_000
+
+
+@dataclass(slots=True)
+class LastDecision:
+    """The newest decision of a rollout, written or not."""
+
+    decision: Decision
+    written_at_ms: int
+    holds_written: int = 0
+
+    def must_write(self, decision: Decision, now_ms: int) -> bool:
+        """A hold is written when its reason changes, within the journal's bound."""
+        if decision.code == self.decision.code:
+            return False
+        return self.holds_written < HOLDS_IN_FULL or now_ms - self.written_at_ms >= HOLD_EVERY_MS
+
+
+def record_of(rollout: Rollout, at_ms: int, decision: Decision, *, moved: bool) -> Record:
+    return Record(
+        rollout=rollout.name,
+        revision=rollout.revision,
+        at_ms=at_ms,
+        moved=moved,
+        state=encode(rollout),
+        action=decision.action,
+        code=decision.code,
+        text=decision.text,
+        actor=decision.actor,
+    )
+
+
+def apply_writes(plan: ApplyPlan, *, actor: str, now_ms: int) -> tuple[list[StoredObject], list[Record]]:
+    """Every object that an apply changes, and the first record of every rollout that it begins."""
+    touched = {(change.kind, change.name) for change in plan.changes if change.change != "unchanged"}
+    objects = [
+        StoredObject("Service", service.name, service.data, service.baseline, now_ms)
+        for service in plan.world.services.values()
+        if ("Service", service.name) in touched
+    ]
+    records = []
+    for name, entry in plan.world.rollouts.items():
+        if ("Rollout", name) in touched:
+            objects.append(StoredObject("Rollout", name, entry.data, "", now_ms))
+            text = f"rollout of {entry.rollout.spec.candidate} over {entry.rollout.baseline} begun by {actor}"
+            decision = Decision(Action.HOLD, "applied", text, actor)
+            records.append(record_of(entry.rollout, now_ms, decision, moved=True))
+    return objects, records
+
+
+def transition_objects(world: World, transition: Transition, now_ms: int) -> list[StoredObject]:
+    """The objects that change together with a transition: a promotion moves the service's baseline."""
+    changed = []
+    for effect in transition.effects:
+        if isinstance(effect, SetBaseline):
+            service = world.services[effect.service]
+            changed.append(StoredObject("Service", service.name, service.data, effect.version, now_ms))
+    return changed
