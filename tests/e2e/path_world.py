@@ -1,0 +1,258 @@
+"""A real Envoy between a client and two model servers, with our ADS server and the parts of our sidecar beside it.
+
+Everything but Envoy lives in the test's event loop. Ports are found by binding port 0; Envoy is spawned from the main
+thread (it ends with the thread that made it) and ended by its pid.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import grpc
+from aiohttp import web
+
+from controlplane.manifest.schema import ServiceSpec
+from controlplane.snapshot.assemble import Snapshot, build
+from controlplane.snapshot.bootstrap import BootstrapSettings, envoy_arguments, read_template, render
+from controlplane.snapshot.model import Gateway, RolloutRoute, ServiceRoute
+from controlplane.xds.server import SERVER_OPTIONS, AdsServer
+from serinus.contract.policy import CohortRule, ServicePolicy
+from tests.e2e.path_sidecar import PathSidecar
+
+ENVOY = Path(sys.executable).parent / "envoy"
+SALT = "r1"
+DEADLINE_S = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
+    """Waits for a condition, looking every 10 ms."""
+    async with asyncio.timeout(deadline_s):
+        while not condition():
+            await asyncio.sleep(0.01)
+    assert condition(), what
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    version: str | None
+    headers: Mapping[str, str]
+    body: str
+
+
+@dataclass
+class Upstream:
+    """A model server that says who it is and remembers the headers it was sent."""
+
+    version: str
+    port: int = 0
+    requests: list[Mapping[str, str]] = field(default_factory=list)
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        if request.path == "/health":
+            return web.Response()
+        self.requests.append({key.lower(): value for key, value in request.headers.items()})
+        if request.path.endswith("/stream"):
+            return await _stream(request)
+        return web.Response(text=self.version, headers={"x-serinus-version": "a lie"})
+
+
+async def _stream(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+    await response.prepare(request)
+    for delta in ('{"role":"assistant"}', '{"content":"hello"}', "{}"):
+        reason = '"length"' if delta == "{}" else "null"
+        chunk = f'data: {{"choices":[{{"index":0,"delta":{delta},"finish_reason":{reason}}}]}}\n\n'
+        await response.write(chunk.encode())
+    await response.write(b"data: [DONE]\n\n")
+    return response
+
+
+@dataclass
+class World:
+    """The running parts. `services` are what was published last."""
+
+    gateway: Gateway
+    upstreams: dict[str, Upstream]
+    sidecar: PathSidecar
+    bootstrap: BootstrapSettings
+    client: aiohttp.ClientSession
+    ads: AdsServer = field(default_factory=AdsServer)
+    ads_server: Any = None
+    envoy: asyncio.subprocess.Process | None = None
+
+    def service(self, **spec: Any) -> ServiceRoute:
+        """The service `chat` with versions v1 and v2 on the upstreams, sticky by x-user-id unless told otherwise."""
+        versions = [
+            {"name": name, "endpoints": [f"127.0.0.1:{upstream.port}"], "health": {"path": "/health"}}
+            for name, upstream in self.upstreams.items()
+        ]
+        values = {
+            "protocol": "http",
+            "hosts": ["*"],
+            "sticky": {"header": "x-user-id"},
+            "versions": versions,
+            "baseline": "v1",
+            **spec,
+        }
+        return ServiceRoute("chat", ServiceSpec.model_validate(values), baseline="v1", salt=SALT)
+
+    async def start_ads(self) -> None:
+        """A control plane on the port that Envoy's bootstrap names; nothing is published yet."""
+        self.ads = AdsServer()
+        self.ads_server = grpc.aio.server(options=[*SERVER_OPTIONS, ("grpc.so_reuseport", 0)])
+        self.ads.add_to(self.ads_server)
+        self.ads_server.add_insecure_port(f"127.0.0.1:{self.bootstrap.xds_port}")
+        await self.ads_server.start()
+
+    async def publish(self, *services: ServiceRoute) -> Snapshot:
+        """Publishes, and waits until Envoy runs it and the sidecar has the policy."""
+        snapshot = build(services, self.gateway)
+        self.sidecar.enforce([policy_of(service) for service in services])
+        self.ads.publish(snapshot)
+        await until(lambda: self.ads.fleet.has_accepted(snapshot), f"Envoy accepts {snapshot.version}")
+        return snapshot
+
+    async def get(self, headers: Mapping[str, str] | Sequence[tuple[str, str]] = (), path: str = "/") -> Reply:
+        url = f"http://127.0.0.1:{self.gateway.listen_port}{path}"
+        async with self.client.get(url, headers=dict(headers)) as response:
+            version = response.headers.get("x-serinus-version")
+            return Reply(response.status, version, response.headers, await response.text())
+
+    async def versions_of(self, users: Sequence[str], header: str = "x-user-id") -> dict[str, str | None]:
+        """Which version each user gets, with 8 requests in flight."""
+        gate = asyncio.Semaphore(8)
+
+        async def one(user: str) -> str | None:
+            async with gate:
+                reply = await self.get({header: user})
+                assert reply.status == 200, reply
+                return reply.version
+
+        return dict(zip(users, await asyncio.gather(*map(one, users)), strict=True))
+
+    async def stat(self, name: str) -> int:
+        """One of Envoy's own counters or gauges."""
+        url = f"http://127.0.0.1:{self.bootstrap.admin_port}/stats"
+        async with self.client.get(url, params={"filter": f"^{name}$"}) as response:
+            text = await response.text()
+        return int(text.split(": ")[1]) if text.strip() else 0
+
+    async def until_tagging(self) -> None:
+        """Waits until Envoy's health check has found the sidecar."""
+        async with asyncio.timeout(DEADLINE_S):
+            while await self.stat("cluster.sidecar.membership_healthy") != 1:
+                await asyncio.sleep(0.02)
+
+    async def until_untagged(self) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while await self.stat("cluster.sidecar.membership_healthy") != 0:
+                await asyncio.sleep(0.02)
+
+    def tally(self) -> Counter[str]:
+        return Counter({name: len(upstream.requests) for name, upstream in self.upstreams.items()})
+
+
+def policy_of(service: ServiceRoute) -> ServicePolicy:
+    """The cohort policy that goes to the sidecars along with a route."""
+    rollout = service.rollout
+    pins = {"baseline": service.baseline, "candidate": rollout.candidate if rollout and rollout.pins else ""}
+    cohorts = tuple(
+        CohortRule(
+            cohort.name,
+            cohort.match.header.name,
+            exact=cohort.match.header.exact,
+            prefix=cohort.match.header.prefix,
+            one_of=cohort.match.header.one_of,
+            pin=pins[cohort.pin] if rollout else "",
+        )
+        for cohort in service.spec.cohorts
+    )
+    return ServicePolicy(
+        service.name, service.salt, service.baseline, service.spec.sticky, cohorts, service.spec.observe.body
+    )
+
+
+def at(service: ServiceRoute, weight_bp: int, *, pins: bool = True) -> ServiceRoute:
+    """The service with a rollout of v2 at a weight."""
+    return replace(service, rollout=RolloutRoute("chat-v2", "v2", weight_bp, pins))
+
+
+@contextlib.asynccontextmanager
+async def world(*, with_envoy: bool = True) -> AsyncIterator[World]:
+    """Everything started, nothing published. A request waits 1 s for the sidecar: all share one event loop."""
+    # Short: a Unix socket's path holds 107 bytes.
+    directory = Path(tempfile.mkdtemp(prefix="srp-"))
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(shutil.rmtree, directory)
+        upstreams = {name: await _upstream(name, stack) for name in ("v1", "v2")}
+        client = await stack.enter_async_context(aiohttp.ClientSession())
+        sidecar = PathSidecar(directory / "extproc.sock")
+        await sidecar.start()
+        stack.push_async_callback(sidecar.stop)
+        gateway = Gateway(listen_port=free_port(), ext_proc_message_timeout_ms=1_000)
+        settings = BootstrapSettings(
+            "test-1", (str(sidecar.socket),), admin_port=free_port(), xds_port=free_port(), node_cluster="tests"
+        )
+        here = World(gateway, upstreams, sidecar, settings, client)
+        await here.start_ads()
+        stack.push_async_callback(_stop_ads, here)
+        if with_envoy:
+            here.envoy = await _envoy(directory, settings, stack)
+        yield here
+
+
+async def _stop_ads(here: World) -> None:
+    await here.ads_server.stop(None)
+
+
+async def _upstream(version: str, stack: contextlib.AsyncExitStack) -> Upstream:
+    upstream = Upstream(version)
+    runner = web.ServerRunner(web.Server(upstream), shutdown_timeout=0.1)  # type: ignore[arg-type]
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    upstream.port = runner.addresses[0][1]
+    return upstream
+
+
+async def _envoy(
+    directory: Path, settings: BootstrapSettings, stack: contextlib.AsyncExitStack
+) -> asyncio.subprocess.Process:
+    bootstrap = directory / "bootstrap.yaml"
+    bootstrap.write_text(render(read_template(), settings))
+    log = stack.enter_context((directory / "envoy.log").open("wb"))
+    process = await asyncio.create_subprocess_exec(
+        ENVOY, *envoy_arguments(str(bootstrap), workers=2), stdout=log, stderr=log
+    )
+    stack.push_async_callback(_end, process, directory / "envoy.log")
+    return process
+
+
+async def _end(process: asyncio.subprocess.Process, log: Path) -> None:
+    if process.returncode is None:
+        process.terminate()
+    try:
+        async with asyncio.timeout(5):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+    print(log.read_text(errors="replace")[-4_000:])

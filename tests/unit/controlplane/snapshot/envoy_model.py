@@ -1,0 +1,67 @@
+"""How Envoy takes a route, in 60 lines: enough to run what we encode. The end-to-end tests hold it to the real one."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import xxhash
+from envoy_data_plane.envoy.config.route import v3 as route_v3
+
+Headers = Mapping[str, Sequence[bytes]]
+
+
+def route_of(routes: Sequence[route_v3.Route], headers: Headers) -> route_v3.Route:
+    """The first route whose header matchers all hold."""
+    return next(route for route in routes if route.match and all(_holds(m, headers) for m in route.match.headers))
+
+
+def cluster_of(routes: Sequence[route_v3.Route], headers: Headers) -> str | None:
+    """The cluster of a request; None where Envoy would choose at random, because no hash policy gave a hash."""
+    action = route_of(routes, headers).route
+    assert action is not None
+    if action.weighted_clusters is None:
+        return action.cluster
+    number = _hash(action.hash_policy, headers)
+    if number is None:
+        return None
+    place = number % sum(cluster.weight or 0 for cluster in action.weighted_clusters.clusters)
+    for cluster in action.weighted_clusters.clusters:
+        place -= cluster.weight or 0
+        if place < 0:
+            return cluster.name
+    raise AssertionError("weights do not cover the total")
+
+
+def _holds(matcher: route_v3.HeaderMatcher, headers: Headers) -> bool:
+    values = headers.get(matcher.name)
+    if matcher.present_match is not None:
+        return ((values is not None) == matcher.present_match) != matcher.invert_match
+    if values is None:
+        return False
+    value = b",".join(values).decode("utf-8", "surrogateescape")
+    string = matcher.string_match
+    assert string is not None
+    if string.exact is not None:
+        found = value == string.exact
+    elif string.prefix is not None:
+        found = value.startswith(string.prefix)
+    else:
+        assert string.safe_regex is not None
+        found = re.fullmatch(string.safe_regex.regex, value) is not None
+    return found != matcher.invert_match
+
+
+def _hash(policies: Sequence[route_v3.RouteActionHashPolicy], headers: Headers) -> int | None:
+    for policy in policies:
+        assert policy.header is not None
+        values = headers.get(policy.header.header_name)
+        if not values:
+            continue
+        assert len(values) == 1, "several values are chained; none of our requests has them here"
+        value = values[0]
+        if rewrite := policy.header.regex_rewrite:
+            assert rewrite.pattern is not None
+            template = rewrite.substitution.encode().replace(rb"\\", b"\0")
+            assert rewrite.pattern.regex == "^(.*)$"
+            value = template.replace(rb"\1", value).replace(b"\0", b"\\")
+        return xxhash.xxh64_intdigest(value)
+    return None

@@ -1,0 +1,82 @@
+"""The filters of the listener, and what they let out to the sidecar."""
+
+from typing import Any
+
+import pytest
+from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
+from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
+
+from controlplane.snapshot.filters import access_log, http_filters, policy_headers
+from controlplane.snapshot.model import Gateway
+from tests.unit.controlplane.snapshot.factory import GOLD, STAFF, service
+
+
+def _ext_proc(index: int, forwarded: tuple[str, ...] = ("x-user-id",)) -> ext_proc.ExternalProcessor:
+    config = http_filters(Gateway(ext_proc_message_timeout_ms=50), forwarded)[index].typed_config
+    assert config is not None
+    return ext_proc.ExternalProcessor.parse(config.value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"sticky": {"header": "X-User-Id"}}, ("x-user-id",)),
+        ({"sticky": {"cookie": "session"}}, ("cookie",)),
+        ({"sticky": {"query": "user"}}, (":path",)),
+        ({"sticky": "request"}, ("x-request-id",)),
+        ({"sticky": [{"header": "a"}, {"cookie": "b"}], "cohorts": [STAFF, GOLD]}, ("a", "cookie", "x-team", "x-tier")),
+    ],
+)
+def test_the_sidecar_sees_the_headers_that_a_policy_reads_and_no_other(
+    spec: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    assert policy_headers([service(**spec).spec]) == expected
+
+
+def test_the_tag_filter_sends_one_message_and_goes_on_without_an_answer() -> None:
+    tag = _ext_proc(0)
+    mode = tag.processing_mode
+    assert mode is not None
+    assert tag.failure_mode_allow
+    assert tag.message_timeout is not None
+    assert tag.message_timeout.total_seconds() == 0.05
+    assert mode.request_header_mode is ext_proc.ProcessingModeHeaderSendMode.SEND
+    assert mode.response_header_mode is ext_proc.ProcessingModeHeaderSendMode.SKIP
+    assert mode.response_body_mode is ext_proc.ProcessingModeBodySendMode.NONE
+    assert tag.grpc_service is not None
+    assert tag.grpc_service.timeout is None, "it would bound the whole stream"
+
+
+def test_only_named_headers_are_forwarded() -> None:
+    rules = _ext_proc(0, ("cookie", "x-user-id")).forward_rules
+    assert rules is not None
+    assert rules.allowed_headers is not None
+    assert [pattern.exact for pattern in rules.allowed_headers.patterns] == ["cookie", "x-user-id"]
+
+
+def test_without_a_policy_nothing_is_forwarded() -> None:
+    rules = _ext_proc(0, ()).forward_rules
+    assert rules is not None
+    assert rules.allowed_headers is not None
+    assert [pattern.exact for pattern in rules.allowed_headers.patterns] == ["x-serinus-key"]
+
+
+def test_the_observing_filter_waits_for_nothing_and_is_off_by_default() -> None:
+    observe = _ext_proc(1)
+    assert http_filters(Gateway(), ("x",))[1].disabled
+    assert observe.observability_mode
+    assert observe.grpc_service is not None
+    assert observe.grpc_service.envoy_grpc is not None
+    assert observe.grpc_service.envoy_grpc.cluster_name == "sidecar-observe"
+    assert "request.id" in observe.response_attributes
+
+
+def test_the_log_entry_carries_the_route_and_where_the_request_ended() -> None:
+    config = access_log().typed_config
+    assert config is not None
+    common = grpc_log.HttpGrpcAccessLogConfig.parse(config.value).common_config
+    assert common is not None
+    assert [tag.tag for tag in common.custom_tags] == [
+        *("service", "rollout", "snapshot", "weight_bp", "candidate", "baseline"),
+        *("version", "flags", "us_rx_body_beg"),
+    ]
