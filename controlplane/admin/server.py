@@ -11,6 +11,7 @@ from grpc_reflection.v1alpha import reflection
 
 from controlplane.admin import wire
 from controlplane.engine.evidence import metric_sentence
+from controlplane.engine.routing import place
 from controlplane.engine.runner import Engine
 from controlplane.errors import SerinusError
 from controlplane.rollout.events import Abort, Command, Pause, Promote, Resume
@@ -163,6 +164,14 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
             events=[wire.event_view(record) for record in records],
             samples=wire.samples_view(tracker.samples() if tracker else []),
         )
+
+    async def Cohort(  # noqa: N802
+        self, request: admin_pb2.CohortRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.CohortResponse:
+        async def act() -> admin_pb2.CohortResponse:
+            return wire.cohort_response(place(self._engine.world, request.service, wire.header_lookup(request)))
+
+        return await _answer(context, act)
 
 
 class _NoSuchServiceError(SerinusError):

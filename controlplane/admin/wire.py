@@ -6,6 +6,7 @@ import numpy as np
 
 from controlplane.engine.evidence import EvidenceTracker, Sample
 from controlplane.engine.record import LastDecision
+from controlplane.engine.routing import Placement
 from controlplane.engine.runner import Engine
 from controlplane.engine.world import Service
 from controlplane.evidence.verdict import Assessment, MetricAssessment
@@ -20,7 +21,7 @@ from controlplane.rollout.model import (
 )
 from controlplane.store.port import Record
 from controlplane.xds.fleet import NodeView
-from serinus.contract.policy import StickySource
+from serinus.contract.policy import HeaderLookup, StickySource
 from serinus.v1 import admin_pb2
 
 # gRPC status by error code; what is not named here is INTERNAL.
@@ -209,3 +210,23 @@ def guarantee_sentence(rollout: Rollout) -> str:
 
 def assessment_rows(assessment: Assessment | None) -> Sequence[MetricAssessment]:
     return assessment.rows if assessment else ()
+
+
+def header_lookup(request: admin_pb2.CohortRequest) -> HeaderLookup:
+    """Headers by lower-case name, all values in order, without outer blanks: as Envoy hands them on."""
+    values: dict[str, list[bytes]] = {}
+    for header in request.headers:
+        values.setdefault(header.name.lower(), []).append(header.value.strip().encode())
+    return lambda name: values.get(name, [])
+
+
+def cohort_response(placement: Placement) -> admin_pb2.CohortResponse:
+    bucket = placement.assignment.bucket
+    return admin_pb2.CohortResponse(
+        cohort=placement.assignment.cohort,
+        version=placement.version,
+        has_key=bucket is not None,
+        bucket=bucket or 0,
+        weight_bp=placement.weight_bp,
+        rule=placement.rule,
+    )

@@ -40,6 +40,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     objects.get,
     objects.describe,
     objects.explain,
+    objects.cohort,
     operate.watch,
     operate.wait,
     operate.pause,

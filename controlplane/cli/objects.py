@@ -168,3 +168,25 @@ def explain(
     started_ms = response.rollout.started_at_ms
     for event in response.events:
         typer.echo(f"{(event.at_ms - started_ms) / 1000:8.1f} s  {event.action:<8}  {event.text}")
+
+
+def cohort(
+    service: Annotated[str, typer.Argument(help="The service's name.")],
+    header: Annotated[list[str] | None, typer.Option("--header", "-H", help="name=value; may be repeated.")] = None,
+    admin: Admin = DEFAULT_ADMIN,
+    output: Format = Output.TABLE,
+) -> None:
+    """Which cohort, bucket and version a request would get. Example: serinus cohort chat --header x-user-id=ada"""
+    fields = []
+    for text in header or []:
+        name, found, value = text.partition("=")
+        if not found or not name:
+            raise fail(f"--header {text!r} is not name=value", code=EXIT_USAGE)
+        fields.append(admin_pb2.HeaderField(name=name, value=value))
+    request = admin_pb2.CohortRequest(service=service, headers=fields)
+    response = call(admin, lambda stub: stub.Cohort(request, timeout=CALL_TIMEOUT_S))
+    if output is not Output.TABLE:
+        emit(as_dict(response), output)
+        return
+    bucket = str(response.bucket) if response.has_key else "-"
+    table(["COHORT", "BUCKET", "VERSION", "RULE"], [[response.cohort, bucket, response.version, response.rule]])

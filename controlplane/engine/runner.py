@@ -17,7 +17,8 @@ from controlplane.engine.evidence import EvidenceTracker
 from controlplane.engine.facts import facts_of
 from controlplane.engine.publisher import Publisher
 from controlplane.engine.record import LastDecision, apply_writes, record_of, transition_objects
-from controlplane.engine.world import Change, World, plan_apply, policies, service_routes
+from controlplane.engine.routing import policies, service_routes
+from controlplane.engine.world import Change, World, plan_apply
 from controlplane.ingest import wire
 from controlplane.ingest.registry import Registry
 from controlplane.ingest.rows import Batch, Hello

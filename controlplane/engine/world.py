@@ -12,9 +12,7 @@ from controlplane.manifest.errors import ManifestError, Problem
 from controlplane.manifest.load import Manifest
 from controlplane.manifest.rules import check
 from controlplane.manifest.schema import RolloutSpec, ServiceSpec
-from controlplane.rollout.model import Preparing, Rollout, step_index_of, weight_bp_of
-from controlplane.snapshot.model import RolloutRoute, ServiceRoute
-from serinus.contract.policy import CohortRule, ServicePolicy
+from controlplane.rollout.model import Preparing, Rollout
 
 
 class NotFoundError(SerinusError):
@@ -182,64 +180,3 @@ def _started(
         phase=Preparing(now_ms),
     )
     return RolloutObject(rollout, manifest.data)
-
-
-def salt_of(world: World, service: str) -> str:
-    """The rollout's name deals users anew for each release; without one the salt decides nothing."""
-    active = world.active(service)
-    return active.name if active else service
-
-
-def service_routes(world: World) -> tuple[ServiceRoute, ...]:
-    """What the proxies must serve."""
-    return tuple(_route(world, service) for _, service in sorted(world.services.items()))
-
-
-def _route(world: World, service: Service) -> ServiceRoute:
-    active = world.active(service.name)
-    rollout = None
-    if active is not None:
-        weight_bp = weight_bp_of(active)
-        rollout = RolloutRoute(active.name, active.spec.candidate, weight_bp, pins=_pins(active))
-    baseline = active.baseline if active else service.baseline
-    return ServiceRoute(service.name, service.spec, baseline, salt_of(world, service.name), rollout)
-
-
-def _pins(rollout: Rollout) -> bool:
-    """Pinned cohorts reach the candidate from the first step on, and leave it with everybody else."""
-    return weight_bp_of(rollout) > 0
-
-
-def policies(world: World) -> tuple[ServicePolicy, ...]:
-    """What the sidecars must know to tag requests."""
-    return tuple(_policy(world, service) for _, service in sorted(world.services.items()))
-
-
-def _policy(world: World, service: Service) -> ServicePolicy:
-    active = world.active(service.name)
-    baseline = active.baseline if active else service.baseline
-    pins = {"baseline": baseline, "candidate": active.spec.candidate if active else ""}
-    return ServicePolicy(
-        service=service.name,
-        salt=salt_of(world, service.name),
-        baseline=baseline,
-        sticky=service.spec.sticky,
-        cohorts=tuple(
-            CohortRule(
-                name=cohort.name,
-                header=cohort.match.header.name,
-                exact=cohort.match.header.exact,
-                prefix=cohort.match.header.prefix,
-                one_of=cohort.match.header.one_of,
-                pin=pins[cohort.pin],
-            )
-            for cohort in service.spec.cohorts
-        ),
-        observe_body=service.spec.observe.body,
-        follow_up_ms=active.spec.pace.follow_up_ms if active else 0,
-    )
-
-
-def step_number(rollout: Rollout) -> int:
-    """The step for people, counted from 1."""
-    return step_index_of(rollout.phase) + 1

@@ -268,6 +268,38 @@ class ExplainResponse(_message.Message):
     samples: _containers.RepeatedCompositeFieldContainer[Sample]
     def __init__(self, rollout: _Optional[_Union[RolloutView, _Mapping]] = ..., sentences: _Optional[_Iterable[str]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., samples: _Optional[_Iterable[_Union[Sample, _Mapping]]] = ...) -> None: ...
 
+class HeaderField(_message.Message):
+    __slots__ = ("name", "value")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
+class CohortRequest(_message.Message):
+    __slots__ = ("service", "headers")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    headers: _containers.RepeatedCompositeFieldContainer[HeaderField]
+    def __init__(self, service: _Optional[str] = ..., headers: _Optional[_Iterable[_Union[HeaderField, _Mapping]]] = ...) -> None: ...
+
+class CohortResponse(_message.Message):
+    __slots__ = ("cohort", "version", "has_key", "bucket", "weight_bp", "rule")
+    COHORT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    HAS_KEY_FIELD_NUMBER: _ClassVar[int]
+    BUCKET_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_BP_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    cohort: str
+    version: str
+    has_key: bool
+    bucket: int
+    weight_bp: int
+    rule: str
+    def __init__(self, cohort: _Optional[str] = ..., version: _Optional[str] = ..., has_key: _Optional[bool] = ..., bucket: _Optional[int] = ..., weight_bp: _Optional[int] = ..., rule: _Optional[str] = ...) -> None: ...
+
 class Sample(_message.Message):
     __slots__ = ("at_ms", "weight_bp", "observed_ratio", "metrics")
     AT_MS_FIELD_NUMBER: _ClassVar[int]

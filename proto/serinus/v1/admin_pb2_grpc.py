@@ -77,6 +77,11 @@ class AdminStub:
                 request_serializer=serinus_dot_v1_dot_admin__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=serinus_dot_v1_dot_admin__pb2.ExplainResponse.FromString,
                 _registered_method=True)
+        self.Cohort = channel.unary_unary(
+                '/serinus.v1.Admin/Cohort',
+                request_serializer=serinus_dot_v1_dot_admin__pb2.CohortRequest.SerializeToString,
+                response_deserializer=serinus_dot_v1_dot_admin__pb2.CohortResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -135,6 +140,13 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Cohort(self, request, context):
+        """the answer that the data plane gives; changes nothing
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -177,6 +189,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=serinus_dot_v1_dot_admin__pb2.ExplainRequest.FromString,
                     response_serializer=serinus_dot_v1_dot_admin__pb2.ExplainResponse.SerializeToString,
+            ),
+            'Cohort': grpc.unary_unary_rpc_method_handler(
+                    servicer.Cohort,
+                    request_deserializer=serinus_dot_v1_dot_admin__pb2.CohortRequest.FromString,
+                    response_serializer=serinus_dot_v1_dot_admin__pb2.CohortResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -398,6 +415,33 @@ class Admin:
             '/serinus.v1.Admin/Explain',
             serinus_dot_v1_dot_admin__pb2.ExplainRequest.SerializeToString,
             serinus_dot_v1_dot_admin__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Cohort(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/serinus.v1.Admin/Cohort',
+            serinus_dot_v1_dot_admin__pb2.CohortRequest.SerializeToString,
+            serinus_dot_v1_dot_admin__pb2.CohortResponse.FromString,
             options,
             channel_credentials,
             insecure,

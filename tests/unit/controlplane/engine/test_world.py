@@ -1,13 +1,15 @@
 """An apply changes all or nothing, and a promotion is not undone by applying the same file again."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from controlplane.engine.world import World, plan_apply, policies, service_routes
+from controlplane.engine.routing import place, policies, service_routes
+from controlplane.engine.world import NotFoundError, World, plan_apply
 from controlplane.manifest.errors import ManifestError
 from controlplane.manifest.load import load
-from controlplane.rollout.model import Observing, Preparing, Promoted
+from controlplane.rollout.model import Observing, Phase, Preparing, Promoted
 from tests.unit.controlplane.manifest.samples import BOTH, ROLLOUT, SERVICE
 
 T0 = 1_700_000_000_000
@@ -91,3 +93,34 @@ def test_pins_reach_the_candidate_with_the_first_step_and_leave_with_the_weight(
     assert (policy.salt, policy.baseline, policy.cohorts[0].pin, policy.follow_up_ms) == ("chat-v2", "v1", "v2", 3000)
     (policy,) = policies(promoted())
     assert (policy.baseline, policy.cohorts[0].pin) == ("v2", "")
+
+
+def headers(**values: str) -> Callable[[str], list[bytes]]:
+    given = {name.replace("_", "-"): [value.encode()] for name, value in values.items()}
+    return lambda name: given.get(name, [])
+
+
+@pytest.mark.parametrize(
+    ("fields", "phase", "version", "cohort", "rule"),
+    [
+        ({"x_user_id": "u1"}, Preparing(T0), "v1", "everyone", "bucket 3182 >= 0 (weight 0%)"),
+        ({"x_user_id": "u1"}, Observing(0, T0), "v1", "everyone", "bucket 3182 >= 1000 (weight 10%)"),
+        ({"x_user_id": "u1"}, Observing(2, T0), "v2", "everyone", "bucket 3182 < 10000 (weight 100%)"),
+        ({}, Observing(2, T0), "v1", "no_key", "cohort no_key is pinned to it"),
+        ({"x_team": "ml", "x_user_id": "u1"}, Observing(0, T0), "v2", "staff", "cohort staff is pinned to it"),
+        ({"x_team": "ml", "x_user_id": "u1"}, Preparing(T0), "v1", "staff", "bucket 3182 >= 0 (weight 0%)"),
+    ],
+)
+def test_a_request_is_placed_by_the_rule_that_is_named(
+    fields: dict[str, str], phase: Phase, version: str, cohort: str, rule: str
+) -> None:
+    world = started()
+    world = world.with_rollout(replace(world.rollout("chat-v2"), phase=phase))
+    placement = place(world, "chat", headers(**fields))
+    assert (placement.version, placement.assignment.cohort, placement.rule) == (version, cohort, rule)
+
+
+def test_without_a_rollout_everyone_is_on_the_baseline() -> None:
+    assert place(promoted(), "chat", headers(x_user_id="u1")).version == "v2"
+    with pytest.raises(NotFoundError, match="no service nope; services: chat"):
+        place(promoted(), "nope", headers())
