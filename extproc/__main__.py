@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 
-from extproc.app import Sidecar
 from extproc.clock import SystemClock, SystemPrng
 from extproc.errors import SidecarError
 from extproc.settings import Settings, SettingsError, parse
@@ -19,6 +18,8 @@ _log = logging.getLogger("extproc")
 
 
 async def _run(settings: Settings) -> None:
+    from extproc.app import Sidecar  # late: gRPC reads its environment when it is imported
+
     stop = asyncio.Event()
 
     def on_signal() -> None:
@@ -39,6 +40,7 @@ def main() -> int:
         sys.stderr.write(f"extproc: {error}\n")
         return 2
     log_to_stderr()
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # its information lines are no JSON
     try:
         if sys.platform == "linux":
             import uvloop

@@ -10,6 +10,9 @@ from serinus.contract.headers import COHORT_UNTAGGED
 from serinus.contract.weight import arm_of_bucket
 
 
+_NO_CLUSTER_FLAG = "NC"
+
+
 @dataclass(slots=True)
 class Entry:
     """What Envoy wrote at the end of one request of a service. Treated as frozen.
@@ -39,8 +42,13 @@ class Entry:
 
     @property
     def is_randomised(self) -> bool:
-        """Placed by its bucket under a rollout's weight: the only requests that are evidence."""
-        return bool(self.rollout) and self.bucket is not None and self.pin is None
+        """Placed by its bucket under a rollout's weight: the only requests that are evidence.
+
+        One that reached no cluster (Envoy answered, or the client left first) says nothing about a version, except
+        when the cluster itself was missing (NC): that is the rollout's doing.
+        """
+        is_placed = bool(self.rollout) and self.bucket is not None and self.pin is None
+        return is_placed and bool(self.version or _NO_CLUSTER_FLAG in self.ending.flags)
 
     @property
     def may_have_body(self) -> bool:
@@ -49,7 +57,7 @@ class Entry:
 
 
 def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
-    """The outcome of one request. A randomised request that reached no cluster counts for the arm of its bucket."""
+    """The outcome of one request. A randomised request whose cluster was missing counts for the arm of its bucket."""
     version, is_mismatch = entry.version, False
     if entry.bucket is not None and entry.is_randomised:
         arm = arm_of_bucket(entry.bucket, entry.weight_bp)

@@ -21,7 +21,7 @@ ENTRIES_MAX = 5_000
 OBSERVATIONS_MAX = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Joined:
     """An entry that is ready to be counted; `observation` None: none came in time."""
 

@@ -78,7 +78,8 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         ending=Ending(
             code=entry.response.response_code.value,
             flags=frozenset(flags.split(",")) if flags else frozenset(),
-            is_finished=common.HasField("time_to_last_upstream_rx_byte"),
+            # Without an attempt Envoy answered itself (a redirect, say): there is no upstream byte to wait for.
+            is_finished=common.HasField("time_to_last_upstream_rx_byte") or not common.upstream_request_attempt_count,
             method=entry.request.request_method,
         ),
         attempts=common.upstream_request_attempt_count,

@@ -1,6 +1,7 @@
 """One finished request as the aggregation takes it, and the counts of one slot row as it hands them over."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from serinus.contract.outcome import OutcomeClass
 
@@ -31,8 +32,9 @@ class Outcome:
     finish_reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RowKey:
+class RowKey(NamedTuple):
+    """What the counts of one row share. A tuple: it is hashed once a request."""
+
     service: str
     rollout: str
     snapshot: str

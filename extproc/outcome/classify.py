@@ -20,10 +20,12 @@ _CLIENT_LEFT_FLAG = "DC"
 METHOD_POST = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ending:
-    """What Envoy's log entry says of the end. `code` 0: nothing was sent; `is_finished`: the upstream's last byte came,
-    or Envoy answered itself."""
+    """What Envoy's log entry says of the end. Treated as frozen.
+
+    `code` 0: nothing was sent; `is_finished`: the upstream's last byte came, or Envoy answered itself.
+    """
 
     code: int
     flags: frozenset[str]

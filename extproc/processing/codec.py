@@ -16,7 +16,7 @@ from serinus.envoywire import ext_proc_pb2
 # envoy.config.core.v3.HeaderValueOption.HeaderAppendAction
 _OVERWRITE_IF_EXISTS_OR_ADD = 2
 _BLANKS = b" \t"
-_REQUEST_ID_ATTRIBUTE = "request.id"
+
 
 Message = ext_proc_pb2.ProcessingRequest
 
@@ -87,8 +87,8 @@ def _service(request: Message) -> str:
 
 def _request_id(request: Message, headers_of: Headers) -> str:
     for struct in request.attributes.values():
-        if _REQUEST_ID_ATTRIBUTE in struct.fields:
-            return str(struct.fields[_REQUEST_ID_ATTRIBUTE].string_value)
+        if headers.ATTRIBUTE_REQUEST_ID in struct.fields:
+            return str(struct.fields[headers.ATTRIBUTE_REQUEST_ID].string_value)
     values = headers_of("x-request-id")  # always_set_request_id_in_response
     return values[0].decode("latin-1") if len(values) == 1 else ""
 

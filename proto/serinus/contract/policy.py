@@ -5,6 +5,7 @@ The sidecar (data path), `serinus cohort` and the native compilation must give t
 """
 
 import enum
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
@@ -19,6 +20,9 @@ HeaderLookup = Callable[[str], Sequence[bytes]]
 # A key longer than this is refused as a key (no_key): Envoy limits all headers together to 60 KiB by default, and
 # no user, session or conversation id is near 4 KiB.
 KEY_BYTES_MAX = 4096
+# What no header value may hold. A cookie or query value may, escaped; as `x-serinus-key` Envoy 1.40 refuses it and
+# answers the request with 500 although failures are allowed, so it is no key.
+_UNSENDABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # More query fields than any API of a model server takes; bounds the parser's work on a hostile path.
 QUERY_FIELDS_MAX = 1000
 
@@ -85,10 +89,13 @@ def matches(rule: CohortRule, values: Sequence[bytes]) -> bool:
 
 
 def sticky_key(sources: Sequence[StickySource], headers: HeaderLookup) -> bytes | None:
-    """The first source that gives a usable key. A header that stands twice, is empty or is over-long gives none."""
+    """The first source that gives a usable key, without outer blanks (Envoy trims them off the header it hashes).
+
+    A header that stands twice, and a value that is empty, over-long or cannot stand in a header, give none.
+    """
     for source in sources:
-        key = _read_source(source, headers)
-        if key and len(key) <= KEY_BYTES_MAX:
+        key = (_read_source(source, headers) or b"").strip(b" \t")
+        if key and len(key) <= KEY_BYTES_MAX and not _UNSENDABLE.search(key):
             return key
     return None
 
