@@ -8,7 +8,7 @@ from tests.house import tree
 
 TOP_LEVEL = {
     *("pyproject.toml", "proto", "controlplane", "extproc", "envoy", "docker-compose.yml", "tests", "README.md"),
-    *("Makefile", "CHANGELOG.md", "LICENSE", "constraints.txt", "Dockerfile", "docs"),
+    *("Makefile", "CHANGELOG.md", "LICENSE", "constraints.txt", "docs"),
 }
 # Made by tools on a developer's machine; each is in .gitignore.
 LEFT_BY_TOOLS = {"build", "dist", "run", "reports", "__pycache__"}
