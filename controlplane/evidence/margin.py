@@ -22,7 +22,8 @@ def project(baseline_n: Floats, candidate_n: Floats, a: Floats, b: Floats, d: fl
     """p of the projection (p, p + d); arrays broadcast. Needs nA + nB > 0, 0 < a, b < 1, 0 <= d < 1.
 
     Cleared of fractions the equation is a cubic with one root below 0, one in 0..1-d and one above 1-d, so the middle
-    one of Vieta's three is wanted (the cubic of Farrington & Manning 1990). Agrees with bisection to 1e-12.
+    one of Vieta's three is wanted (the cubic of Farrington & Manning 1990). Agrees with bisection to 1e-12,
+    to 1e-8 where two roots meet, in 1/10 of the time.
     """
     share = candidate_n / (baseline_n + candidate_n)
     rest, top = 1.0 - share, 1.0 - d

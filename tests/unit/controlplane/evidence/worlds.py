@@ -209,64 +209,93 @@ def _report(label: str, values: list[float]) -> None:
     print(f"{label:34s} {len(hits) / len(values):6.3f} {median}", flush=True)
 
 
+def measure_false(seeds: range, alpha: float) -> None:
+    """Probability of a false rollback over a whole ramp, per healthy world."""
+    for index, (label, _) in enumerate(healthy_worlds(0)):
+        worlds = [list(healthy_worlds(seed))[index][1] for seed in seeds]
+        judged = [fixed_ramp(Judge(plan(alpha=alpha)), w, s) for w, s in zip(worlds, seeds, strict=True)]
+        _report(label, judged)
+
+
+def measure_power(seeds: range, alpha: float) -> None:
+    """Probability of a rollback, median candidate requests before it (late: those of the 300 s before included)."""
+    rates = {"1%": steady(0.01), "2%": steady(0.02), "5%": steady(0.05), "late 2%": late(0.005, 0.02, 300)}
+    for label, rate in rates.items():
+        world = World(100, steady(0.005), rate)
+        _report(f"0.5% -> {label}", [fixed_ramp(Judge(plan(alpha=alpha)), world, s) for s in seeds])
+
+
+ADVANCES = (  # rate of both arms, budget, next weight, weight, requests/s
+    (0.005, 500, 5000, 1000, 10),
+    (0.005, 500, 5000, 1000, 100),
+    (0.005, 500, 10_000, 5000, 10),
+    (0.1, 2000, 10_000, 5000, 10),
+    (0.1, 1000, 5000, 1000, 10),
+    (0.005, 25, 500, 100, 100),
+    (0.005, 25, 10_000, 5000, 100),
+)
+
+
+def measure_advance(seeds: range, alpha: float, *, is_at_boundary: bool = False) -> None:
+    """Probability of `good_enough` in one step, median candidate keys when it comes."""
+    for rate, budget_bp, next_bp, weight_bp, rps in ADVANCES:
+        excess = budget_bp / next_bp
+        world = World(rps, steady(rate), steady(rate + excess * is_at_boundary))
+        step = {"weight_bp": weight_bp, "next_bp": next_bp, "horizon_s": 300 if is_at_boundary else 1500}
+        # With the rollback out of the way a wrong advance is not hidden behind it.
+        judged = plan(budget_bp=budget_bp, alpha=1e-9 if is_at_boundary else alpha)
+        found = [advance_keys(Judge(judged), world, s, **step) for s in seeds]
+        _report(f"p={rate} d={excess:.4g} w={weight_bp / 1e4} {rps}/s", found)
+
+
+def measure_boundary(seeds: range, alpha: float) -> None:
+    """Probability of a wrong `good_enough` with the excess exactly at the limit."""
+    measure_advance(seeds, alpha, is_at_boundary=True)
+
+
+def measure_loop(seeds: range, alpha: float) -> None:
+    """Rollouts that evidence drives, default steps, harm budget 0.25 %."""
+    for rate in (0.005, 0.0075, 0.01, 0.02, 0.05):
+        world = World(100, steady(0.005), steady(rate))
+        releases = [closed_loop(Judge(plan(alpha=alpha)), world, s) for s in seeds]
+        for verdict in ("promoted", "worse"):
+            of = [release for release in releases if release.verdict == verdict]
+            if of:
+                seconds = statistics.median(release.seconds for release in of)
+                served = statistics.median(release.candidate_requests for release in of)
+                print(f"{rate:.2%} {verdict:9s} {len(of) / len(releases):.3f} {seconds:5.0f} s {served:6.0f} requests")
+
+
+def measure_tolerance(seeds: range, alpha: float) -> None:
+    """Rollback beyond a tolerance of 20pp, 2,000 sticky users, 10 requests/s."""
+    for candidate in (0.1, 0.3, 0.5, 0.9):
+        world = World(10, steady(0.1), steady(candidate), Users(2000))
+        judged = plan(alpha=alpha, tolerance_bp=2000)
+        found = [fixed_ramp(Judge(judged), world, s, weights=(1000, 5000)) for s in seeds]
+        _report(f"0.1 -> {candidate}, tolerance 20pp", found)
+
+
+MEASUREMENTS = {
+    "false": measure_false,
+    "power": measure_power,
+    "advance": measure_advance,
+    "boundary": measure_boundary,
+    "loop": measure_loop,
+    "tolerance": measure_tolerance,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the judge on simulated worlds.")
+    parser.add_argument("what", choices=list(MEASUREMENTS))
     parser.add_argument("--paths", type=int, default=200)
     parser.add_argument("--alpha", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--what", choices=["false", "power", "advance", "loop", "tolerance"], default="false")
     asked = parser.parse_args()
-    began, half = time.perf_counter(), steady(0.005)
+    began = time.perf_counter()
     seeds = range(asked.seed * 100_000, asked.seed * 100_000 + asked.paths)
-    if asked.what == "false":
-        for index, (label, _) in enumerate(healthy_worlds(0)):
-            worlds = [list(healthy_worlds(seed))[index][1] for seed in seeds]
-            _report(label, [fixed_ramp(Judge(plan(alpha=asked.alpha)), w, s) for w, s in zip(worlds, seeds)])
-    if asked.what == "power":
-        rates = {"1%": steady(0.01), "2%": steady(0.02), "5%": steady(0.05), "late 2%": late(0.005, 0.02, 300)}
-        for label, rate in rates.items():
-            world = World(100, half, rate)
-            _report(f"0.5% -> {label}", [fixed_ramp(Judge(plan(alpha=asked.alpha)), world, s) for s in seeds])
-    if asked.what == "advance":
-        for rate, budget_bp, next_bp, weight_bp, rps in [
-            (0.005, 500, 5000, 1000, 10),
-            (0.005, 500, 5000, 1000, 100),
-            (0.005, 500, 10_000, 5000, 10),
-            (0.1, 2000, 10_000, 5000, 10),
-            (0.1, 1000, 5000, 1000, 10),
-            (0.005, 25, 500, 100, 100),
-            (0.005, 25, 10_000, 5000, 100),
-        ]:
-            world = World(rps, steady(rate), steady(rate))
-            found = [
-                advance_keys(
-                    Judge(plan(budget_bp=budget_bp)), world, s, weight_bp=weight_bp, next_bp=next_bp, horizon_s=1500
-                )
-                for s in seeds
-            ]
-            _report(f"p={rate} d={budget_bp / next_bp:.4g} w={weight_bp / 1e4} {rps}/s", found)
-    if asked.what == "loop":
-        for rate in (0.005, 0.0075, 0.01, 0.02, 0.05):
-            world = World(100, half, steady(rate))
-            releases = [closed_loop(Judge(plan(alpha=asked.alpha)), world, s) for s in seeds]
-            for verdict in ("promoted", "worse"):
-                of = [r for r in releases if r.verdict == verdict]
-                if of:
-                    print(
-                        f"candidate {rate:.2%} {verdict:9s} {len(of) / len(releases):.3f}  median "
-                        f"{statistics.median(r.seconds for r in of):5.0f} s "
-                        f"{statistics.median(r.candidate_requests for r in of):6.0f} candidate requests",
-                        flush=True,
-                    )
-    if asked.what == "tolerance":
-        for label, candidate in (("at the tolerance", 0.3), ("0.5", 0.5), ("0.9", 0.9)):
-            world = World(10, steady(0.1), steady(candidate), Users(2000))
-            judged = [
-                fixed_ramp(Judge(plan(alpha=asked.alpha, tolerance_bp=2000)), world, s, weights=(1000, 5000))
-                for s in seeds
-            ]
-            _report(f"0.1 -> {label}, tolerance 20pp", judged)
-    print(f"{asked.paths} paths, alpha {asked.alpha}, {time.perf_counter() - began:.0f} s")
+    MEASUREMENTS[asked.what](seeds, asked.alpha)
+    print(f"{asked.paths} paths, alpha {asked.alpha}, seed {asked.seed}, {time.perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,74 @@
+"""Advance evidence: cohorts, and the e-value's mean at the limit by exact enumeration."""
+
+import itertools
+import math
+
+import pytest
+
+from controlplane.evidence.advance import Cohort, MarginEvidence, Meetings
+from controlplane.evidence.alternatives import Counts, Tally
+from controlplane.evidence.harm import NOTHING_TO_SHOW_LOG_E
+
+
+def chance_of(n: int, k: int, rate: float) -> float:
+    return math.comb(n, k) * rate**k * (1 - rate) ** (n - k)
+
+
+@pytest.mark.parametrize("baseline", [0.0, 0.05, 0.3, 0.8])
+def test_the_mean_at_the_limit_is_at_most_one_though_alternatives_follow_the_past(baseline: float) -> None:
+    """Two strata of 3 + 2 keys, every outcome: the second bets on what the first has shown."""
+    limit, mean = 0.2, 0.0
+    arms = list(itertools.product(range(4), range(3)))
+    for first, second in itertools.product(arms, repeat=2):
+        evidence = MarginEvidence(limit, Tally())
+        chance = 1.0
+        for bad_a, bad_b in (first, second):
+            chance *= chance_of(3, bad_a, baseline) * chance_of(2, bad_b, baseline + limit)
+            evidence.add(Counts(3, bad_a, 2, bad_b), 4000)
+        mean += chance * math.exp(evidence.log_e())
+    assert mean <= 1 + 1e-9
+
+
+def test_alike_arms_gather_evidence_and_an_excess_beyond_the_limit_does_not() -> None:
+    alike, beyond = MarginEvidence(0.1, Tally()), MarginEvidence(0.1, Tally())
+    for _ in range(20):
+        alike.add(Counts(10, 0, 10, 0), 5000)
+        beyond.add(Counts(10, 0, 10, 3), 5000)
+    assert alike.log_e() > math.log(20)
+    assert beyond.log_e() < 0
+
+
+@pytest.mark.parametrize("weight_bp", [0, 10_000])
+def test_one_arm_alone_teaches_rates_but_is_no_evidence(weight_bp: int) -> None:
+    taught, fresh = MarginEvidence(0.1, Tally()), MarginEvidence(0.1, Tally())
+    taught.add(Counts(1000, 300, 0, 0), weight_bp)
+    assert taught.log_e() == pytest.approx(0.0)
+    for evidence in (taught, fresh):
+        evidence.add(Counts(50, 15, 50, 15), 5000)
+    assert taught.log_e() > fresh.log_e()
+
+
+def test_with_nothing_to_show_the_evidence_is_high_and_finite() -> None:
+    evidence = MarginEvidence(None, Tally())
+    evidence.add(Counts(10, 0, 10, 10), 5000)
+    assert evidence.log_e() == NOTHING_TO_SHOW_LOG_E
+    assert math.isfinite(NOTHING_TO_SHOW_LOG_E)
+
+
+def test_a_cohort_is_handed_over_once_its_follow_up_has_closed() -> None:
+    meetings = Meetings(follow_up_slots=3)
+    number = meetings.begin(Cohort(10, 5000))
+    later = meetings.begin(Cohort(11, 5000))
+    assert list(meetings.mature(12)) == []
+    assert [cohort.slot for cohort in meetings.mature(13)] == [10]
+    assert meetings.first_number == number + 1
+    assert meetings[later].slot == 11
+
+
+def test_numbers_are_never_used_again_after_a_new_step() -> None:
+    meetings = Meetings(follow_up_slots=3)
+    old = meetings.begin(Cohort(10, 5000))
+    meetings.forget()
+    assert meetings.first_number > old
+    assert meetings.begin(Cohort(12, 5000)) > old
+    assert [cohort.slot for cohort in meetings.mature(100)] == [12]

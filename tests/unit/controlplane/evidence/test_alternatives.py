@@ -1,0 +1,60 @@
+"""Alternatives: inside 0..1, on their own side of the limit, and following the past."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controlplane.evidence.alternatives import (
+    GOOD_ENOUGH_LOG_STAKES,
+    TALLY_MAX,
+    WORSE_BETS,
+    Counts,
+    Tally,
+    good_enough_rates,
+    worse_rates,
+)
+
+
+def tally_of(baseline_n: int, baseline_bad: int, candidate_n: int, candidate_bad: int) -> Tally:
+    tally = Tally()
+    tally.add(Counts(baseline_n, baseline_bad, candidate_n, candidate_bad))
+    return tally
+
+
+ARM = st.integers(0, 5000).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(baseline=ARM, candidate=ARM, limit_bp=st.integers(1, 9999))
+def test_alternatives_stand_on_their_side_of_the_limit(
+    baseline: tuple[int, int], candidate: tuple[int, int], limit_bp: int
+) -> None:
+    tally, d = tally_of(*baseline, *candidate), limit_bp / 1e4
+    a, b = good_enough_rates(tally, d)
+    assert len(a) == len(b) == len(GOOD_ENOUGH_LOG_STAKES)
+    assert ((a > 0) & (a < 1) & (b > 0) & (b < 1) & (b <= a + d)).all()
+    a, b = worse_rates(tally, d)
+    assert len(a) == len(b) == WORSE_BETS
+    assert ((a > 0) & (a < 1) & (b > 0) & (b < 1) & (b >= a + d)).all()
+
+
+def test_the_stakes_sum_to_one() -> None:
+    assert np.exp(GOOD_ENOUGH_LOG_STAKES).sum() == pytest.approx(1.0)
+
+
+def test_estimates_follow_what_was_seen() -> None:
+    a, b = good_enough_rates(tally_of(5000, 500, 5000, 1000), 0.5)
+    np.testing.assert_allclose(a, [0.15, 0.1, 0.15], atol=0.002)
+    np.testing.assert_allclose(b, [0.15, 0.2, 0.15], atol=0.002)
+    a, b = worse_rates(tally_of(5000, 500, 5000, 4000), 0.2)
+    np.testing.assert_allclose(a, 0.1, atol=0.002)
+    np.testing.assert_allclose(b, [0.37, 0.51, 0.79, 0.8], atol=0.01)
+
+
+def test_the_past_fades_so_that_a_rate_that_moved_is_followed() -> None:
+    tally = tally_of(int(TALLY_MAX), 0, 0, 0)
+    for _ in range(5):
+        tally.add(Counts(int(TALLY_MAX / 2), int(TALLY_MAX / 4), 0, 0))
+    a, _ = good_enough_rates(tally, 0.1)
+    assert a[1] > 0.45
