@@ -17,12 +17,15 @@ def in_order(type_urls: Iterable[str]) -> list[str]:
     return [type_url for type_url in TYPE_ORDER if type_url in present]
 
 
-def may_send(resources: ResourceSet, accepted_clusters: ResourceSet | None) -> bool:
-    """Whether a proxy that has accepted these clusters (None: none that we know of) may have these resources.
+def held_clusters(accepted: ResourceSet | None, pending: ResourceSet | None) -> frozenset[str]:
+    """The clusters that a proxy has and goes on having: accepted (None: none that we know of), and also in the
+    response that it has not answered yet, if there is one.
 
     An ACK of a cluster means that it is warm: Envoy withholds it until then.
     """
-    return not resources.clusters or (accepted_clusters is not None and resources.clusters <= accepted_clusters.names)
+    if accepted is None:
+        return frozenset()
+    return accepted.names if pending is None else accepted.names & pending.names
 
 
 def clusters_to_keep(target: ResourceSet, accepted: ResourceSet | None, users: Iterable[ResourceSet]) -> ResourceSet:

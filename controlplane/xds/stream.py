@@ -5,6 +5,8 @@ Rules (xDS protocol; numbers are the section titles' rules in short):
 - a nonce is unique per response on its stream; a request with a nonce that is not the newest is ignored whole;
 - a request that answers the newest nonce accepts it, unless `error_detail` is set: then it rejects it. Versions are
   never compared for that;
+- at most one response of a type waits for its answer: what comes meanwhile is merged, and what the client runs is
+  always known (it is the accepted or the pending one, never one of several that were under way);
 - what was rejected is not sent again until its content changes; what was sent is not sent again at all;
 - nothing is sent before there is a snapshot; a client that comes with the version that is in force gets nothing;
 - a resource goes out only when the clusters that it names were accepted on this stream, and a cluster leaves only
@@ -18,7 +20,7 @@ from typing import assert_never
 from controlplane.snapshot.assemble import Snapshot
 from controlplane.snapshot.resource import CLUSTER, ResourceSet
 from controlplane.xds.errors import StreamError
-from controlplane.xds.order import TYPE_ORDER, clusters_to_keep, in_order, may_send
+from controlplane.xds.order import TYPE_ORDER, clusters_to_keep, held_clusters, in_order
 from controlplane.xds.subscription import Subscription
 
 # Node ids are host or pod names (253 bytes at most); they end up in reports.
@@ -116,6 +118,11 @@ class TypeState:
     is_pending: bool = False
     reported: str = ""
 
+    @property
+    def pending(self) -> ResourceSet | None:
+        """What was sent and is not answered yet."""
+        return self.sent if self.is_pending else None
+
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
@@ -201,7 +208,8 @@ def _push(state: StreamState, effects: list[Effect]) -> StreamState:
         wanted = _wanted(state.target, types, type_url)
         if current.sent is None and current.claimed == wanted.version and not current.subscription.is_empty:
             current = replace(current, sent=wanted, accepted=wanted)
-        if current.subscription.lacks(current.sent, wanted) and may_send(wanted, _accepted(types, CLUSTER)):
+        is_due = not current.is_pending and current.subscription.lacks(current.sent, wanted)
+        if is_due and wanted.clusters <= _held_clusters(types):
             responses += 1
             current = replace(current, sent=wanted, nonce=str(responses), is_pending=True)
             effects.append(Send(type_url, current.nonce, wanted))
@@ -214,12 +222,13 @@ def _wanted(target: Snapshot, types: Mapping[str, TypeState], type_url: str) -> 
     wanted = current.subscription.of(target.of_type(type_url))
     if type_url != CLUSTER:
         return wanted
-    users = [item for other in types.values() for item in (other.accepted, other.sent if other.is_pending else None)]
-    return clusters_to_keep(wanted, current.accepted, [item for item in users if item is not None])
+    users = [item for other in types.values() for item in (other.accepted, other.pending) if item is not None]
+    return clusters_to_keep(wanted, current.accepted, users)
 
 
-def _accepted(types: Mapping[str, TypeState], type_url: str) -> ResourceSet | None:
-    return types[type_url].accepted if type_url in types else None
+def _held_clusters(types: Mapping[str, TypeState]) -> frozenset[str]:
+    clusters = types.get(CLUSTER)
+    return held_clusters(clusters.accepted, clusters.pending) if clusters is not None else frozenset()
 
 
 def _reported(target: Snapshot, current: TypeState, effects: list[Effect]) -> TypeState:
