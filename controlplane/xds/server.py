@@ -60,12 +60,19 @@ _Context = Any  # grpc.aio ships no types for a context of raw bytes
 class AdsServer:
     """Serves one snapshot to every Envoy that asks, and keeps the book of who runs what."""
 
-    def __init__(self, on_change: Callable[[], None] = lambda: None, *, identifier: str = IDENTIFIER) -> None:
+    def __init__(
+        self,
+        on_change: Callable[[], None] = lambda: None,
+        *,
+        identifier: str = IDENTIFIER,
+        write_timeout_s: float = WRITE_TIMEOUT_S,
+    ) -> None:
         """`on_change` is called in the loop after the fleet has changed: a node came, went, accepted or refused."""
         self.on_change = on_change
         self.pushes_total: Counter[str] = Counter()
         self.nacks_total: Counter[str] = Counter()
         self._identifier = identifier
+        self._write_timeout_s = write_timeout_s
         self._snapshot: Snapshot | None = None
         self._fleet = Fleet()
         self._streams: dict[int, _Stream] = {}
@@ -104,7 +111,7 @@ class AdsServer:
             _LOG.warning("ads stream refused: %s", error)
             await context.abort(_STATUS[error.code], str(error))
         except TimeoutError:
-            _LOG.warning("ads stream dropped: nothing was read for %s s", WRITE_TIMEOUT_S)
+            _LOG.warning("ads stream dropped: nothing was read for %s s", self._write_timeout_s)
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the client has stopped reading")
         finally:
             self._closed(stream)
@@ -139,7 +146,7 @@ class AdsServer:
             self.on_change()
         for effect in effects:
             if isinstance(effect, Send):
-                async with asyncio.timeout(WRITE_TIMEOUT_S):
+                async with asyncio.timeout(self._write_timeout_s):
                     await stream.context.write(
                         with_nonce(self._prefix(effect.type_url, effect.resources), effect.nonce)
                     )

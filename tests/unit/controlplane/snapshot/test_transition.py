@@ -1,5 +1,7 @@
 """Make before break."""
 
+from collections.abc import Mapping
+
 from controlplane.snapshot.assemble import Snapshot, build, check
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE
@@ -11,7 +13,7 @@ _V3 = {"name": "v3", "endpoints": ["127.0.0.1:8003"]}
 _V1 = {"name": "v1", "endpoints": ["127.0.0.1:8001"]}
 
 
-def _only(version: dict[str, object]) -> Snapshot:
+def _only(version: Mapping[str, object]) -> Snapshot:
     return build([service(versions=[version], baseline=version["name"])], _GATEWAY)
 
 

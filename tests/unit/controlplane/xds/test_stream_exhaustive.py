@@ -92,9 +92,8 @@ def _check_clusters(after: StreamState, send: Send) -> None:
             known = held.names if held is not None else frozenset[str]()
             assert running.clusters & known <= send.resources.names, "no cluster goes before its route"
     elif send.resources.clusters:
-        running = _running(after.types[CLUSTER])
         assert after.types[CLUSTER].accepted is not None, "no route before its cluster was accepted"
-        for clusters in running:
+        for clusters in _running(after.types[CLUSTER]):
             assert send.resources.clusters <= clusters.names, "nor when it is about to go"
 
 
