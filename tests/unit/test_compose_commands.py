@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from controlplane.cli.app import app
 from controlplane.local import envoy_binary
+from controlplane.local.demo import simserver
 from controlplane.manifest.load import load
 from controlplane.manifest.schema import RolloutSpec, ServiceSpec
 from controlplane.security.ca import served_hosts
@@ -65,6 +66,13 @@ def test_the_sidecar_takes_its_command(certs: Path) -> None:
     words = [word.replace("/certs/", f"{certs}/") for word in argv("sidecar")[1:]]
     settings = sidecar_settings.parse(words, {})
     assert settings.http_tls is not None, "Prometheus is told to speak TLS to it"
+
+
+@pytest.mark.parametrize("service", MODELS)
+def test_the_model_servers_take_their_commands(service: str) -> None:
+    assert SERVICES[service]["entrypoint"] == ["python", "-m", "controlplane.local.demo.simserver"]
+    arguments = simserver.parser().parse_args(argv(service))
+    assert simserver.settings_of(arguments).model == service.replace("model", "chat")
 
 
 def test_the_certificate_of_the_control_plane_is_for_the_name_that_others_use(certs: Path) -> None:
