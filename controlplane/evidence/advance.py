@@ -18,7 +18,6 @@ import numpy as np
 from controlplane.evidence import margin
 from controlplane.evidence.alternatives import GOOD_ENOUGH_LOG_STAKES, Counts, Tally, good_enough_rates
 from controlplane.evidence.harm import NOTHING_TO_SHOW_LOG_E
-from controlplane.evidence.kernel import Floats
 from controlplane.evidence.strata import is_comparison
 
 
@@ -28,21 +27,23 @@ class MarginEvidence:
     def __init__(self, limit: float | None, tally: Tally) -> None:
         self._limit = limit
         self._tally = tally
-        self._log_e: Floats = np.zeros(len(GOOD_ENOUGH_LOG_STAKES))
+        self._log_e: tuple[float, ...] = GOOD_ENOUGH_LOG_STAKES  # per alternative, stake included
 
     def add(self, counts: Counts, weight_bp: int) -> None:
         """Take one stratum in, then let the tally learn from it."""
         if self._limit is not None and is_comparison(weight_bp):
-            a, b = good_enough_rates(self._tally, self._limit)
             columns = (counts.baseline_n, counts.baseline_bad, counts.candidate_n, counts.candidate_bad)
-            self._log_e = self._log_e + margin.log_e(*(np.array([float(n)]) for n in columns), a=a, b=b, d=self._limit)
+            self._log_e = tuple(
+                log_e + margin.log_e(*columns, a=a, b=b, d=self._limit)
+                for log_e, (a, b) in zip(self._log_e, good_enough_rates(self._tally, self._limit), strict=True)
+            )
         self._tally.add(counts)
 
     def log_e(self) -> float:
         """ln of the mixture over the alternatives; a high finite value when there is nothing to show."""
         if self._limit is None:
             return NOTHING_TO_SHOW_LOG_E
-        return float(np.logaddexp.reduce(self._log_e + GOOD_ENOUGH_LOG_STAKES))
+        return float(np.logaddexp.reduce(self._log_e))
 
 
 @dataclass(slots=True)

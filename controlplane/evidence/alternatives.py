@@ -5,6 +5,7 @@ on a prior worth some observations, so that the first slot bets on nothing absur
 observations, so that a rate which drifts is followed.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ _WORSE_POINTS = (0.1, 0.3, 0.7)
 
 # Stakes of `good_enough_rates`, in its order: failures are rare and alike in both arms, the case to be fast in (15 %
 # above the keys an oracle needs); the hedges against unlike arms and against rates of 10-50 % cost it 3 keys of 36.
-GOOD_ENOUGH_LOG_STAKES: Floats = np.log(np.array([0.65, 0.15, 0.2]))
+GOOD_ENOUGH_LOG_STAKES = (math.log(0.65), math.log(0.15), math.log(0.2))
 WORSE_BETS = len(_WORSE_POINTS) + 1
 
 
@@ -52,34 +53,42 @@ class Tally:
     """Decayed counts of the past."""
 
     def __init__(self) -> None:
-        self._sums: Floats = np.zeros(4)
+        self._baseline_n = self._baseline_bad = self._candidate_n = self._candidate_bad = 0.0
 
     def add(self, counts: Counts) -> None:
-        self._sums += (counts.baseline_n, counts.baseline_bad, counts.candidate_n, counts.candidate_bad)
-        n = self._sums[0] + self._sums[2]
+        self._baseline_n += counts.baseline_n
+        self._baseline_bad += counts.baseline_bad
+        self._candidate_n += counts.candidate_n
+        self._candidate_bad += counts.candidate_bad
+        n = self._baseline_n + self._candidate_n
         if n > TALLY_MAX:
-            self._sums *= TALLY_MAX / 2.0 / n
+            self._scale(TALLY_MAX / 2.0 / n)
+
+    def _scale(self, factor: float) -> None:
+        self._baseline_n *= factor
+        self._baseline_bad *= factor
+        self._candidate_n *= factor
+        self._candidate_bad *= factor
 
     def baseline(self, prior: Prior) -> float:
         """Estimated rate of the baseline."""
-        return float((self._sums[1] + prior.n * prior.rate) / (self._sums[0] + prior.n))
+        return (self._baseline_bad + prior.n * prior.rate) / (self._baseline_n + prior.n)
 
     def pooled(self, prior: Prior) -> float:
         """Estimated rate of both arms, if they have one."""
-        n, bad = self._sums[0] + self._sums[2], self._sums[1] + self._sums[3]
-        return float((bad + prior.n * prior.rate) / (n + prior.n))
+        n, bad = self._baseline_n + self._candidate_n, self._baseline_bad + self._candidate_bad
+        return (bad + prior.n * prior.rate) / (n + prior.n)
 
     def candidate(self, baseline: float) -> float:
         """Estimated rate of the candidate, leaning on the baseline's."""
-        return float((self._sums[3] + _LIKE_BASELINE_N * baseline) / (self._sums[2] + _LIKE_BASELINE_N))
+        return (self._candidate_bad + _LIKE_BASELINE_N * baseline) / (self._candidate_n + _LIKE_BASELINE_N)
 
 
-def good_enough_rates(tally: Tally, d: float) -> tuple[Floats, Floats]:
+def good_enough_rates(tally: Tally, d: float) -> tuple[tuple[float, float], ...]:
     """Alternatives (a, b) with b <= a + d: "alike and rare", "each as it has been", "alike, at any rate"."""
-    rare, baseline, alike = tally.pooled(_RARE), tally.baseline(_RARE), tally.pooled(_OPEN)
-    a = np.array([_inside(rare), _inside(baseline), _inside(alike)])
-    b = np.array([a[0], _inside(tally.candidate(baseline)), a[2]])
-    return a, np.minimum(b, a + d)
+    baseline = tally.baseline(_RARE)
+    rare, own, alike = _inside(tally.pooled(_RARE)), _inside(baseline), _inside(tally.pooled(_OPEN))
+    return (rare, rare), (own, min(_inside(tally.candidate(baseline)), own + d)), (alike, alike)
 
 
 def worse_rates(tally: Tally, d: float) -> tuple[Floats, Floats]:

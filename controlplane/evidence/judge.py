@@ -56,6 +56,7 @@ class Judge:
         self._next_weight_bp: int | None = None
         self._step_keys = [0, 0]  # distinct keys under the step's weight, per arm
         self._contested_count = 0
+        self._worse_log_e = [0.0] * len(plan.guardrails)  # as of the last slot
         self._decided: tuple[int, float, str] | None = None  # slot, ln e, metric that weighed most
 
     def begin_step(self, *, slot: int, weight_bp: int, next_weight_bp: int | None) -> None:
@@ -98,11 +99,8 @@ class Judge:
 
     def assess(self) -> Assessment:
         """What the evidence says now. Changes nothing."""
-        worse_log_e = self._worse_log_e()
-        rows = tuple(
-            self._row(guardrail, planned)
-            for guardrail, planned in zip(self._guardrails, self._plan.guardrails, strict=True)
-        )
+        worse_log_e = float(np.logaddexp.reduce(self._weighed()))
+        rows = tuple(self._row(index) for index in range(len(self._guardrails)))
         verdict = Verdict.NOT_ENOUGH_EVIDENCE
         if self._decided is not None:
             verdict = Verdict.WORSE
@@ -137,27 +135,24 @@ class Judge:
     def _limit(self, planned: GuardrailPlan) -> float | None:
         return excess_limit(planned.budget_bp, self._next_weight_bp)
 
-    def _weighed_log_e(self) -> list[float]:
+    def _weighed(self) -> list[float]:
+        """ln of each omega*E; their sum is an e-value under any dependence between metrics (Vovk & Wang 2021)."""
         return [
-            math.log(planned.omega) + guardrail.worse.log_e()
-            for guardrail, planned in zip(self._guardrails, self._plan.guardrails, strict=True)
+            math.log(planned.omega) + log_e
+            for planned, log_e in zip(self._plan.guardrails, self._worse_log_e, strict=True)
         ]
 
-    def _worse_log_e(self) -> float:
-        """ln of the weighted average: valid under any dependence between the metrics (Vovk & Wang 2021)."""
-        return float(np.logaddexp.reduce(self._weighed_log_e()))
-
     def _decide(self, slot: int) -> None:
-        if self._decided is not None:
-            return
-        worse_log_e = self._worse_log_e()
-        if worse_log_e >= -math.log(self._plan.rollback_alpha):
-            weighed = self._weighed_log_e()
+        self._worse_log_e = [guardrail.worse.log_e() for guardrail in self._guardrails]
+        weighed = self._weighed()
+        worse_log_e = float(np.logaddexp.reduce(weighed))
+        if self._decided is None and worse_log_e >= -math.log(self._plan.rollback_alpha):
             heaviest = self._guardrails[weighed.index(max(weighed))].metric
             self._decided = (slot, worse_log_e, heaviest)
 
-    def _row(self, guardrail: GuardrailEvidence, planned: GuardrailPlan) -> MetricAssessment:
-        worse_log_e, good_log_e = guardrail.worse.log_e(), guardrail.good_log_e()
+    def _row(self, index: int) -> MetricAssessment:
+        guardrail, planned = self._guardrails[index], self._plan.guardrails[index]
+        worse_log_e, good_log_e = self._worse_log_e[index], guardrail.good_log_e()
         worse_needed = -math.log(planned.omega * self._plan.rollback_alpha)
         good_needed = -math.log(self._plan.advance_alpha)
         is_blamed = self._decided is not None and self._decided[2] == planned.metric

@@ -50,7 +50,7 @@ class WorseEvidence:
                 firsts(previous, slot)[:, None].astype(float)
                 for previous in (baseline.seen, baseline.seen_of_bad, candidate.seen, candidate.seen_of_bad)
             )
-            self._margin.add(margin.log_e(*counts, a=a, b=b, d=self._tolerance))
+            self._margin.add(margin.log_e_all(*counts, a=a, b=b, d=self._tolerance))
 
     def log_e(self) -> float:
         """ln of the metric's e-value."""

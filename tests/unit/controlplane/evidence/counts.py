@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from controlplane.evidence.judge import GuardrailPlan, Judge, JudgePlan
 from controlplane.evidence.strata import MetricCounts, Stratum
+from controlplane.evidence.verdict import Assessment, MetricAssessment
 
 ERRORS = "errors"
 
@@ -45,3 +46,19 @@ def judge(
     """A judge of errors alone."""
     guardrail = GuardrailPlan(ERRORS, 1.0, tolerance_bp, budget_bp)
     return Judge(JudgePlan((guardrail,), rollback_alpha, 0.05, follow_up_slots), keys_max=keys_max)
+
+
+def keys(start: int, count: int) -> range:
+    return range(start, start + count)
+
+
+def begun(**options: object) -> Judge:
+    """A judge at 50 %, on the way to 100 %, whose first step began in slot 100."""
+    started = judge(**options)  # type: ignore[arg-type]
+    started.begin_step(slot=100, weight_bp=5000, next_weight_bp=10_000)
+    return started
+
+
+def row(assessed: Assessment) -> MetricAssessment:
+    (only,) = assessed.rows
+    return only

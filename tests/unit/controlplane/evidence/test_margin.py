@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controlplane.evidence.margin import log_e, project
+from controlplane.evidence.margin import log_e, log_e_all, project
 
 
 def bisected(n_a: float, n_b: float, a: float, b: float, d: float) -> float:
@@ -30,7 +30,7 @@ RATES = st.floats(1e-4, 1 - 1e-4)
 def test_the_closed_form_is_the_root_that_bisection_finds(n_a: int, n_b: int, a: float, b: float, d: float) -> None:
     if n_a + n_b == 0:
         return
-    p = float(project(np.float64(n_a), np.float64(n_b), np.float64(a), np.float64(b), d))
+    p = project(n_b / (n_a + n_b), a, b, d)
     assert 0.0 < p < 1.0 - d
     assert p == pytest.approx(bisected(n_a, n_b, a, b, d), abs=1e-7)
 
@@ -40,7 +40,7 @@ def supremum(n_a: int, n_b: int, a: float, b: float, d: float, *, is_below: bool
     grid = np.linspace(0.0, 1.0, 41)
     means = np.zeros((len(grid), len(grid)))
     for k_a, k_b in itertools.product(range(n_a + 1), range(n_b + 1)):
-        value = math.exp(float(log_e(*map(np.float64, (n_a, k_a, n_b, k_b)), a=np.float64(a), b=np.float64(b), d=d)))
+        value = math.exp(log_e(n_a, k_a, n_b, k_b, a=a, b=b, d=d))
         chance_a = math.comb(n_a, k_a) * grid**k_a * (1 - grid) ** (n_a - k_a)
         chance_b = math.comb(n_b, k_b) * grid**k_b * (1 - grid) ** (n_b - k_b)
         means += value * np.outer(chance_a, chance_b)
@@ -65,23 +65,31 @@ def test_the_mean_is_at_most_one_on_the_whole_null(n_a: int, n_b: int, d: float)
 def test_the_mean_is_one_at_the_projection_itself() -> None:
     """Nothing is given away: the bound is met."""
     n_a, n_b, a, b, d = 6, 4, 0.05, 0.05, 0.2
-    p = float(project(np.float64(n_a), np.float64(n_b), np.float64(a), np.float64(b), d))
+    p = project(n_b / (n_a + n_b), a, b, d)
     mean = 0.0
     for k_a, k_b in itertools.product(range(n_a + 1), range(n_b + 1)):
-        value = math.exp(float(log_e(*map(np.float64, (n_a, k_a, n_b, k_b)), a=np.float64(a), b=np.float64(b), d=d)))
+        value = math.exp(log_e(n_a, k_a, n_b, k_b, a=a, b=b, d=d))
         chance_a = math.comb(n_a, k_a) * p**k_a * (1 - p) ** (n_a - k_a)
         chance_b = math.comb(n_b, k_b) * (p + d) ** k_b * (1 - p - d) ** (n_b - k_b)
         mean += value * chance_a * chance_b
     assert mean == pytest.approx(1.0, abs=1e-9)
 
 
+@settings(max_examples=100, deadline=None)
+@given(counts=st.lists(st.integers(0, 60), min_size=4, max_size=4), a=RATES, b=RATES, d=st.floats(0.0, 0.99))
+def test_over_arrays_it_is_the_same(counts: list[int], a: float, b: float, d: float) -> None:
+    bad_a, good_a, bad_b, good_b = counts
+    columns = (bad_a + good_a, bad_a, bad_b + good_b, bad_b)
+    one = log_e(*columns, a=a, b=b, d=d)
+    rows = (np.array([[float(count)], [0.0]]) for count in columns)
+    many = log_e_all(*rows, a=np.array([a, a]), b=np.array([b, b]), d=d)
+    np.testing.assert_allclose(many, [[one, one], [0.0, 0.0]], rtol=1e-9, atol=1e-9)
+
+
 def test_nobody_observed_is_no_evidence() -> None:
-    zeros = np.zeros(2)
-    rates = np.array([0.1, 0.2])
-    np.testing.assert_array_equal(log_e(zeros, zeros, zeros, zeros, a=rates, b=rates, d=0.1), 0.0)
+    assert log_e(0, 0, 0, 0, a=0.1, b=0.2, d=0.1) == 0.0
 
 
 def test_a_candidate_alone_can_still_be_shown_to_fail_less_than_the_margin() -> None:
     """pB >= pA + d implies pB >= d."""
-    alone = log_e(*(np.float64(n) for n in (0, 0, 40, 0)), a=np.float64(0.01), b=np.float64(0.01), d=0.1)
-    assert float(alone) == pytest.approx(40 * math.log(0.99 / 0.9), abs=1e-6)
+    assert log_e(0, 0, 40, 0, a=0.01, b=0.01, d=0.1) == pytest.approx(40 * math.log(0.99 / 0.9), abs=1e-6)

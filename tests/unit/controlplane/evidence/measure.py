@@ -1,0 +1,165 @@
+"""The measurements that docs/judge.md quotes: `python -m tests.unit.controlplane.evidence.measure --help`."""
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from controlplane.evidence.judge import GuardrailPlan, Judge, JudgePlan
+from tests.unit.controlplane.evidence.worlds import (
+    METRIC,
+    Traffic,
+    Users,
+    World,
+    advance_keys,
+    always_bad,
+    closed_loop,
+    drift,
+    fixed_ramp,
+    heavy,
+    incident,
+    late,
+    plan,
+    steady,
+    unlike,
+)
+
+
+def healthy_worlds(seed: int) -> Iterator[tuple[str, World]]:
+    """Worlds in which both versions are the same; a rollback is a false one."""
+    rng = np.random.default_rng(seed)
+    half = steady(0.005)
+    yield "steady", World(100, half, half)
+    rising = drift(0.002, 0.01, 540)
+    yield "drift", World(100, rising, rising)
+    hit = incident(0.005, 0.10, 200, 245)
+    yield "incident", World(100, hit, hit)
+    outage = incident(0.005, 0.03, 120, 480)
+    yield "outage", World(100, outage, outage)
+    yield "sticky: 0.5 % always fail", World(100, half, half, always_bad(5000, 0.005, rng))
+    yield "sticky: unlike users", World(100, half, half, unlike(5000, rng))
+    yield "sticky: 10 heavy users", World(100, half, half, heavy(5000, 10, 0.025))
+    yield "sticky: 2,000 users, 20 rps", World(20, half, half, unlike(2000, rng))
+
+
+def _report(label: str, values: list[float]) -> None:
+    hits = sorted(value for value in values if value < float("inf"))
+    median = f"{statistics.median(hits):8.0f}" if hits else "       -"
+    print(f"{label:34s} {len(hits) / len(values):6.3f} {median}", flush=True)
+
+
+def measure_false(seeds: range, alpha: float) -> None:
+    """Probability of a false rollback over a whole ramp, per healthy world."""
+    for index, (label, _) in enumerate(healthy_worlds(0)):
+        worlds = [list(healthy_worlds(seed))[index][1] for seed in seeds]
+        judged = [fixed_ramp(Judge(plan(alpha=alpha)), w, s) for w, s in zip(worlds, seeds, strict=True)]
+        _report(label, judged)
+
+
+def measure_power(seeds: range, alpha: float) -> None:
+    """Probability of a rollback, median candidate requests before it (late: those of the 300 s before included)."""
+    rates = {"1%": steady(0.01), "2%": steady(0.02), "5%": steady(0.05), "late 2%": late(0.005, 0.02, 300)}
+    for label, rate in rates.items():
+        world = World(100, steady(0.005), rate)
+        _report(f"0.5% -> {label}", [fixed_ramp(Judge(plan(alpha=alpha)), world, s) for s in seeds])
+
+
+ADVANCES = (  # rate of both arms, budget, next weight, weight, requests/s
+    (0.005, 500, 5000, 1000, 10),
+    (0.005, 500, 5000, 1000, 100),
+    (0.005, 500, 10_000, 5000, 10),
+    (0.1, 2000, 10_000, 5000, 10),
+    (0.1, 1000, 5000, 1000, 10),
+    (0.005, 25, 500, 100, 100),
+    (0.005, 25, 10_000, 5000, 100),
+)
+
+
+def measure_advance(seeds: range, alpha: float, *, is_at_boundary: bool = False) -> None:
+    """Probability of `good_enough` in one step, median candidate keys when it comes."""
+    for rate, budget_bp, next_bp, weight_bp, rps in ADVANCES:
+        excess = budget_bp / next_bp
+        world = World(rps, steady(rate), steady(rate + excess * is_at_boundary))
+        step = {"weight_bp": weight_bp, "next_bp": next_bp, "horizon_s": 300 if is_at_boundary else 1500}
+        # With the rollback out of the way a wrong advance is not hidden behind it.
+        judged = plan(budget_bp=budget_bp, alpha=1e-9 if is_at_boundary else alpha)
+        found = [advance_keys(Judge(judged), world, s, **step) for s in seeds]
+        _report(f"p={rate} d={excess:.4g} w={weight_bp / 1e4} {rps}/s", found)
+
+
+def measure_boundary(seeds: range, alpha: float) -> None:
+    """Probability of a wrong `good_enough` with the excess exactly at the limit."""
+    measure_advance(seeds, alpha, is_at_boundary=True)
+
+
+def measure_loop(seeds: range, alpha: float) -> None:
+    """Rollouts that evidence drives, default steps, harm budget 0.25 %."""
+    for rate in (0.005, 0.0075, 0.01, 0.02, 0.05):
+        world = World(100, steady(0.005), steady(rate))
+        releases = [closed_loop(Judge(plan(alpha=alpha)), world, s) for s in seeds]
+        for verdict in ("promoted", "worse"):
+            of = [release for release in releases if release.verdict == verdict]
+            if of:
+                seconds = statistics.median(release.seconds for release in of)
+                served = statistics.median(release.candidate_requests for release in of)
+                print(f"{rate:.2%} {verdict:9s} {len(of) / len(releases):.3f} {seconds:5.0f} s {served:6.0f} requests")
+
+
+def measure_tolerance(seeds: range, alpha: float) -> None:
+    """Rollback beyond a tolerance of 20pp, 2,000 sticky users, 10 requests/s."""
+    for candidate in (0.1, 0.3, 0.5, 0.9):
+        world = World(10, steady(0.1), steady(candidate), Users(2000))
+        judged = plan(alpha=alpha, tolerance_bp=2000)
+        found = [fixed_ramp(Judge(judged), world, s, weights=(1000, 5000)) for s in seeds]
+        _report(f"0.1 -> {candidate}, tolerance 20pp", found)
+
+
+def measure_cost(seeds: range, alpha: float) -> None:
+    """Processor time of one slot at 300 requests/s, two guardrails, one with a tolerance (ignores alpha)."""
+    guardrails = (GuardrailPlan(METRIC, 0.5, None, 25), GuardrailPlan("length", 0.5, 2000, 2000))
+    for label, users in (("a key per request", Users()), ("2,000 users", Users(2000))):
+        traffic, judge = (
+            Traffic(World(300, steady(0.02), steady(0.02), users), seeds[0]),
+            Judge(JudgePlan(guardrails, alpha, 0.05, 10)),
+        )
+        judge.begin_step(slot=0, weight_bp=5000, next_weight_bp=10_000)
+        spent_ms = []
+        for slot in range(1000):
+            seen = traffic.stratum(slot, 5000, second=slot)
+            both = [{METRIC: arm[METRIC], "length": arm[METRIC]} for arm in (seen.baseline, seen.candidate)]
+            stratum = replace(seen, baseline=both[0], candidate=both[1])
+            before_s = time.process_time()
+            judge.fold(slot, [stratum])
+            spent_ms.append((time.process_time() - before_s) * 1000)
+        print(f"{label:34s} median {statistics.median(spent_ms):.2f} ms, p90 {np.percentile(spent_ms, 90):.2f} ms")
+
+
+MEASUREMENTS = {
+    "cost": measure_cost,
+    "false": measure_false,
+    "power": measure_power,
+    "advance": measure_advance,
+    "boundary": measure_boundary,
+    "loop": measure_loop,
+    "tolerance": measure_tolerance,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the judge on simulated worlds.")
+    parser.add_argument("what", choices=list(MEASUREMENTS))
+    parser.add_argument("--paths", type=int, default=200)
+    parser.add_argument("--alpha", type=float, default=0.05)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    began = time.perf_counter()
+    seeds = range(asked.seed * 100_000, asked.seed * 100_000 + asked.paths)
+    MEASUREMENTS[asked.what](seeds, asked.alpha)
+    print(f"{asked.paths} paths, alpha {asked.alpha}, seed {asked.seed}, {time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
