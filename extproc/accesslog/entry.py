@@ -9,7 +9,6 @@ from serinus.contract.arm import Arm
 from serinus.contract.headers import COHORT_UNTAGGED
 from serinus.contract.weight import arm_of_bucket
 
-
 _NO_CLUSTER_FLAG = "NC"
 
 

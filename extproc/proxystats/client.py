@@ -44,7 +44,7 @@ class EnvoyAdmin:
             self.error = ""
             return parse(body)
         except (aiohttp.ClientError, TimeoutError, BadStatsError, OSError) as error:
-            self.error = f"{self._url}: {error or type(error).__name__}"
+            self.error = f"{self._url}: {str(error) or type(error).__name__}"
             return None
 
     async def close(self) -> None:

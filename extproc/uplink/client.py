@@ -74,6 +74,7 @@ class UplinkClient:
         policy_file: PolicyFile,
         report_slots: Counter,
         prng: Prng,
+        ack_timeout_s: float = ACK_TIMEOUT_S,
     ) -> None:
         self._target = target
         self._tls = tls
@@ -84,6 +85,7 @@ class UplinkClient:
         self._policy_file = policy_file
         self._report_slots = report_slots
         self._prng = prng
+        self._ack_timeout_s = ack_timeout_s
         self._backoff = Backoff()
         self._policy_acks: deque[bytes] = deque(maxlen=16)  # one a policy; the newest counts
         self._wake = asyncio.Event()
@@ -176,8 +178,8 @@ class UplinkClient:
             while (batch := self._queue.next_unsent()) is not None:
                 await call.write(batch.payload)
             await self._wake.wait()  # each second, with the next batch
-            if asyncio.get_running_loop().time() - self._progress_at_s > ACK_TIMEOUT_S:
-                raise TimeoutError(f"no acknowledgement for {ACK_TIMEOUT_S:.0f} s")
+            if asyncio.get_running_loop().time() - self._progress_at_s > self._ack_timeout_s:
+                raise TimeoutError(f"no acknowledgement for {self._ack_timeout_s:.0f} s")
 
     def _acknowledged(self, ack: outcomes_pb2.BatchAck) -> None:
         if ack.epoch != self._epoch:

@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import pytest
+
+from extproc.accesslog.entry import outcome_of
+from extproc.outcome.observation import UNOBSERVABLE, Observation
+from serinus.contract.outcome import OutcomeClass
+from tests.unit.extproc.messages import ending, entry
+
+
+def test_a_randomised_request_is_evidence() -> None:
+    outcome = outcome_of(entry(), None)
+    assert (outcome.weight_class, outcome.cohort, outcome.key_hash) == ("1", "everyone", 7)
+    assert not outcome.is_routing_mismatch
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"pin": "v2"}, id="pinned"),
+        pytest.param({"bucket": None, "key_hash": None}, id="no key"),
+        pytest.param({"bucket": None, "key_hash": None, "cohort": None}, id="untagged"),
+        pytest.param({"rollout": ""}, id="no rollout in force"),
+        pytest.param({"version": "", "ending": ending(0, "DC", finished=False)}, id="left before a cluster was picked"),
+    ],
+)
+def test_other_requests_are_not(changes: dict[str, object]) -> None:
+    outcome = outcome_of(replace(entry(), **changes), None)  # type: ignore[arg-type]
+    assert outcome.weight_class == ""
+    assert not outcome.is_routing_mismatch
+
+
+def test_an_untagged_request_is_in_the_cohort_untagged() -> None:
+    assert outcome_of(replace(entry(), bucket=None, cohort=None, key_hash=None), None).cohort == "untagged"
+
+
+@pytest.mark.parametrize(
+    ("bucket", "weight_bp", "version", "mismatch"),
+    [
+        (499, 500, "v2", False),
+        (499, 500, "v1", True),
+        (500, 500, "v1", False),
+        (500, 500, "v2", True),
+        (0, 0, "v1", False),
+        (0, 0, "v2", True),
+        (9_999, 10_000, "v2", False),
+        (9_999, 10_000, "v3", True),
+    ],
+)
+def test_the_version_must_be_the_one_of_the_bucket(bucket: int, weight_bp: int, version: str, mismatch: bool) -> None:
+    outcome = outcome_of(replace(entry(), bucket=bucket, weight_bp=weight_bp, version=version), None)
+    assert outcome.is_routing_mismatch is mismatch
+    assert outcome.version == version
+
+
+def test_a_missing_cluster_is_held_against_the_arm_of_the_bucket() -> None:
+    outcome = outcome_of(replace(entry(), bucket=1, version="", ending=ending(503, "NC", finished=False)), None)
+    assert (outcome.version, outcome.weight_class, outcome.is_routing_mismatch) == ("v2", "1", False)
+    assert outcome.outcome_class is OutcomeClass.SERVER_ERROR
+
+
+def test_the_observation_adds_what_the_body_said() -> None:
+    seen = Observation(observable=True, complete=True, finish_reason="length", has_content=True)
+    assert outcome_of(entry(), seen).finish_reason == "length"
+    assert outcome_of(entry(), UNOBSERVABLE).finish_reason is None
+    assert outcome_of(entry(), Observation(observable=True, complete=True)).outcome_class is OutcomeClass.TRUNCATED

@@ -1,0 +1,117 @@
+from dataclasses import replace
+
+from extproc.accesslog.ingest import Ingest
+from extproc.accesslog.join import WAIT_MS
+from extproc.aggregate.slot import Sealed
+from extproc.aggregate.window import SlotWindow
+from extproc.cohort.policies import PolicyHolder, PolicySet
+from extproc.outcome.observation import UNOBSERVABLE, Observation
+from extproc.telemetry.catalogue import Catalogue
+from extproc.telemetry.tables import Counter
+from tests.unit.extproc.clocks import ManualClock
+from tests.unit.extproc.messages import POLICY, log_entry, log_message
+
+LENGTH = Observation(observable=True, complete=True, finish_reason="length", has_content=True)
+
+
+class Bench:
+    def __init__(self, *, observe: bool = True) -> None:
+        self.clock = ManualClock()
+        self.catalogue = Catalogue()
+        self.policies = PolicyHolder(10_000)
+        self.policies.replace(PolicySet("p1", {"chat": replace(POLICY, observe_body=observe)}))
+        self.window = SlotWindow(self.catalogue.overflow, self.catalogue.late)
+        self.ingest = Ingest(policies=self.policies, window=self.window, catalogue=self.catalogue, clock=self.clock)
+
+    def sealed(self) -> Sealed:
+        return self.window.take(self.clock.ms, 10_000)
+
+    def classes(self) -> dict[str, int]:
+        (row,) = self.sealed().rows.values()
+        return row.classes
+
+
+def counts(counter: Counter) -> dict[str, int]:
+    return {labels[0]: count for labels, count in counter.values.items()}
+
+
+def test_without_observation_an_entry_is_counted_at_once() -> None:
+    bench = Bench(observe=False)
+    bench.ingest.access_logs(log_message(log_entry(), log_entry(code=500)))
+    assert bench.classes() == {"ok": 1, "server_error": 1}
+
+
+def test_an_observed_service_waits_for_the_body() -> None:
+    bench = Bench()
+    bench.ingest.access_logs(log_message(log_entry()))
+    assert bench.sealed().rows == {}
+    bench.ingest.observation("q1", LENGTH)
+    (row,) = bench.sealed().rows.values()
+    assert row.metrics["finish_reason:length"].bad == 1
+    assert counts(bench.catalogue.observations) == {"joined": 1}
+
+
+def test_a_body_that_is_never_seen_delays_by_a_second_only() -> None:
+    bench = Bench()
+    bench.ingest.access_logs(log_message(log_entry()))
+    bench.clock.ms += WAIT_MS
+    bench.ingest.tick()
+    assert bench.classes() == {"ok": 1}
+    assert counts(bench.catalogue.observations) == {"missing": 1}
+
+
+def test_an_error_needs_no_body_and_travels_at_once() -> None:
+    bench = Bench()
+    bench.ingest.access_logs(log_message(log_entry(code=503, flags="URX,UF")))
+    assert bench.classes() == {"upstream_reset": 1}
+    assert counts(bench.catalogue.observations) == {}
+
+
+def test_an_unobservable_body_is_not_bad() -> None:
+    bench = Bench()
+    bench.ingest.observation("q1", UNOBSERVABLE)
+    bench.ingest.access_logs(log_message(log_entry()))
+    (row,) = bench.sealed().rows.values()
+    assert row.classes == {"ok": 1}
+    assert set(row.metrics) == {"errors"}
+    assert counts(bench.catalogue.observations) == {"unobservable": 1}
+
+
+def test_every_entry_that_could_be_read_counts_as_received() -> None:
+    """Envoy's `logs_written` counts all of them; the difference is what was lost."""
+    bench = Bench()
+    entries = (log_entry(), log_entry(service=""), log_entry(weight_bp="x"))
+    bench.ingest.access_logs(log_message(*entries))
+    bench.ingest.access_logs(b"\xff\xff")
+    assert bench.ingest.take_received() == 3
+    assert bench.ingest.take_received() == 0
+    assert counts(bench.catalogue.log_entries) == {"counted": 1, "foreign": 1, "malformed": 2}
+
+
+def test_the_end_of_the_process_counts_what_waits() -> None:
+    bench = Bench()
+    bench.ingest.access_logs(log_message(log_entry()))
+    bench.ingest.flush()
+    assert bench.classes() == {"ok": 1}
+
+
+def test_each_service_has_its_own_follow_up() -> None:
+    bench = Bench(observe=False)
+    bench.policies.replace(PolicySet("p2", {"chat": replace(POLICY, observe_body=False, follow_up_ms=5)}))
+    bench.ingest.access_logs(log_message(log_entry(duration_us=5_001)))
+    assert bench.sealed().rows == {}
+    assert bench.window.late_outcomes_total == 1
+
+
+def test_dashboards_count_late_outcomes_too() -> None:
+    bench = Bench(observe=False)
+    bench.ingest.access_logs(log_message(log_entry(duration_us=20_000_000)))
+    assert bench.catalogue.outcomes.values == {("chat", "v1", "everyone", "ok", ""): 1}
+
+
+def test_old_observations_are_counted_as_orphaned() -> None:
+    bench = Bench()
+    bench.ingest.observation("q1", LENGTH)
+    bench.clock.ms += 60_000
+    bench.ingest.tick()
+    assert counts(bench.catalogue.observations) == {"orphaned": 1}

@@ -1,0 +1,33 @@
+"""Which values are keys: what cannot stand in a header would make Envoy answer 500, so it is none."""
+
+import pytest
+
+from serinus.contract.policy import KEY_BYTES_MAX, StickyKind, StickySource, sticky_key
+
+QUERY = (StickySource(StickyKind.QUERY, "u"),)
+COOKIE = (StickySource(StickyKind.COOKIE, "u"),)
+
+
+def query_key(value: str) -> bytes | None:
+    return sticky_key(QUERY, lambda name: [f"/v1?u={value}".encode()] if name == ":path" else [])
+
+
+@pytest.mark.parametrize("value", ["a%0Ab", "a%00b", "a%7Fb", "%1f", "a%0d%0aset-cookie:x", "", "%20%09"])
+def test_a_query_value_that_no_header_can_hold_is_no_key(value: str) -> None:
+    assert query_key(value) is None
+
+
+def test_an_escaped_line_break_in_a_cookie_is_no_key() -> None:
+    assert sticky_key(COOKIE, lambda name: [b'u="a\\012b"'] if name == "cookie" else []) is None
+
+
+@pytest.mark.parametrize(("value", "key"), [("a%20", b"a"), ("%09a%09b", b"a\tb"), ("%C3%A9", b"\xc3\xa9")])
+def test_outer_blanks_are_no_part_of_a_key(value: str, key: bytes) -> None:
+    """Envoy trims the header that it hashes: with the blank the bucket would not be Envoy's."""
+    assert query_key(value) == key
+
+
+def test_an_overlong_key_is_none_and_the_next_source_is_tried() -> None:
+    sources = (*QUERY, StickySource(StickyKind.HEADER, "x-user-id"))
+    headers = {":path": [b"/?u=" + b"x" * (KEY_BYTES_MAX + 1)], "x-user-id": [b"u1"]}
+    assert sticky_key(sources, lambda name: headers.get(name, [])) == b"u1"

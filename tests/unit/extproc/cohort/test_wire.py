@@ -1,0 +1,114 @@
+from collections.abc import Callable
+
+import pytest
+
+from extproc.cohort.policies import PolicyHolder, PolicySet
+from extproc.cohort.wire import BadPolicyError, policies_of
+from serinus.contract.policy import CohortRule, ServicePolicy, StickyKind, StickySource
+from serinus.v1 import outcomes_pb2
+
+
+def message() -> outcomes_pb2.Policy:
+    rules = [
+        outcomes_pb2.CohortRule(name="staff", header="X-Team", exact="ml", pin="v2"),
+        outcomes_pb2.CohortRule(name="eu", header="x-region", prefix="eu-"),
+        outcomes_pb2.CohortRule(name="gold", header="x-tier", **{"in": outcomes_pb2.StringList(values=["a", "b"])}),
+    ]
+    sticky = [
+        outcomes_pb2.StickySource(kind="header", name="X-User-Id"),
+        outcomes_pb2.StickySource(kind="cookie", name="Uid"),
+        outcomes_pb2.StickySource(kind="request"),
+    ]
+    service = outcomes_pb2.ServicePolicy(
+        service="chat", salt="r1", baseline="v1", sticky=sticky, cohorts=rules, observe_body=True, follow_up_ms=2_000
+    )
+    return outcomes_pb2.Policy(version="p1", services=[service])
+
+
+def test_a_policy_is_read_as_the_contract_has_it() -> None:
+    """Header names are lower case on the wire of HTTP/2; cookie names are not changed."""
+    assert policies_of(message()) == PolicySet(
+        "p1",
+        {
+            "chat": ServicePolicy(
+                service="chat",
+                salt="r1",
+                baseline="v1",
+                sticky=(
+                    StickySource(StickyKind.HEADER, "x-user-id"),
+                    StickySource(StickyKind.COOKIE, "Uid"),
+                    StickySource(StickyKind.REQUEST),
+                ),
+                cohorts=(
+                    CohortRule("staff", "x-team", exact="ml", pin="v2"),
+                    CohortRule("eu", "x-region", prefix="eu-"),
+                    CohortRule("gold", "x-tier", one_of=("a", "b")),
+                ),
+                observe_body=True,
+                follow_up_ms=2_000,
+            )
+        },
+    )
+
+
+def _twice(policy: outcomes_pb2.Policy) -> None:
+    policy.services.append(policy.services[0])
+
+
+def _set(path: str, value: object) -> Callable[[outcomes_pb2.Policy], None]:
+    def change(policy: outcomes_pb2.Policy) -> None:
+        target: object = policy.services[0]
+        *steps, last = path.split(".")
+        for step in steps:
+            target = getattr(target, step)[0]
+        setattr(target, last, value)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda policy: setattr(policy, "version", ""), "without a version"),
+        (_twice, "stands twice"),
+        (_set("service", ""), "name"),
+        (_set("salt", "a b"), "salt 'a b'"),
+        (_set("salt", ""), "salt"),
+        (_set("baseline", ""), "baseline"),
+        (lambda policy: policy.services[0].ClearField("sticky"), "0 sticky sources"),
+        (_set("sticky.kind", "jwt"), "sticky kind 'jwt' is unknown"),
+        (_set("sticky.name", ""), "name of a sticky header"),
+        (_set("cohorts.name", "a\nb"), "cohort"),
+        (_set("cohorts.header", ""), "header"),
+        (_set("cohorts.pin", "v 2"), "pin 'v 2'"),
+        (lambda policy: policy.services[0].cohorts[0].ClearField("exact"), "no match"),
+        (lambda policy: getattr(policy.services[0].cohorts[2], "in").ClearField("values"), "0 values"),
+        (lambda policy: policy.services[0].sticky.extend(policy.services[0].sticky[:1] * 8), "11 sticky sources"),
+        (lambda policy: policy.services[0].cohorts.extend(policy.services[0].cohorts[:1] * 100), "103 cohorts"),
+    ],
+)
+def test_a_bad_policy_is_refused_whole(change: Callable[[outcomes_pb2.Policy], None], words: str) -> None:
+    policy = message()
+    change(policy)
+    with pytest.raises(BadPolicyError, match=words):
+        policies_of(policy)
+
+
+def test_without_a_policy_nothing_is_known() -> None:
+    holder = PolicyHolder(10_000)
+    assert holder.policy("chat") is None
+    assert holder.follow_up_ms("chat") == holder.follow_up_ms_max == 10_000
+    assert not holder.observes("chat")
+
+
+def test_no_slot_closes_before_the_longest_follow_up_of_any_service() -> None:
+    holder = PolicyHolder(10_000)
+    policy = message()
+    holder.replace(policies_of(policy))
+    assert (holder.follow_up_ms("chat"), holder.follow_up_ms_max) == (2_000, 2_000)
+    other = policy.services.add()
+    other.CopyFrom(policy.services[0])
+    other.service, other.follow_up_ms = "chat2", 0
+    holder.replace(policies_of(policy))
+    assert (holder.follow_up_ms("chat2"), holder.follow_up_ms_max) == (10_000, 10_000)
+    assert holder.observes("chat")

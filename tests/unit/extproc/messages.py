@@ -1,0 +1,176 @@
+"""Messages as Envoy 1.40 sends them, and the values the tests start from."""
+
+from collections.abc import Mapping
+
+from extproc.accesslog.entry import Entry
+from extproc.aggregate.slot import Outcome
+from extproc.outcome.classify import METHOD_POST, Ending
+from serinus.contract.headers import ATTRIBUTE_REQUEST_ID, ATTRIBUTE_SERVICE
+from serinus.contract.outcome import OutcomeClass
+from serinus.contract.policy import CohortRule, ServicePolicy, StickyKind, StickySource
+from serinus.envoywire import accesslog_pb2, ext_proc_pb2
+
+NAMESPACE = "envoy.filters.http.ext_proc"
+START_US = 1_700_000_000_250_000
+SLOT = 1_700_000_000
+
+POLICY = ServicePolicy(
+    service="chat",
+    salt="r1",
+    baseline="v1",
+    sticky=(StickySource(StickyKind.HEADER, "x-user-id"),),
+    cohorts=(CohortRule("staff", "x-team", exact="ml", pin="v2"),),
+    observe_body=True,
+)
+
+
+def request_headers(service: str = "chat", **headers: str | bytes) -> bytes:
+    """A tag message; `x_user_id="u1"` is the header x-user-id."""
+    message = ext_proc_pb2.ProcessingRequest()
+    message.request_headers.SetInParent()
+    _fill(message.request_headers.headers, headers)
+    if service:
+        message.attributes[NAMESPACE].fields[ATTRIBUTE_SERVICE].string_value = service
+    return message.SerializeToString()
+
+
+def response_headers(
+    request_id: str = "q1",
+    *,
+    status: str = "200",
+    content_type: str = "text/event-stream",
+    encoding: str = "",
+    end: bool = False,
+) -> bytes:
+    message = ext_proc_pb2.ProcessingRequest(observability_mode=True)
+    message.response_headers.end_of_stream = end
+    headers = {":status": status, "content-type": content_type, "content-encoding": encoding}
+    _fill(message.response_headers.headers, {name: value for name, value in headers.items() if value})
+    message.attributes[NAMESPACE].fields[ATTRIBUTE_REQUEST_ID].string_value = request_id
+    return message.SerializeToString()
+
+
+def response_body(body: bytes, *, end: bool = False) -> bytes:
+    message = ext_proc_pb2.ProcessingRequest(observability_mode=True)
+    message.response_body.body = body
+    message.response_body.end_of_stream = end
+    return message.SerializeToString()
+
+
+def _fill(headers: ext_proc_pb2.HeaderMap, values: Mapping[str, str | bytes]) -> None:
+    for name, value in values.items():
+        raw = value if isinstance(value, bytes) else value.encode()
+        headers.headers.add(key=name.replace("_", "-"), raw_value=raw)
+
+
+def log_entry(
+    *,
+    request_id: str = "q1",
+    code: int = 200,
+    flags: str = "-",
+    version: str = "v1",
+    bucket: int | None = 7_000,
+    cohort: str = "everyone",
+    pin: str = "",
+    finished: bool = True,
+    start_us: int = START_US,
+    duration_us: int = 20_000,
+    **tags: str,
+) -> accesslog_pb2.HTTPAccessLogEntry:
+    """One entry as the listener is configured to write it. A tag given as "" is left out, as Envoy does."""
+    entry = accesslog_pb2.HTTPAccessLogEntry()
+    common = entry.common_properties
+    base = {
+        "service": "chat",
+        "rollout": "chat-v2",
+        "snapshot": "0123456789abcdef",
+        "weight_bp": "500",
+        "candidate": "v2",
+        "baseline": "v1",
+        "version": version,
+        "flags": flags,
+    }
+    for name, value in {**base, **tags}.items():
+        if value:
+            common.custom_tags[name] = value
+    common.start_time.FromMicroseconds(start_us)
+    common.duration.FromMicroseconds(duration_us)
+    common.time_to_first_upstream_rx_byte.FromMicroseconds(5_000)
+    if finished:
+        common.time_to_last_upstream_rx_byte.FromMicroseconds(duration_us)
+    common.upstream_request_attempt_count = 1
+    common.access_log_type = 6
+    common.stream_id = request_id
+    if cohort:
+        fields = common.metadata.filter_metadata["serinus"].fields
+        fields["cohort"].string_value = cohort
+        if bucket is not None:
+            fields["bucket"].number_value = bucket
+            fields["key"].string_value = f"{0xAB00 + bucket:016x}"
+        if pin:
+            fields["pin"].string_value = pin
+    entry.request.request_method = METHOD_POST
+    entry.request.request_id = request_id
+    entry.response.response_code.value = code
+    return entry
+
+
+def log_message(*entries: accesslog_pb2.HTTPAccessLogEntry) -> bytes:
+    message = accesslog_pb2.StreamAccessLogsMessage()
+    message.http_logs.log_entry.extend(entries)
+    return message.SerializeToString()
+
+
+def ending(code: int = 200, flags: str = "", *, finished: bool = True, method: int = METHOD_POST) -> Ending:
+    return Ending(code, frozenset(flags.split(",")) if flags else frozenset(), finished, method)
+
+
+def entry(request_id: str = "q1", *, version: str = "v1", end: Ending | None = None, service: str = "chat") -> Entry:
+    return Entry(
+        service=service,
+        rollout="chat-v2",
+        snapshot="0123456789abcdef",
+        weight_bp=500,
+        candidate="v2",
+        baseline="v1",
+        version=version,
+        start_us=START_US,
+        duration_us=20_000,
+        bucket=7_000,
+        cohort="everyone",
+        key_hash=7,
+        pin=None,
+        ending=end or ending(),
+        attempts=1,
+        request_id=request_id,
+        ttfb_us=5_000,
+    )
+
+
+def outcome(
+    *,
+    start_us: int = START_US,
+    duration_us: int = 20_000,
+    key_hash: int | None = 7,
+    version: str = "v1",
+    weight_class: str = "1",
+    kind: OutcomeClass = OutcomeClass.OK,
+    finish_reason: str | None = None,
+    mismatch: bool = False,
+    cohort: str = "everyone",
+) -> Outcome:
+    return Outcome(
+        service="chat",
+        rollout="chat-v2",
+        snapshot="0123456789abcdef",
+        weight_bp=500,
+        weight_class=weight_class,
+        cohort=cohort,
+        version=version,
+        start_us=start_us,
+        duration_us=duration_us,
+        key_hash=key_hash,
+        is_routing_mismatch=mismatch,
+        outcome_class=kind,
+        finish_reason=finish_reason,
+    )

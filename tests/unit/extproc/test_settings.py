@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+
+from extproc.settings import Address, SettingsError, parse
+
+NODE = ["--node-id", "envoy-1"]
+
+
+def test_the_defaults_are_those_of_the_operators_interface() -> None:
+    settings = parse(NODE, {})
+    assert str(settings.controlplane) == "127.0.0.1:7401"
+    assert str(settings.http) == "127.0.0.1:7412"
+    assert str(settings.envoy_admin) == "127.0.0.1:7420"
+    assert settings.socket == Path("run/extproc.sock")
+    assert settings.follow_up_ms == 10_000
+    assert settings.tls is None
+
+
+def test_every_flag_is_an_environment_variable_and_a_flag_wins() -> None:
+    env = {"SERINUS_RUN_DIR": "/r", "SERINUS_NODE_ID": "n", "SERINUS_HTTP": "127.0.0.1:1", "SERINUS_FOLLOW_UP": "1.5s"}
+    settings = parse(["--http", "127.0.0.1:2"], env)
+    assert settings.node_id == "n"
+    assert settings.socket == Path("/r/extproc.sock")
+    assert settings.http == Address("127.0.0.1", 2)
+    assert settings.follow_up_ms == 1_500
+
+
+def test_all_faults_are_told_at_once_with_the_next_step() -> None:
+    argv = ["--controlplane", "nowhere", "--follow-up", "10", "--transport", "h2", "--tls-ca", "/ca.pem"]
+    with pytest.raises(SettingsError) as caught:
+        parse(argv, {})
+    text = str(caught.value)
+    for part in ("--controlplane 'nowhere'", "--follow-up '10'", "--transport h2", "all three or none", "--node-id"):
+        assert part in text
+    assert text.endswith("next: python -m extproc --help")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0:7412", "[::]:7412", "10.1.2.3:7412", "metrics.example.com:7412"])
+def test_http_beyond_loopback_without_tls_needs_the_word_insecure(host: str) -> None:
+    with pytest.raises(SettingsError, match="beyond loopback"):
+        parse([*NODE, "--http", host], {})
+    settings = parse([*NODE, "--http", host, "--insecure"], {})
+    assert settings.http_tls is None
+
+
+def test_http_beyond_loopback_speaks_tls_when_certificates_are_given(tmp_path: Path) -> None:
+    flags = []
+    for name in ("ca", "cert", "key"):
+        (tmp_path / name).touch()
+        flags += [f"--tls-{name}", str(tmp_path / name)]
+    assert parse([*NODE, "--http", "0.0.0.0:7412", *flags], {}).http_tls is not None
+    assert parse([*NODE, *flags], {}).http_tls is None
+
+
+def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
+    argv = [*NODE, "--tls-ca", str(tmp_path / "ca"), "--tls-cert", "c", "--tls-key", "k"]
+    with pytest.raises(SettingsError, match="no such file"):
+        parse(argv, {})
+
+
+def test_a_socket_path_that_the_kernel_cannot_carry_is_refused_before_anything_starts() -> None:
+    with pytest.raises(SettingsError, match="Unix socket cannot carry"):
+        parse([*NODE, "--socket", "/" + "s" * 100], {})
+
+
+@pytest.mark.parametrize(
+    ("text", "loopback"),
+    [("127.0.0.1:1", True), ("127.9.9.9:1", True), ("[::1]:1", True), ("localhost:1", True), ("192.0.2.1:1", False)],
+)
+def test_what_loopback_is(text: str, loopback: bool) -> None:
+    address = parse([*NODE, "--envoy-admin", text], {}).envoy_admin
+    assert address.is_loopback is loopback
+    assert str(address) == text
+
+
+def test_the_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse(["--help"], {})
+    assert left.value.code == 0
+    assert "example:\n  python -m extproc" in capsys.readouterr().out

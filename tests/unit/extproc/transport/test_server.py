@@ -1,0 +1,238 @@
+"""The reference transport over a real Unix socket, asked by a real gRPC client, as Envoy asks it."""
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from extproc.processing.session import Reply
+from extproc.telemetry.tables import Histogram, Metric
+from extproc.transport import port
+from extproc.transport.server import GrpcioTransport, SocketTakenError
+
+
+@dataclass
+class EchoStream:
+    """Answers a message that starts with "tag" and closes; takes others in until "end"."""
+
+    sidecar: "RecordingSidecar"
+
+    def receive(self, message: bytes) -> Reply:
+        self.sidecar.messages.append(message)
+        if message.startswith(b"tag"):
+            return Reply(b"re:" + message, is_done=True)
+        return Reply(None, is_done=message == b"end")
+
+    def close(self) -> None:
+        self.sidecar.closed += 1
+
+
+@dataclass
+class RecordingSidecar:
+    """The shipped handlers' port, remembering what came."""
+
+    messages: list[bytes] = field(default_factory=list)
+    logs: list[bytes] = field(default_factory=list)
+    closed: int = 0
+
+    def open_process(self) -> EchoStream:
+        return EchoStream(self)
+
+    def access_logs(self, message: bytes) -> None:
+        self.logs.append(message)
+
+
+@asynccontextmanager
+async def serving(path: Path) -> AsyncIterator[tuple[GrpcioTransport, RecordingSidecar]]:
+    sidecar = RecordingSidecar()
+    transport = GrpcioTransport(path, sidecar, Histogram(Metric("p", "", (), (1.0,))))
+    await transport.start()
+    try:
+        yield transport, sidecar
+    finally:
+        await transport.drain()
+
+
+@asynccontextmanager
+async def client(path: Path) -> AsyncIterator[grpc.aio.Channel]:
+    options = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own, as each Envoy worker has
+    async with grpc.aio.insecure_channel(f"unix:{path}", options=options) as channel:
+        yield channel
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("did not happen within 5 s")
+
+
+def run(tmp_path: Path, story: Callable[[Path], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        await asyncio.wait_for(story(tmp_path / "e.sock"), 30)
+
+    asyncio.run(bounded())
+
+
+def test_one_message_in_one_out_and_the_stream_ends_with_ok(tmp_path: Path) -> None:
+    async def story(path: Path) -> None:
+        async with serving(path) as (_, sidecar), client(path) as channel:
+            call = channel.stream_stream(port.PROCESS_METHOD)()
+            await call.write(b"tag 1")
+            assert await call.read() == b"re:tag 1"
+            assert await call.read() is grpc.aio.EOF
+            assert await call.code() is grpc.StatusCode.OK
+            await eventually(lambda: sidecar.closed == 1)
+
+    run(tmp_path, story)
+
+
+def test_an_observing_stream_is_many_in_and_none_out(tmp_path: Path) -> None:
+    async def story(path: Path) -> None:
+        async with serving(path) as (_, sidecar), client(path) as channel:
+            call = channel.stream_stream(port.PROCESS_METHOD)()
+            for message in (b"a", b"b", b"end"):
+                await call.write(message)
+            assert await call.read() is grpc.aio.EOF
+            assert await call.code() is grpc.StatusCode.OK
+            assert sidecar.messages == [b"a", b"b", b"end"]
+
+    run(tmp_path, story)
+
+
+def test_a_stream_that_the_peer_resets_is_closed_once(tmp_path: Path) -> None:
+    """Envoy resets every ext_proc stream at its end."""
+
+    async def story(path: Path) -> None:
+        async with serving(path) as (_, sidecar), client(path) as channel:
+            call = channel.stream_stream(port.PROCESS_METHOD)()
+            await call.write(b"a")
+            await eventually(lambda: sidecar.messages == [b"a"])
+            call.cancel()
+            await eventually(lambda: sidecar.closed == 1)
+
+    run(tmp_path, story)
+
+
+def test_health_by_check_and_watch(tmp_path: Path) -> None:
+    async def story(path: Path) -> None:
+        async with serving(path) as (transport, _), client(path) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            answer = await stub.Check(health_pb2.HealthCheckRequest())
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+            watch = stub.Watch(health_pb2.HealthCheckRequest())
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+            drained = asyncio.create_task(transport.drain())
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+            await drained
+
+    run(tmp_path, story)
+
+
+def test_an_unknown_method_is_unimplemented(tmp_path: Path) -> None:
+    async def story(path: Path) -> None:
+        async with serving(path), client(path) as channel:
+            call = channel.stream_stream("/envoy.service.ext_proc.v3.ExternalProcessor/Other")()
+            assert await call.code() is grpc.StatusCode.UNIMPLEMENTED
+
+    run(tmp_path, story)
+
+
+def test_only_the_owner_may_open_the_socket(tmp_path: Path) -> None:
+    async def story(path: Path) -> None:
+        umask = os.umask(0)
+        try:
+            async with serving(path):
+                mode = os.stat(path).st_mode
+                assert stat.S_ISSOCK(mode)
+                assert stat.S_IMODE(mode) == 0o600
+                assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+                assert os.umask(0) == 0
+        finally:
+            os.umask(umask)
+
+    run(tmp_path, story)
+
+
+def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
+    async def story(path: Path) -> None:
+        transport = GrpcioTransport(path / "no" / "e.sock", RecordingSidecar(), Histogram(Metric("p", "", (), (1.0,))))
+        with pytest.raises(SocketTakenError, match="cannot bind"):
+            await transport.start()
+
+    run(tmp_path, story)
+
+
+async def _log_at_100_hz(path: Path, done: asyncio.Event) -> list[bytes]:
+    """Log as Envoy does: one long stream; when the server ends it, the next flush opens a new one."""
+    sent: list[bytes] = []
+    async with grpc.aio.insecure_channel(f"unix:{path}") as channel:
+        call = None
+        while not done.is_set():
+            if call is None or call.done():
+                call = channel.stream_stream(port.ACCESS_LOGS_METHOD)()
+            message = b"entry %d" % len(sent)
+            await call.write(message)
+            sent.append(message)
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        call.cancel() if call is not None else None
+    return sent
+
+
+def test_a_successor_takes_the_socket_over_without_losing_a_log_entry(tmp_path: Path) -> None:
+    async def story(path: Path) -> None:
+        done = asyncio.Event()
+        old_sidecar, new_sidecar = RecordingSidecar(), RecordingSidecar()
+        old, new = (
+            GrpcioTransport(path, each, Histogram(Metric("p", "", (), (1.0,)))) for each in (old_sidecar, new_sidecar)
+        )
+        await old.start()
+        logging = asyncio.create_task(_log_at_100_hz(path, done))
+        await eventually(lambda: len(old_sidecar.logs) > 5)
+        await new.start()
+        await old.drain()
+        await eventually(lambda: len(new_sidecar.logs) > 5)
+        done.set()
+        sent = await logging
+        assert old_sidecar.logs + new_sidecar.logs == sent
+        # grpcio unlinked the name it was bound to, not the one that is the successor's now.
+        async with client(path) as channel:
+            await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        await new.drain()
+
+    run(tmp_path, story)
+
+
+def test_a_successor_keeps_the_old_one_from_saying_not_serving(tmp_path: Path) -> None:
+    """To Envoy both are one host: a word of the old one would take the new one out of service too."""
+
+    async def story(path: Path) -> None:
+        async with serving(path) as (old, _), client(path) as channel:
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            await watch.read()
+            async with serving(path):
+                drained = asyncio.create_task(old.drain())
+                assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+                await drained
+
+    run(tmp_path, story)
+
+
+def test_a_silent_log_stream_does_not_hold_the_drain_up(tmp_path: Path) -> None:
+    async def story(path: Path) -> None:
+        async with serving(path) as (transport, sidecar), client(path) as channel:
+            call = channel.stream_stream(port.ACCESS_LOGS_METHOD)()
+            await call.write(b"once")
+            await eventually(lambda: sidecar.logs == [b"once"])
+            await asyncio.wait_for(transport.drain(), 5)
+
+    run(tmp_path, story)
