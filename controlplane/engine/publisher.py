@@ -43,7 +43,8 @@ class Publisher:
             return
         self._target = snapshot
         self._target_since_ms = now_ms
-        self._waiting = phases(self._published, snapshot)
+        # With nobody connected there is nothing to break, and a proxy that starts must not serve a half-made set.
+        self._waiting = phases(self._published, snapshot) if self._ads.fleet.connected else [snapshot]
         self._publish_next(now_ms)
 
     def tick(self, now_ms: int) -> None:

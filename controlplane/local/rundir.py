@@ -30,7 +30,7 @@ class RunDir:
 
     @property
     def bootstrap(self) -> Path:
-        return self.run / "envoy.json"
+        return self.run / "envoy.yaml"  # Envoy tells the format by the ending
 
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"

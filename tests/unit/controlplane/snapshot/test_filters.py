@@ -47,6 +47,20 @@ def test_the_tag_filter_sends_one_message_and_goes_on_without_an_answer() -> Non
     assert tag.grpc_service.timeout is None, "it would bound the whole stream"
 
 
+def test_a_stream_refused_during_a_hand_over_is_tried_again_within_the_message_timeout() -> None:
+    tag = _ext_proc(0)
+    assert tag.grpc_service is not None
+    assert tag.message_timeout is not None
+    retry = tag.grpc_service.retry_policy
+    assert retry is not None
+    assert retry.retry_on == "cancelled", "any other reason would make a dead sidecar slower than a live one"
+    assert retry.num_retries == 3
+    assert retry.retry_back_off is not None
+    longest = retry.retry_back_off.max_interval
+    assert longest is not None
+    assert longest * retry.num_retries <= tag.message_timeout
+
+
 def test_only_named_headers_are_forwarded() -> None:
     rules = _ext_proc(0, ("cookie", "x-user-id")).forward_rules
     assert rules is not None
