@@ -49,12 +49,14 @@ def demo(
 
     Example: serinus demo --simulated
     """
+    from controlplane.cli.view import plain_line, render_rollout
     from controlplane.local.demo.run import DemoOptions, run_demo
+    from controlplane.local.demo.screen import Views
 
     if act not in ("good", "bad", "all") or output not in ("table", "json"):
         raise fail("--act is good, bad or all; -o is table or json", code=EXIT_USAGE)
     options = DemoOptions(simulated=simulated, act=act, output=output, state_dir=state, report_dir=report)
-    raise typer.Exit(_run(run_demo(options)))
+    raise typer.Exit(_run(run_demo(options, Views(render_rollout, plain_line))))
 
 
 def up(

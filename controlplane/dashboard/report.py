@@ -1,0 +1,170 @@
+"""The release record of one rollout: a self-contained HTML file, or Markdown. Pure: values in, text out.
+
+The HTML needs no network, no script and no colour, and takes every text as text. What it shows is what the control
+plane recorded; what a caller knows besides (the demo's clients) comes as sections of its own.
+"""
+
+import html
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from controlplane.dashboard.plots import evidence_svg, numbered_decisions, outcomes_svg, weight_svg
+from controlplane.dashboard.record import MetricRecord, RolloutRecord, Section
+from serinus.contract.weight import format_bp
+
+VERDICTS = {"worse": "✖ worse", "good_enough": "✔ good enough", "not_enough_evidence": "? not enough evidence"}
+PHASES = {"promoted": "✔ promoted", "rolled_back": "↩ rolled back", "aborted": "■ aborted"}
+METRIC_HEADINGS = ("metric", "baseline", "candidate", "worse", "good enough", "limit", "verdict")
+EVENT_HEADINGS = ("after", "decision", "what and why")
+
+_CSS = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2227; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; border-bottom: 1px solid #c5ccd3; }
+table { border-collapse: collapse; width: 100%; font-size: .9rem; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid #e3e7eb; }
+pre { background: #f4f6f8; padding: .8rem; overflow-x: auto; font-size: .85rem; }
+svg { max-width: 100%; height: auto; }
+.phase { font-weight: bold; }
+@media print { body { margin: 0; } }
+"""
+
+
+def render_html(record: RolloutRecord, sections: Sequence[Section] = ()) -> str:
+    """One file. `sections` come after the verdict, in their order."""
+    title = f"Rollout {record.name}: {record.candidate} over {record.baseline} in service {record.service}"
+    parts = [
+        f"<h1>{_text(title)}</h1>",
+        f'<p class="phase">{_text(_headline(record))}</p>',
+        _list(record.sentences),
+        *[_html_section(section) for section in sections],
+        "<h2>Weight</h2>",
+        _picture(weight_svg(record), "the candidate's weight over time, configured and observed"),
+        _numbered(record),
+        "<h2>Evidence</h2>",
+        _table(METRIC_HEADINGS, [_metric_cells(row) for row in record.metrics]),
+        _picture(evidence_svg(record), "evidence of each metric over time, against what is needed"),
+        "<h2>Outcomes per arm</h2>",
+        _picture(outcomes_svg(record), "share of bad requests of each metric in both arms"),
+        "<h2>Decisions</h2>",
+        _table(EVENT_HEADINGS, _event_rows(record)),
+    ]
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{_text(title)}</title>\n<style>{_CSS}</style>\n</head>\n<body>\n" + "\n".join(parts) + "\n</body>\n"
+        "</html>\n"
+    )
+
+
+def render_markdown(record: RolloutRecord, sections: Sequence[Section] = ()) -> str:
+    """The same facts without pictures."""
+    parts = [
+        f"# Rollout {record.name}: {record.candidate} over {record.baseline} in service {record.service}",
+        f"**{_headline(record)}**",
+        "\n".join(f"- {_inline(sentence)}" for sentence in record.sentences),
+    ]
+    for section in sections:
+        parts.append(f"## {_inline(section.heading)}")
+        if section.rows:
+            parts.append(_markdown_table(("what", "measured"), section.rows))
+        if section.text:
+            parts.append(_fenced(section.text))
+    parts += [
+        "## Evidence",
+        _markdown_table(METRIC_HEADINGS, [_metric_cells(row) for row in record.metrics]),
+        "## Decisions",
+        _markdown_table(EVENT_HEADINGS, _event_rows(record)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _headline(record: RolloutRecord) -> str:
+    took_s = (record.ended_ms - record.started_ms) / 1000
+    begun = datetime.fromtimestamp(record.started_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    steps = " -> ".join(format_bp(step) for step in record.steps_bp)
+    return f"{PHASES.get(record.phase, record.phase)}; steps {steps}; started {begun}, took {took_s:.0f} s"
+
+
+def _metric_cells(row: MetricRecord) -> tuple[str, ...]:
+    return (
+        row.metric,
+        _share(row.baseline_bad, row.baseline_n),
+        _share(row.candidate_bad, row.candidate_n),
+        f"{row.worse_log_e:.1f} of {row.worse_needed:.1f}",
+        f"{min(row.good_log_e, 99.0):.1f} of {row.good_needed:.1f}",
+        row.limit,
+        VERDICTS.get(row.verdict, row.verdict),
+    )
+
+
+def _share(bad: int, count: int) -> str:
+    return f"{bad} of {count} users ({100 * bad / count:.1f}%)" if count else "no user"
+
+
+def _event_rows(record: RolloutRecord) -> list[tuple[str, ...]]:
+    return [
+        (
+            f"{(event.at_ms - record.started_ms) / 1000:.1f} s",
+            event.action,
+            f"[{event.actor}] {event.text}" if event.actor else event.text,
+        )
+        for event in record.events
+    ]
+
+
+def _text(text: str) -> str:
+    return html.escape(text, quote=True)
+
+
+def _list(items: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{_text(item)}</li>" for item in items) + "</ul>" if items else ""
+
+
+def _html_section(section: Section) -> str:
+    body = _table(("what", "measured"), section.rows) if section.rows else ""
+    body += f"<pre>{_text(section.text)}</pre>" if section.text else ""
+    return f"<h2>{_text(section.heading)}</h2>{body}"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return "<p>nothing recorded</p>"
+    head = "".join(f"<th>{_text(each)}</th>" for each in headings)
+    body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _picture(svg: str, what: str) -> str:
+    if not svg:
+        return "<p>nothing recorded</p>"
+    return f'<figure role="img" aria-label="{_text(what)}">{svg}</figure>'
+
+
+def _numbered(record: RolloutRecord) -> str:
+    marks = numbered_decisions(record)
+    items = "".join(f"<li>{after_ms / 1000:.1f} s: {_text(text)}</li>" for after_ms, text in marks)
+    return f"<ol>{items}</ol>" if items else ""
+
+
+def _inline(text: str) -> str:
+    """Text inside a Markdown line or table cell: what would be markup is taken literally."""
+    flat = " ".join(text.split())
+    for sign in ("\\", "`", "*", "_", "|", "<", "[", "]"):
+        flat = flat.replace(sign, "\\" + sign)
+    return flat
+
+
+def _markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return "nothing recorded"
+    lines = ["| " + " | ".join(headings) + " |", "|" + " --- |" * len(headings)]
+    lines += ["| " + " | ".join(_inline(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _fenced(text: str) -> str:
+    """A code block that no line of the text can end: its fence is longer than any run of backticks inside."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}yaml\n{text.rstrip()}\n{fence}"

@@ -1,0 +1,161 @@
+"""The demo's users: streaming chat completions through the gateway, each answer checked to its end and recorded.
+
+Two thousand users, each with an `x-user-id`, asking again and again in an order that a seed fixes. A real model gets a
+closed loop (each client asks again once answered: two cores set the pace), built-in servers an open loop (a steady
+rate, whatever the gateway does). Every request counts; nothing is retried; no prompt or answer is kept.
+"""
+
+import asyncio
+import contextlib
+import json
+import random
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+
+from controlplane.local.demo.chatstream import ChatStream
+from controlplane.local.demo.prompts import chat_request
+from controlplane.local.demo.tally import Sent
+from serinus.contract.headers import REQUEST_ID, VERSION
+
+USER_HEADER = "x-user-id"
+UPSTREAM_ANSWERED = "x-envoy-upstream-service-time"
+PATH = "/v1/chat/completions"
+# Longer than any answer of 12 tokens on a machine that does other things too; a hang must show as a failure.
+REQUEST_TIMEOUT_S = 30.0
+# Answers under way when the load ends get this long.
+DRAIN_TIMEOUT_S = 10.0
+# Ten minutes at 300 requests/s, 100 bytes each; beyond it the demo ends with an error instead of growing.
+RECORDS_MAX = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """`rate_per_s` 0: a closed loop of `clients`. Otherwise an open loop, at most `clients` requests under way."""
+
+    clients: int
+    rate_per_s: float = 0.0
+    users: int = 2_000
+    seed: int = 1
+    model: str = "chat"
+
+
+class Load:
+    """An async context manager: sends while the block runs. `requests` holds what was answered, in that order."""
+
+    def __init__(self, address: str, plan: LoadPlan) -> None:
+        self.plan = plan
+        self.requests: list[Sent] = []
+        self.not_sent = 0  # open loop: due while `clients` requests were under way
+        self.failed = 0
+        self._url = f"http://{address}{PATH}"
+        self._prng = random.Random(plan.seed)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._runners: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "Load":
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
+        )
+        loops = [self._open()] if self.plan.rate_per_s else [self._closed() for _ in range(self.plan.clients)]
+        self._runners = [asyncio.create_task(loop, name="load") for loop in loops]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Answers under way are waited for, at most DRAIN_TIMEOUT_S, and not at all after an error."""
+        await self.stop(drain=kind is None)
+
+    async def stop(self, *, drain: bool = True) -> None:
+        """Again is harmless."""
+        self._stopping = True
+        tasks = {*self._runners, *self._under_way}
+        if tasks and drain:
+            await asyncio.wait(tasks, timeout=DRAIN_TIMEOUT_S)
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self._session.close()
+
+    def rate_per_s(self, *, over_s: float = 5.0) -> float:
+        """Answers per second over the last seconds."""
+        since_ms = _now_ms() - int(over_s * 1000)
+        recent = 0
+        for sent in reversed(self.requests):
+            if sent.started_ms < since_ms:
+                break
+            recent += 1
+        return recent / over_s
+
+    async def _closed(self) -> None:
+        while not self._stopping and len(self.requests) < RECORDS_MAX:
+            await self._one()
+            if self.requests[-1].status == 0:
+                await asyncio.sleep(0.1)  # nobody listens: do not spin
+
+    async def _open(self) -> None:
+        gap_s, due_s = 1.0 / self.plan.rate_per_s, time.monotonic()
+        while not self._stopping and len(self.requests) < RECORDS_MAX:
+            if len(self._under_way) < self.plan.clients:
+                self._spawn(self._one())
+            else:
+                self.not_sent += 1
+            due_s += gap_s
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _one(self) -> None:
+        user = self._prng.randrange(self.plan.users)
+        body = chat_request(self.plan.model, self._prng.randrange(1 << 16))
+        sent = await self._ask(user, json.dumps(body).encode())
+        self.failed += bool(sent.failure) and not sent.is_models_own
+        self.requests.append(sent)
+
+    async def _ask(self, user: int, body: bytes) -> Sent:
+        headers = {"content-type": "application/json", USER_HEADER: f"user-{user}"}
+        started_ms, begin = _now_ms(), time.perf_counter()
+        stream, ttft_ms, status, version, request_id = ChatStream(), None, 0, "", ""
+        failure, models_own = "", False
+        try:
+            async with self._session.post(self._url, data=body, headers=headers) as answer:
+                status = answer.status
+                version = answer.headers.get(VERSION, "")
+                request_id = answer.headers.get(REQUEST_ID, "")
+                async for chunk in answer.content.iter_any():
+                    if stream.feed(chunk):
+                        ttft_ms = (time.perf_counter() - begin) * 1000
+                passed_through = UPSTREAM_ANSWERED in answer.headers
+            failure = f"HTTP {status}" if status != 200 else stream.failure()
+            models_own = bool(stream.error) if status == 200 else passed_through
+        except TimeoutError:
+            failure = f"no whole answer within {REQUEST_TIMEOUT_S:g} s"
+        except aiohttp.ClientError as error:
+            failure = f"{'stream broke off' if status else 'no answer'}: {type(error).__name__}"
+        return Sent(
+            started_ms=started_ms,
+            user=user,
+            version=version,
+            request_id=request_id,
+            status=status,
+            failure=failure,
+            ttft_ms=ttft_ms,
+            duration_ms=(time.perf_counter() - begin) * 1000,
+            finish_reason=stream.finish_reason,
+            is_models_own=bool(failure) and models_own,
+        )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
