@@ -13,9 +13,9 @@ from controlplane.rollout.events import DataFact, SidecarFact
 
 # A sidecar reports each second: after five missed reports (a kill, a hang, a cut) it counts as silent.
 SILENT_MS = 5_000
-# The window over which untagged and lost requests are set against all: long enough to hold some hundred requests at
-# demo rates, short enough that an incident of seconds does not hold a rollout for minutes.
-WINDOW_MS = 30_000
+# The window over which untagged and lost requests are set against all: long enough to hold a hundred requests at demo
+# rates, short enough that a moment's incident does not hold a rollout for long after it is over.
+WINDOW_MS = 10_000
 # One point a second over the window, with room for bursts after a reconnect.
 POINTS_MAX = 120
 # Ended epochs that are remembered until their slots are closed by others.
