@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
-from controlplane.manifest.schema import Version
+from controlplane.manifest.schema import Protocol, Version
 from controlplane.snapshot.cluster import build_cluster
 from controlplane.snapshot.errors import MissingClusterError, SnapshotError
 from controlplane.snapshot.filters import policy_headers
@@ -99,9 +99,11 @@ def check(snapshot: Snapshot) -> None:
 def _entry(service: ServiceRoute, last: _Entry | None) -> _Entry:
     if last is not None and last.service == service:
         return last
-    known = last.clusters if last is not None else {}
+    protocol = service.spec.protocol
+    known = last.clusters if last is not None and last.service.spec.protocol is protocol else {}
     clusters = {
-        version: known.get(version) or build_cluster(service.name, version) for version in service.spec.versions
+        version: known.get(version) or build_cluster(service.name, version, streams=protocol is Protocol.OPENAI)
+        for version in service.spec.versions
     }
     return _Entry(service, build_routes(service), clusters)
 

@@ -48,6 +48,13 @@ def test_a_weight_change_encodes_the_routes_of_one_service_and_no_cluster() -> N
     assert second.of_type(LISTENER).resources["gateway"] is first.of_type(LISTENER).resources["gateway"]
 
 
+def test_the_cache_builds_clusters_again_for_another_protocol() -> None:
+    cache = BuildCache()
+    build([service()], _GATEWAY, cache)
+    changed = [service(protocol="openai")]
+    assert build(changed, _GATEWAY, cache).versions == build(changed, _GATEWAY).versions
+
+
 def test_the_cache_forgets_services_that_went() -> None:
     cache = BuildCache()
     build([service("a"), service("b", prefix="/b/")], _GATEWAY, cache)

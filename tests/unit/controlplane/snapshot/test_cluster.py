@@ -15,8 +15,8 @@ def _version(*endpoints: str, **more: object) -> Version:
     return Version.model_validate({"name": "v1", "endpoints": list(endpoints), **more})
 
 
-def _built(*endpoints: str, **more: object) -> cluster_v3.Cluster:
-    return cluster(build_cluster("chat", _version(*endpoints, **more)).body)
+def _built(*endpoints: str, streams: bool = False, **more: object) -> cluster_v3.Cluster:
+    return cluster(build_cluster("chat", _version(*endpoints, **more), streams=streams).body)
 
 
 def test_the_name_says_service_and_version_and_the_metadata_does_too() -> None:
@@ -75,6 +75,14 @@ def test_kept_alive_connections_end_before_the_model_server_ends_them() -> None:
     assert options.idle_timeout is not None
     assert options.max_requests_per_connection < 100
     assert options.idle_timeout < timedelta(seconds=5)
+
+
+def test_a_version_that_streams_gets_a_connection_a_request() -> None:
+    """llama-server closes after each streamed answer without saying so; a request sent meanwhile would be lost."""
+    config = next(iter(_built("127.0.0.1:1", streams=True).typed_extension_protocol_options.values()))
+    options = upstream_http.HttpProtocolOptions.parse(config.value).common_http_protocol_options
+    assert options is not None
+    assert options.max_requests_per_connection == 1
 
 
 def test_nothing_ejects_a_host_but_its_health_check() -> None:
