@@ -4,7 +4,7 @@ One row per key, shared by all metrics; one column per metric and fact. Slots ar
 Past `keys_max` no new key is admitted, of either arm, for good: a slot whose new keys do not all fit admits none of
 them, so that being left out never depends on the arm. Keys are never evicted: the oldest component reaches back to the
 beginning, and a forgotten key would count twice.
-Cost: about 170 bytes a key with two metrics (a dict entry, the hash, 64 bytes of columns).
+Cost: about 190 bytes a key with two metrics (a dict entry, the hash, 64 bytes of columns).
 """
 
 from collections.abc import Collection, Set
