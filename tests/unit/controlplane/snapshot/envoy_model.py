@@ -60,8 +60,12 @@ def _hash(policies: Sequence[route_v3.RouteActionHashPolicy], headers: Headers) 
         value = values[0]
         if rewrite := policy.header.regex_rewrite:
             assert rewrite.pattern is not None
-            template = rewrite.substitution.encode().replace(rb"\\", b"\0")
             assert rewrite.pattern.regex == "^(.*)$"
-            value = template.replace(rb"\1", value).replace(b"\0", b"\\")
+            value = _substituted(rewrite.substitution.encode(), value)
         return xxhash.xxh64_intdigest(value)
     return None
+
+
+def _substituted(template: bytes, value: bytes) -> bytes:
+    r"""RE2's rewrite: backslash 1 is the group, a backslash before anything else gives that."""
+    return re.sub(rb"\\(.)", lambda found: value if found[1] == b"1" else found[1], template)
