@@ -53,7 +53,7 @@ test: $(DEV_STAMP) ## everything the README promises, real Envoy included, < 10 
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not llm"
 
 .PHONY: test-llm
 test-llm: $(DEV_STAMP) $(LLM_STAMP) ## the demo with a real LLM, as a test, < 6 minutes

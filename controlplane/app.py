@@ -15,9 +15,9 @@ from controlplane.engine.runner import Engine
 from controlplane.engine.series import refresh
 from controlplane.ingest.server import MESSAGE_BYTES_MAX, OutcomesServicer
 from controlplane.manifest.errors import ManifestError
-from controlplane.security.listen import require_safe_listen
+from controlplane.security.listen import parse_listen, require_safe_listen
 from controlplane.security.server import server_credentials
-from controlplane.settings import ControlPlaneSettings, SettingsError, split_address
+from controlplane.settings import ControlPlaneSettings, SettingsError
 from controlplane.snapshot.model import Gateway
 from controlplane.store.sqlite import SqliteStore
 from controlplane.telemetry.exporter import Exporter
@@ -50,7 +50,7 @@ class ControlPlane:
         for flag, address in (("--admin", settings.admin), ("--xds", settings.xds)):
             require_safe_listen(address, has_tls=has_tls, insecure=settings.insecure, flag=flag)
         require_safe_listen(settings.http, has_tls=False, insecure=settings.insecure, flag="--http")
-        host, port = split_address(settings.listen, flag="--listen")
+        listen = parse_listen(settings.listen, flag="--listen")
         self._exporter = Exporter()
         self._ads = AdsServer()
         self._store = SqliteStore(settings.state_dir / "serinus.db")
@@ -58,7 +58,7 @@ class ControlPlane:
             store=self._store,
             ads=self._ads,
             clock=SystemClock(),
-            gateway=Gateway(listen_host=host, listen_port=port),
+            gateway=Gateway(listen_host=listen.host, listen_port=listen.port),
             exporter=self._exporter,
         )
         self._http = HttpServer(metrics=self._metrics, not_ready=lambda: self._not_ready)
@@ -71,9 +71,9 @@ class ControlPlane:
         await self._apply_manifests()
         await self._serve("--admin", self._settings.admin, lambda server: admin.add_to(server, self.engine))
         await self._serve("--xds", self._settings.xds, self._add_data_plane)
-        host, port = split_address(self._settings.http, flag="--http")
+        http = parse_listen(self._settings.http, flag="--http")
         try:
-            await self._http.start(host, port)
+            await self._http.start(http.host, http.port)
         except OSError as error:
             raise _taken("--http", self._settings.http) from error
         self._not_ready = ""

@@ -47,12 +47,3 @@ def tls_files(ca: Path | None, cert: Path | None, key: Path | None) -> TlsFiles 
             next_step="give all three (serinus certs init makes them), or none",
         )
     return TlsFiles(ca, cert, key)
-
-
-def split_address(address: str, *, flag: str) -> tuple[str, int]:
-    """HOST:PORT, IPv6 in brackets. Raises SettingsError naming the flag."""
-    host, _, port = address.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdigit() or not 0 <= int(port) < 65536:
-        raise SettingsError(f"{flag} {address!r} is not HOST:PORT", next_step=f"for example {flag} 127.0.0.1:7400")
-    return host, int(port)

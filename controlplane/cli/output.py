@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 from ruamel.yaml import YAML
 
-
 # Wider than any row: a sentence with all its numbers is some 300 characters.
 PIPED_COLUMNS = 1_000
 

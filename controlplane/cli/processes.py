@@ -15,7 +15,8 @@ import typer
 
 from controlplane.cli.client import EXIT_USAGE, fail
 from controlplane.errors import SerinusError
-from controlplane.settings import ControlPlaneSettings, split_address, tls_files
+from controlplane.security.listen import parse_listen
+from controlplane.settings import ControlPlaneSettings, tls_files
 
 TlsCa = Annotated[Path | None, typer.Option("--tls-ca", envvar="SERINUS_TLS_CA", help="CA of the peers (PEM).")]
 TlsCert = Annotated[Path | None, typer.Option("--tls-cert", envvar="SERINUS_TLS_CERT", help="Own certificate (PEM).")]
@@ -152,17 +153,17 @@ def bootstrap(
     from controlplane.snapshot.bootstrap import BootstrapSettings, ClientTls, read_template, render
 
     try:
-        xds_host, xds_port = split_address(xds, flag="--xds")
-        admin_host, admin_port = split_address(envoy_admin, flag="--envoy-admin")
+        xds_at = parse_listen(xds, flag="--xds")
+        admin_at = parse_listen(envoy_admin, flag="--envoy-admin")
         tls = tls_files(tls_ca, tls_cert, tls_key)
         settings = BootstrapSettings(
             node_id=node_id,
             node_cluster=node_cluster,
             sidecar_sockets=(socket,),
-            xds_host=xds_host,
-            xds_port=xds_port,
-            admin_host=admin_host,
-            admin_port=admin_port,
+            xds_host=xds_at.host,
+            xds_port=xds_at.port,
+            admin_host=admin_at.host,
+            admin_port=admin_at.port,
             tls=ClientTls(str(tls.ca), str(tls.cert), str(tls.key)) if tls else None,
         )
         typer.echo(render(read_template(), settings))

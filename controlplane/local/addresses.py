@@ -9,7 +9,7 @@ import socket
 from collections.abc import Mapping
 
 from controlplane.local.errors import AddressTakenError
-from controlplane.settings import split_address
+from controlplane.security.listen import parse_listen
 
 
 def free_addresses(count: int, *, host: str = "127.0.0.1") -> list[str]:
@@ -25,7 +25,8 @@ def require_free(addresses: Mapping[str, str]) -> None:
     """Every address, by its flag, can be bound, and none stands twice. Raises AddressTakenError or SettingsError."""
     seen: dict[tuple[str, int], str] = {}
     for flag, address in addresses.items():
-        host, port = split_address(address, flag=flag)
+        at = parse_listen(address, flag=flag)
+        host, port = at.host, at.port
         if other := seen.get((host, port)):
             raise AddressTakenError(
                 f"{other} and {flag} are both {address}", next_step=f"give {flag} an address of its own"

@@ -10,7 +10,7 @@ import aiohttp
 from controlplane.local.errors import StackError
 from controlplane.local.logs import tail
 from controlplane.local.processes import Child, describe_exit
-from controlplane.settings import split_address
+from controlplane.security.listen import parse_listen
 
 POLL_INTERVAL_S = 0.05
 REQUEST_TIMEOUT_S = 2.0
@@ -50,7 +50,8 @@ class Probe:
 
     async def until_accepts(self, child: Child, address: str, *, timeout_ms: int) -> None:
         """Polls until a TCP connection is accepted. Raises StackError."""
-        host, port = split_address(address, flag=child.spec.name)
+        at = parse_listen(address, flag=child.spec.name)
+        host, port = at.host, at.port
         deadline = time.monotonic() + timeout_ms / 1000
         while time.monotonic() < deadline and child.exit_code is None:
             with contextlib.suppress(OSError):
