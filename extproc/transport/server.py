@@ -1,9 +1,11 @@
 """The reference transport: grpcio.aio with generic handlers on a Unix socket.
 
 Hand-over: a new process binds a name of its own in the same directory, sets its mode and renames it over the socket
-that Envoy connects to, so there is no instant without a listener. The old process is then told to drain: GOAWAY, one
-more message on each access-log stream, and OK. grpcio unlinks, when it stops, the name it was *bound* to, which is gone
-by then: the successor's socket is safe (tested).
+that Envoy connects to, so there is no instant without a listener. grpcio refuses what arrives between its own stop and
+the peer's reading of GOAWAY (1-7 requests went untagged at 300 a second), so the old process first lets Envoy leave:
+every connection is told to go after `CONNECTION_AGE_MS` anyway, gracefully, and new ones reach the successor. Then it
+takes one more message on each access-log stream, ends it with OK, and stops. grpcio unlinks, when it stops, the name
+it was *bound* to, which is gone by then: the successor's socket is safe (tested).
 
 Thin where the own transport will be exact: after OK this one cannot read what Envoy flushed in the same millisecond.
 Envoy flushes each 0.1 s, and we end a stream right after a message, so little is lost; what is lost is counted from
@@ -23,6 +25,10 @@ from extproc.errors import SidecarError
 from extproc.telemetry.tables import Histogram
 from extproc.transport import port
 
+# How long a connection takes new streams. Short, since a hand-over waits for it; a new one costs ~1 ms of two workers.
+CONNECTION_AGE_MS = 2_000
+# gRPC spreads the age by a tenth; the rest is for the peer to read its GOAWAY on a busy machine.
+LEAVE_S = CONNECTION_AGE_MS / 1_000 * 1.1 + 0.3
 # Envoy flushes its logs each 0.1 s: a stream that is silent for ten of these has nothing to say.
 DRAIN_GRACE_S = 1.0
 # The first log message of each stream carries Envoy's node (62 KB); body pieces are bounded by its 1 MiB buffers.
@@ -50,7 +56,11 @@ class GrpcioTransport:
 
     async def start(self) -> None:
         """See the port. Raises SocketTakenError."""
-        options = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX)]
+        options = [
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+            ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),  # running streams go on: no grace is set
+        ]
         server = grpc.aio.server(options=options)
         server.add_generic_rpc_handlers((_Methods(self),))
         bound = self._path.with_name(f".{self._path.name}.{os.getpid()}")
@@ -70,9 +80,11 @@ class GrpcioTransport:
     async def drain(self) -> None:
         """See the port. Without a successor it also says NOT_SERVING; with one it does not, or Envoy would take the
         pair, which is one host to it, for unhealthy and pass some requests untagged."""
-        if self._server is None:
+        if self._server is None or self._draining.is_set():
             return
         self._is_serving = self._has_successor()
+        if self._is_serving:
+            await asyncio.sleep(LEAVE_S)
         self._draining.set()
         await self._server.stop(DRAIN_GRACE_S)
 

@@ -212,6 +212,33 @@ def test_a_successor_takes_the_socket_over_without_losing_a_log_entry(tmp_path: 
     run(tmp_path, story)
 
 
+def test_no_tag_fails_while_the_socket_changes_hands(tmp_path: Path) -> None:
+    """grpcio refuses what arrives after its own stop: by then the peer has moved to the successor."""
+
+    async def story(path: Path) -> None:
+        done, codes = asyncio.Event(), []
+
+        async def ask() -> None:
+            async with client(path) as channel:
+                while not done.is_set():
+                    call = channel.stream_stream(port.PROCESS_METHOD)()
+                    await call.write(b"tag")
+                    await call.read()
+                    codes.append(await call.code())
+
+        async with serving(path) as (old, _):
+            asking = asyncio.gather(*(ask() for _ in range(20)))  # as many as are under way at any instant
+            await eventually(lambda: len(codes) > 5)
+            async with serving(path) as (_, successor):
+                await old.drain()
+                await eventually(lambda: len(successor.messages) > 5)
+                done.set()
+                await asking
+        assert set(codes) == {grpc.StatusCode.OK}
+
+    run(tmp_path, story)
+
+
 def test_a_successor_keeps_the_old_one_from_saying_not_serving(tmp_path: Path) -> None:
     """To Envoy both are one host: a word of the old one would take the new one out of service too."""
 
