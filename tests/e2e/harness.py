@@ -7,10 +7,11 @@ left running. The event loop must run in the main thread (`conftest.runner`).
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -22,11 +23,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from controlplane.local.settings import StackSettings
 from controlplane.local.stack import Stack
 from serinus.v1 import admin_pb2, admin_pb2_grpc
-from tests.e2e.load import Client
+from tests.e2e.load import Client, Reply
 from tests.e2e.upstream import ModelUpstream
 
 T = TypeVar("T")
 CALL_TIMEOUT_S = 10.0
+UNTAGGED = "http.serinus.ext_proc.tag.failure_mode_allowed"
+TAGGED = "http.serinus.ext_proc.tag.stream_msgs_received"
 
 
 async def wait_for(ask: Callable[[], T | Awaitable[T]], *, timeout_s: float, what: str, poll_s: float = 0.1) -> T:
@@ -137,7 +140,7 @@ class Admin:
     async def explain(self, name: str) -> admin_pb2.ExplainResponse:
         return await self._stub.Explain(admin_pb2.ExplainRequest(rollout=name), timeout=CALL_TIMEOUT_S)
 
-    async def until_observing(self, name: str, *, weight_bp: int, timeout_s: float = 30.0) -> admin_pb2.RolloutView:
+    async def until_observing(self, name: str, *, weight_bp: int, timeout_s: float = 60.0) -> admin_pb2.RolloutView:
         """The step with that weight has begun: every proxy has it, and the split was seen. Needs traffic."""
 
         async def there() -> admin_pb2.RolloutView | None:
@@ -161,6 +164,7 @@ class Site:
     v2: ModelUpstream
     client: Client
     admin: Admin
+    first: dict[str, Reply] = field(default_factory=dict)  # what a fixture asked before anything else
 
     @classmethod
     async def start(cls, state_dir: Path, services: Callable[[Mapping[str, str]], Iterable[str]]) -> "Site":
@@ -201,30 +205,47 @@ class Site:
 
     async def envoy_stat(self, name: str) -> int:
         """One counter or gauge of Envoy's own; 0 if it has none of that name."""
-        url = f"http://{self.stack.settings.envoy_admin}/stats"
-        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        url, only = f"http://{self.stack.settings.envoy_admin}/stats", {"filter": f"^{re.escape(name)}$"}
+        async with aiohttp.ClientSession() as session, session.get(url, params=only) as answer:
             rows = dict(line.split(": ", 1) for line in (await answer.text()).splitlines() if ": " in line)
         return int(rows.get(name, 0))
 
     @contextlib.asynccontextmanager
     async def sidecar_dead(self) -> AsyncIterator[None]:
         """Killed, and its successor stopped before it can open the socket: dead for as long as the block runs."""
-        os.kill(self.stack.pid("extproc"), signal.SIGKILL)
-        await wait_for(lambda: self.stack.is_running("extproc"), timeout_s=10, what="the next sidecar", poll_s=0.002)
+        dead = self.stack.pid("extproc")
+        os.kill(dead, signal.SIGKILL)
+
+        def next_one() -> int:
+            return self.stack.pid("extproc") if self.stack.is_running("extproc") else dead
+
+        await wait_for(lambda: next_one() != dead, timeout_s=10, what="the next sidecar", poll_s=0.002)
         successor = self.stack.pid("extproc")
         os.kill(successor, signal.SIGSTOP)
         try:
             yield
         finally:
             os.kill(successor, signal.SIGCONT)
+            await self.until_tagging()
+
+    async def all_tagged(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What `ask` gives once every request of it was tagged: on a machine with more to do than it can, a sidecar's
+        answer may take longer than its 50 ms, and that is not the subject."""
+        for _ in range(20):
+            before = await self.envoy_stat(UNTAGGED)
+            answer = await ask()
+            if await self.envoy_stat(UNTAGGED) == before:
+                return answer
+            await asyncio.sleep(0.5)
+        raise AssertionError("some requests are untagged every time")
 
     async def until_tagging(self, *, timeout_s: float = 20.0) -> None:
         """Envoy asks the sidecar again and gets answers: the probe's requests go through it untagged or tagged."""
 
         async def answered() -> bool:
-            before = await self.envoy_stat("http.serinus.ext_proc.tag.stream_msgs_received")
+            before = await self.envoy_stat(TAGGED)
             await self.client.ask("probe")
-            return await self.envoy_stat("http.serinus.ext_proc.tag.stream_msgs_received") > before
+            return await self.envoy_stat(TAGGED) > before
 
         await wait_for(answered, timeout_s=timeout_s, what="tagging resumes")
 

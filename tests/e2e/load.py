@@ -84,7 +84,7 @@ class Client:
             user, started_s, duration_ms, status, version, error, test_id, text.count("data: {"), "[DONE]" in text
         )
 
-    async def sweep(self, users: Sequence[str], *, at_once: int = 20, **how: object) -> dict[str, Reply]:
+    async def sweep(self, users: Sequence[str], *, at_once: int = 5, **how: object) -> dict[str, Reply]:
         """One request for every user."""
         gate = asyncio.Semaphore(at_once)
 

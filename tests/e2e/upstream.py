@@ -18,7 +18,7 @@ class ModelUpstream:
     """One version of a model. Knobs may be turned while it runs; shares are 0..1, drawn from a seeded generator.
 
     `reset_share`: connections cut without an answer, as a crashed server does. `length_share`: finish_reason "length".
-    Streams send `chunks` content chunks, `chunk_gap_ms` apart.
+    Streams send `chunks` content chunks, `chunk_gap_ms` apart, and go on until `hold` is set where it is given.
     """
 
     version: str
@@ -28,6 +28,7 @@ class ModelUpstream:
     delay_ms: float = 0.0
     chunks: int = 4
     chunk_gap_ms: float = 5.0
+    hold: asyncio.Event | None = None
     requests: int = 0
     open_streams: int = 0
     ids: dict[str, int] = field(default_factory=dict)  # x-test-id -> times seen
@@ -92,9 +93,11 @@ class ModelUpstream:
         try:
             await response.prepare(request)
             await response.write(self._event({"role": "assistant", "content": None}, None))
-            for number in range(self.chunks):
+            number, hold = 0, self.hold
+            while number < self.chunks or (hold is not None and not hold.is_set()):
                 await asyncio.sleep(self.chunk_gap_ms / 1000)
                 await response.write(self._event({"content": WORDS[number % len(WORDS)]}, None))
+                number += 1
             await response.write(self._event({}, finish) + b"data: [DONE]\n\n")
             await response.write_eof()
         finally:
