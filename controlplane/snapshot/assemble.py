@@ -12,15 +12,15 @@ from types import MappingProxyType
 from controlplane.manifest.schema import Protocol, Version
 from controlplane.snapshot.cluster import build_cluster
 from controlplane.snapshot.errors import MissingClusterError, SnapshotError
-from controlplane.snapshot.filters import policy_headers
+from controlplane.snapshot.filters import build_tag_filter, policy_headers
 from controlplane.snapshot.listener import build_listener
 from controlplane.snapshot.model import Gateway, ServiceRoute, cluster_name
-from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE, Resource, ResourceSet, content_hash
+from controlplane.snapshot.resource import CLUSTER, EXTENSION, LISTENER, ROUTE, Resource, ResourceSet, content_hash
 from controlplane.snapshot.route import build_routes
 from controlplane.snapshot.virtual_host import build_route_configuration
 
 # The types that a snapshot holds. Endpoints are inline in the clusters.
-TYPES = (CLUSTER, LISTENER, ROUTE)
+TYPES = (CLUSTER, EXTENSION, LISTENER, ROUTE)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ class BuildCache:
     """What the last `build` encoded. It holds exactly the services of that build, so it cannot outgrow them."""
 
     entries: dict[str, _Entry] = field(default_factory=dict)
-    listener: tuple[Gateway, tuple[str, ...], Resource] | None = None
+    listener: tuple[Gateway, Resource] | None = None
+    tag_filter: tuple[Gateway, tuple[str, ...], Resource] | None = None
 
 
 def build(services: Sequence[ServiceRoute], gateway: Gateway, cache: BuildCache | None = None) -> Snapshot:
@@ -79,8 +80,14 @@ def build(services: Sequence[ServiceRoute], gateway: Gateway, cache: BuildCache 
     routes = build_route_configuration(
         services, {name: entry.routes for name, entry in entries.items()}, _named_clusters(services)
     )
-    listener = _listener(services, gateway, cache)
-    snapshot = Snapshot({CLUSTER: clusters, LISTENER: ResourceSet.of((listener,)), ROUTE: ResourceSet.of((routes,))})
+    snapshot = Snapshot(
+        {
+            CLUSTER: clusters,
+            EXTENSION: ResourceSet.of((_tag_filter(services, gateway, cache),)),
+            LISTENER: ResourceSet.of((_listener(gateway, cache),)),
+            ROUTE: ResourceSet.of((routes,)),
+        }
+    )
     check(snapshot)
     cache.entries = entries
     return snapshot
@@ -114,8 +121,14 @@ def _named_clusters(services: Sequence[ServiceRoute]) -> set[str]:
     return named
 
 
-def _listener(services: Sequence[ServiceRoute], gateway: Gateway, cache: BuildCache) -> Resource:
+def _listener(gateway: Gateway, cache: BuildCache) -> Resource:
+    if cache.listener is None or cache.listener[0] != gateway:
+        cache.listener = (gateway, build_listener(gateway))
+    return cache.listener[1]
+
+
+def _tag_filter(services: Sequence[ServiceRoute], gateway: Gateway, cache: BuildCache) -> Resource:
     forwarded = policy_headers(service.spec for service in services)
-    if cache.listener is None or cache.listener[:2] != (gateway, forwarded):
-        cache.listener = (gateway, forwarded, build_listener(gateway, forwarded))
-    return cache.listener[2]
+    if cache.tag_filter is None or cache.tag_filter[:2] != (gateway, forwarded):
+        cache.tag_filter = (gateway, forwarded, build_tag_filter(gateway, forwarded))
+    return cache.tag_filter[2]

@@ -1,6 +1,8 @@
 """The HTTP filters and the access log of the listener: tag, observe, router, outcomes.
 
-Only the headers that some service's policy needs are forwarded to the sidecar: no prompt, no Authorization.
+Only the headers that some service's policy needs are forwarded to the sidecar: no prompt, no Authorization. That
+set changes with the services, so the tag filter's config is a resource of its own (ECDS): it takes effect at a
+connection's next request. Inside the listener it would reach new connections only, and old ones only after a drain.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,6 +20,7 @@ from envoy_data_plane.envoy.type.tracing import v3 as tracing
 from controlplane.manifest.schema import ServiceSpec
 from controlplane.snapshot.encoding import milliseconds, packed
 from controlplane.snapshot.model import Gateway
+from controlplane.snapshot.resource import EXTENSION, TYPE_PREFIX, Resource, resource
 from serinus.contract import headers
 from serinus.contract.policy import StickyKind
 
@@ -72,10 +75,20 @@ def policy_headers(specs: Iterable[ServiceSpec]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def http_filters(gateway: Gateway, forwarded: Sequence[str]) -> list[hcm.HttpFilter]:
-    """Tag, observe (off until a route turns it on), router. `forwarded`: see `policy_headers`."""
+def build_tag_filter(gateway: Gateway, forwarded: Sequence[str]) -> Resource:
+    """The config of the tag filter, encoded. `forwarded`: see `policy_headers`."""
+    message = core.TypedExtensionConfig(name=TAG_FILTER, typed_config=packed(_tag(gateway, forwarded), _EXT_PROC))
+    return resource(TAG_FILTER, EXTENSION, bytes(message))
+
+
+def http_filters() -> list[hcm.HttpFilter]:
+    """Tag, observe (off until a route turns it on), router."""
+    tag = core.ExtensionConfigSource(
+        config_source=core.ConfigSource(ads=core.AggregatedConfigSource(), resource_api_version=core.ApiVersion.V3),
+        type_urls=[TYPE_PREFIX + _EXT_PROC],
+    )
     return [
-        hcm.HttpFilter(name=TAG_FILTER, typed_config=packed(_tag(gateway, forwarded), _EXT_PROC)),
+        hcm.HttpFilter(name=TAG_FILTER, config_discovery=tag),
         hcm.HttpFilter(name=OBSERVE_FILTER, disabled=True, typed_config=packed(_observe(), _EXT_PROC)),
         hcm.HttpFilter(name="envoy.filters.http.router", typed_config=packed(router.Router(), _ROUTER)),
     ]

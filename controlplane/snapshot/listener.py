@@ -1,10 +1,8 @@
 """The gateway's listener: where clients come in. One per group of proxies, encoded.
 
-It changes only with the gateway and with the set of headers that the cohort policies read, never with a weight:
-a changed listener asks kept-alive connections to close.
+It changes only with the gateway, never with a service or a weight: Envoy drains the connections of a changed
+listener, asks them to close, and after its drain time cuts the streams that still run.
 """
-
-from collections.abc import Sequence
 
 from envoy_data_plane.envoy.config.common.mutation_rules import v3 as mutation_rules
 from envoy_data_plane.envoy.config.core import v3 as core
@@ -29,11 +27,11 @@ _HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnecti
 _EARLY_MUTATION = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation"
 
 
-def build_listener(gateway: Gateway, forwarded: Sequence[str]) -> Resource:
-    """The listener of a gateway. `forwarded`: the request headers that the sidecar may see (`policy_headers`)."""
+def build_listener(gateway: Gateway) -> Resource:
+    """The listener of a gateway."""
     manager = listener_v3.Filter(
         name="envoy.filters.network.http_connection_manager",
-        typed_config=packed(_connection_manager(gateway, forwarded), _HCM),
+        typed_config=packed(_connection_manager(gateway), _HCM),
     )
     message = listener_v3.Listener(
         name=LISTENER_NAME,
@@ -45,7 +43,7 @@ def build_listener(gateway: Gateway, forwarded: Sequence[str]) -> Resource:
     return resource(LISTENER_NAME, LISTENER, bytes(message))
 
 
-def _connection_manager(gateway: Gateway, forwarded: Sequence[str]) -> hcm.HttpConnectionManager:
+def _connection_manager(gateway: Gateway) -> hcm.HttpConnectionManager:
     return hcm.HttpConnectionManager(
         stat_prefix=STAT_PREFIX,
         # The client's address and request id are ours to say: a client's own x-request-id is replaced.
@@ -59,7 +57,7 @@ def _connection_manager(gateway: Gateway, forwarded: Sequence[str]) -> hcm.HttpC
             route_config_name=ROUTE_CONFIGURATION,
             config_source=core.ConfigSource(ads=core.AggregatedConfigSource(), resource_api_version=core.ApiVersion.V3),
         ),
-        http_filters=http_filters(gateway, forwarded),
+        http_filters=http_filters(),
         access_log=[access_log()],
     )
 

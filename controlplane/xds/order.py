@@ -1,14 +1,15 @@
 """In which order types are sent, and what a proxy must hold before it may have a resource. Pure.
 
 Rule (xDS protocol, "Eventual consistency considerations"): CDS, EDS, LDS, RDS, and then what is stale in CDS goes.
+Filter configs (ECDS) stand before the listeners that name them.
 The order alone is not enough: routes are not warmed, so one that arrives while its cluster still warms answers 503.
 """
 
 from collections.abc import Iterable
 
-from controlplane.snapshot.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, ResourceSet
+from controlplane.snapshot.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, ResourceSet
 
-TYPE_ORDER = (CLUSTER, ENDPOINT, LISTENER, ROUTE)
+TYPE_ORDER = (CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE)
 
 
 def in_order(type_urls: Iterable[str]) -> list[str]:

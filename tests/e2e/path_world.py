@@ -10,7 +10,6 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,9 +19,13 @@ import aiohttp
 import grpc
 from aiohttp import web
 
+from controlplane.clock import SystemClock
 from controlplane.manifest.schema import ServiceSpec
+from controlplane.security.ca import issue_client, issue_server, make_authority
+from controlplane.security.server import server_credentials
+from controlplane.settings import TlsFiles
 from controlplane.snapshot.assemble import Snapshot, build
-from controlplane.snapshot.bootstrap import BootstrapSettings, envoy_arguments, read_template, render
+from controlplane.snapshot.bootstrap import BootstrapSettings, ClientTls, envoy_arguments, read_template, render
 from controlplane.snapshot.model import Gateway, RolloutRoute, ServiceRoute
 from controlplane.xds.server import SERVER_OPTIONS, AdsServer
 from serinus.contract.policy import CohortRule, ServicePolicy
@@ -42,10 +45,10 @@ def free_port() -> int:
 
 async def until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
     """Waits for a condition, looking every 10 ms."""
-    async with asyncio.timeout(deadline_s):
-        while not condition():
-            await asyncio.sleep(0.01)
-    assert condition(), what
+    deadline = asyncio.get_running_loop().time() + deadline_s
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, f"not within {deadline_s} s: {what}"
+        await asyncio.sleep(0.01)
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,7 @@ class World:
     client: aiohttp.ClientSession
     ads: AdsServer = field(default_factory=AdsServer)
     ads_server: Any = None
+    server_tls: TlsFiles | None = None
     envoy: asyncio.subprocess.Process | None = None
 
     def service(self, **spec: Any) -> ServiceRoute:
@@ -118,7 +122,11 @@ class World:
         self.ads = AdsServer()
         self.ads_server = grpc.aio.server(options=[*SERVER_OPTIONS, ("grpc.so_reuseport", 0)])
         self.ads.add_to(self.ads_server)
-        self.ads_server.add_insecure_port(f"127.0.0.1:{self.bootstrap.xds_port}")
+        address = f"{self.bootstrap.xds_host}:{self.bootstrap.xds_port}"
+        if self.server_tls is None:
+            self.ads_server.add_insecure_port(address)
+        else:
+            self.ads_server.add_secure_port(address, server_credentials(self.server_tls))
         await self.ads_server.start()
 
     async def publish(self, *services: ServiceRoute) -> Snapshot:
@@ -150,23 +158,26 @@ class World:
     async def stat(self, name: str) -> int:
         """One of Envoy's own counters or gauges."""
         url = f"http://127.0.0.1:{self.bootstrap.admin_port}/stats"
-        async with self.client.get(url, params={"filter": f"^{name}$"}) as response:
-            text = await response.text()
+        try:
+            async with self.client.get(url, params={"filter": f"^{name}$"}) as response:
+                text = await response.text()
+        except aiohttp.ClientConnectorError:  # Envoy is about to start
+            return 0
         return int(text.split(": ")[1]) if text.strip() else 0
 
     async def until_tagging(self) -> None:
         """Waits until Envoy's health check has found the sidecar."""
-        async with asyncio.timeout(DEADLINE_S):
-            while await self.stat("cluster.sidecar.membership_healthy") != 1:
-                await asyncio.sleep(0.02)
+        await self.until_stat("cluster.sidecar.membership_healthy", 1)
 
     async def until_untagged(self) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            while await self.stat("cluster.sidecar.membership_healthy") != 0:
-                await asyncio.sleep(0.02)
+        """Waits until Envoy's health check has noticed that the sidecar is away."""
+        await self.until_stat("cluster.sidecar.membership_healthy", 0)
 
-    def tally(self) -> Counter[str]:
-        return Counter({name: len(upstream.requests) for name, upstream in self.upstreams.items()})
+    async def until_stat(self, name: str, value: int) -> None:
+        deadline = asyncio.get_running_loop().time() + DEADLINE_S
+        while (now := await self.stat(name)) != value:
+            assert asyncio.get_running_loop().time() < deadline, f"{name} is {now}, not {value}"
+            await asyncio.sleep(0.02)
 
 
 def policy_of(service: ServiceRoute) -> ServicePolicy:
@@ -195,8 +206,11 @@ def at(service: ServiceRoute, weight_bp: int, *, pins: bool = True) -> ServiceRo
 
 
 @contextlib.asynccontextmanager
-async def world(*, with_envoy: bool = True) -> AsyncIterator[World]:
-    """Everything started, nothing published. A request waits 1 s for the sidecar: all share one event loop."""
+async def world(*, has_tls: bool = False, xds_host: str = "127.0.0.1") -> AsyncIterator[World]:
+    """Everything started, nothing published. A request waits 1 s for the sidecar: all share one event loop.
+
+    `has_tls`: Envoy and the control plane have certificates of one CA; the control plane's is for 127.0.0.1.
+    """
     # Short: a Unix socket's path holds 107 bytes.
     directory = Path(tempfile.mkdtemp(prefix="srp-"))
     async with contextlib.AsyncExitStack() as stack:
@@ -208,14 +222,37 @@ async def world(*, with_envoy: bool = True) -> AsyncIterator[World]:
         stack.push_async_callback(sidecar.stop)
         gateway = Gateway(listen_port=free_port(), ext_proc_message_timeout_ms=1_000)
         settings = BootstrapSettings(
-            "test-1", (str(sidecar.socket),), admin_port=free_port(), xds_port=free_port(), node_cluster="tests"
+            "test-1",
+            (str(sidecar.socket),),
+            admin_port=free_port(),
+            xds_host=xds_host,
+            xds_port=free_port(),
+            node_cluster="tests",
+            tls=ClientTls(*(str(directory / f"envoy.{kind}") for kind in ("ca", "cert", "key"))) if has_tls else None,
         )
         here = World(gateway, upstreams, sidecar, settings, client)
+        if has_tls:
+            here.server_tls = _certificates(directory)
         await here.start_ads()
         stack.push_async_callback(_stop_ads, here)
-        if with_envoy:
-            here.envoy = await _envoy(directory, settings, stack)
+        here.envoy = await _envoy(directory, settings, stack)
         yield here
+
+
+def _certificates(directory: Path) -> TlsFiles:
+    """Envoy's files and the control plane's, which are returned."""
+    now_ms = SystemClock().now_ms()
+    authority = make_authority(now_ms=now_ms, days=1)
+    issued = {
+        "envoy": issue_client(authority, "envoy", now_ms=now_ms),
+        "server": issue_server(authority, hosts=[], now_ms=now_ms),
+    }
+    for party, leaf in issued.items():
+        (directory / f"{party}.ca").write_bytes(authority.issued.cert_pem)
+        (directory / f"{party}.cert").write_bytes(leaf.cert_pem)
+        (directory / f"{party}.key").write_bytes(leaf.key_pem)
+        (directory / f"{party}.key").chmod(0o600)
+    return TlsFiles(*(directory / f"server.{kind}" for kind in ("ca", "cert", "key")))
 
 
 async def _stop_ads(here: World) -> None:
@@ -242,11 +279,12 @@ async def _envoy(
     process = await asyncio.create_subprocess_exec(
         ENVOY, *envoy_arguments(str(bootstrap), workers=2), stdout=log, stderr=log
     )
-    stack.push_async_callback(_end, process, directory / "envoy.log")
+    stack.callback(lambda: print((directory / "envoy.log").read_text(errors="replace")[-4_000:]))
+    stack.push_async_callback(_end, process)
     return process
 
 
-async def _end(process: asyncio.subprocess.Process, log: Path) -> None:
+async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.terminate()
     try:
@@ -255,4 +293,3 @@ async def _end(process: asyncio.subprocess.Process, log: Path) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
-    print(log.read_text(errors="replace")[-4_000:])

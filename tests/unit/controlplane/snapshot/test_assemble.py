@@ -7,7 +7,7 @@ import pytest
 from controlplane.snapshot.assemble import BuildCache, Snapshot, build, check
 from controlplane.snapshot.errors import MissingClusterError, SnapshotError, UnknownVersionError
 from controlplane.snapshot.model import Gateway
-from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE, ResourceSet, resource
+from controlplane.snapshot.resource import CLUSTER, EXTENSION, LISTENER, ROUTE, ResourceSet, resource
 from tests.unit.controlplane.snapshot.factory import STAFF, at, service
 
 _GATEWAY = Gateway()
@@ -46,6 +46,15 @@ def test_a_weight_change_encodes_the_routes_of_one_service_and_no_cluster() -> N
     for name, cluster in second.of_type(CLUSTER).resources.items():
         assert cluster is first.of_type(CLUSTER).resources[name]
     assert second.of_type(LISTENER).resources["gateway"] is first.of_type(LISTENER).resources["gateway"]
+    assert second.of_type(EXTENSION).resources["serinus.tag"] is first.of_type(EXTENSION).resources["serinus.tag"]
+
+
+def test_another_sticky_header_is_another_tag_filter_and_the_same_listener() -> None:
+    cache = BuildCache()
+    one = build([service()], _GATEWAY, cache)
+    other = build([service(sticky={"header": "x-session"})], _GATEWAY, cache)
+    assert one.versions[EXTENSION] != other.versions[EXTENSION]
+    assert one.versions[LISTENER] == other.versions[LISTENER]
 
 
 def test_the_cache_builds_clusters_again_for_another_protocol() -> None:
@@ -62,11 +71,12 @@ def test_the_cache_forgets_services_that_went() -> None:
     assert set(cache.entries) == {"a"}
 
 
-def test_another_gateway_is_another_listener() -> None:
+def test_another_gateway_is_another_listener_and_another_tag_filter() -> None:
     cache = BuildCache()
     one = build([service()], _GATEWAY, cache)
-    other = build([service()], replace(_GATEWAY, listen_port=9), cache)
+    other = build([service()], replace(_GATEWAY, listen_port=9, ext_proc_message_timeout_ms=9), cache)
     assert one.versions[LISTENER] != other.versions[LISTENER]
+    assert one.versions[EXTENSION] != other.versions[EXTENSION]
 
 
 def test_after_an_error_the_cache_is_as_it_was() -> None:

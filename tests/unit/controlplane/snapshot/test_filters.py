@@ -3,16 +3,18 @@
 from typing import Any
 
 import pytest
+from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
 
-from controlplane.snapshot.filters import access_log, http_filters, policy_headers
+from controlplane.snapshot.filters import TAG_FILTER, access_log, build_tag_filter, http_filters, policy_headers
 from controlplane.snapshot.model import Gateway
 from tests.unit.controlplane.snapshot.factory import GOLD, STAFF, service
 
 
-def _ext_proc(index: int, forwarded: tuple[str, ...] = ("x-user-id",)) -> ext_proc.ExternalProcessor:
-    config = http_filters(Gateway(ext_proc_message_timeout_ms=50), forwarded)[index].typed_config
+def _tag(forwarded: tuple[str, ...] = ("x-user-id",)) -> ext_proc.ExternalProcessor:
+    body = build_tag_filter(Gateway(ext_proc_message_timeout_ms=50), forwarded).body
+    config = core.TypedExtensionConfig.parse(body).typed_config
     assert config is not None
     return ext_proc.ExternalProcessor.parse(config.value)
 
@@ -34,7 +36,7 @@ def test_the_sidecar_sees_the_headers_that_a_policy_reads_and_no_other(
 
 
 def test_the_tag_filter_sends_one_message_and_goes_on_without_an_answer() -> None:
-    tag = _ext_proc(0)
+    tag = _tag()
     mode = tag.processing_mode
     assert mode is not None
     assert tag.failure_mode_allow
@@ -48,7 +50,7 @@ def test_the_tag_filter_sends_one_message_and_goes_on_without_an_answer() -> Non
 
 
 def test_a_stream_refused_during_a_hand_over_is_tried_again_within_the_message_timeout() -> None:
-    tag = _ext_proc(0)
+    tag = _tag()
     assert tag.grpc_service is not None
     assert tag.message_timeout is not None
     retry = tag.grpc_service.retry_policy
@@ -61,23 +63,35 @@ def test_a_stream_refused_during_a_hand_over_is_tried_again_within_the_message_t
     assert longest * retry.num_retries <= tag.message_timeout
 
 
+def test_its_config_comes_over_ads_under_the_name_of_the_filter() -> None:
+    """Inside the listener a new header would reach new connections only, and old ones after a drain."""
+    tag = http_filters()[0]
+    assert tag.name == TAG_FILTER
+    assert tag.config_discovery is not None
+    assert tag.config_discovery.config_source is not None
+    assert tag.config_discovery.config_source.ads is not None
+    assert build_tag_filter(Gateway(), ()).name == TAG_FILTER
+
+
 def test_only_named_headers_are_forwarded() -> None:
-    rules = _ext_proc(0, ("cookie", "x-user-id")).forward_rules
+    rules = _tag(("cookie", "x-user-id")).forward_rules
     assert rules is not None
     assert rules.allowed_headers is not None
     assert [pattern.exact for pattern in rules.allowed_headers.patterns] == ["cookie", "x-user-id"]
 
 
 def test_without_a_policy_nothing_is_forwarded() -> None:
-    rules = _ext_proc(0, ()).forward_rules
+    rules = _tag(()).forward_rules
     assert rules is not None
     assert rules.allowed_headers is not None
     assert [pattern.exact for pattern in rules.allowed_headers.patterns] == ["x-serinus-key"]
 
 
 def test_the_observing_filter_waits_for_nothing_and_is_off_by_default() -> None:
-    observe = _ext_proc(1)
-    assert http_filters(Gateway(), ("x",))[1].disabled
+    observing = http_filters()[1]
+    assert observing.disabled
+    assert observing.typed_config is not None
+    observe = ext_proc.ExternalProcessor.parse(observing.typed_config.value)
     assert observe.observability_mode
     assert observe.grpc_service is not None
     assert observe.grpc_service.envoy_grpc is not None

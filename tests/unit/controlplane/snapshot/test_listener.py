@@ -5,7 +5,7 @@ from datetime import timedelta
 from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutation import v3 as early_mutation
 
 from controlplane.snapshot.assemble import build
-from controlplane.snapshot.model import Gateway
+from controlplane.snapshot.model import Gateway, ServiceRoute
 from controlplane.snapshot.resource import LISTENER
 from tests.unit.controlplane.snapshot.factory import at, connection_manager, listener, service
 
@@ -42,7 +42,12 @@ def test_request_ids_are_ours_and_are_told() -> None:
     assert manager.always_set_request_id_in_response is True
 
 
-def test_a_weight_does_not_touch_it() -> None:
-    """A changed listener asks kept-alive connections to close."""
-    one, other = (build([at(service(), weight)], Gateway()).of_type(LISTENER) for weight in (1, 5_000))
-    assert one.version == other.version
+def test_no_service_and_no_weight_touches_it() -> None:
+    """Envoy drains the connections of a changed listener."""
+    routes: tuple[list[ServiceRoute], ...] = (
+        [],
+        [service()],
+        [at(service(), 1)],
+        [at(service(sticky={"cookie": "session"}), 5_000)],
+    )
+    assert len({build(services, Gateway()).of_type(LISTENER).version for services in routes}) == 1

@@ -66,7 +66,7 @@ def test_a_user_goes_where_the_bucket_says_with_the_sidecar_and_without_it(user:
 @given(user=_USERS)
 def test_nobody_leaves_the_candidate_while_the_weight_grows(user: bytes) -> None:
     clusters = [cluster_of(_MIX[weight_bp], {"x-user-id": [user]}) for weight_bp in _WEIGHTS]
-    assert clusters == sorted(clusters, key=["chat/v1", "chat/v2"].index)
+    assert clusters == sorted(clusters, key=str), "v1 as long as it is, then v2"
 
 
 @pytest.mark.parametrize("sticky", [{"cookie": "session"}, {"query": "user"}, [{"header": "a"}, {"header": "b"}]])

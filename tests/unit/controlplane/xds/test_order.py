@@ -1,6 +1,6 @@
 """The order of types, and what must be there before what."""
 
-from controlplane.snapshot.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE, ResourceSet, resource
+from controlplane.snapshot.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, ResourceSet, resource
 from controlplane.xds.order import clusters_to_keep, held_clusters, in_order
 
 _A, _B = (resource(name, CLUSTER, b"1") for name in "ab")
@@ -10,7 +10,13 @@ _ROUTE_TO_A = ResourceSet.of((resource("services", ROUTE, b"", ("a",)),))
 
 def test_clusters_endpoints_listeners_routes() -> None:
     """ "CDS updates must always be pushed first", then EDS, LDS, RDS; a type that is not known has no place."""
-    assert in_order([ROUTE, "?", LISTENER, ENDPOINT, CLUSTER]) == [CLUSTER, ENDPOINT, LISTENER, ROUTE]
+    assert in_order([ROUTE, "?", LISTENER, EXTENSION, ENDPOINT, CLUSTER]) == [
+        CLUSTER,
+        ENDPOINT,
+        EXTENSION,
+        LISTENER,
+        ROUTE,
+    ]
 
 
 def test_a_cluster_counts_as_there_when_it_was_accepted_and_is_not_about_to_go() -> None:
