@@ -32,7 +32,8 @@ _END_WITH_PARENT = (
     "import ctypes,os,signal,sys\n"
     "ctypes.CDLL(None).prctl(1,int(signal.SIGTERM))\n"
     "os.getppid()==int(sys.argv[1]) or sys.exit(1)\n"
-    "os.execv(sys.argv[2],sys.argv[2:])\n"
+    "os.nice(int(sys.argv[2]))\n"
+    "os.execv(sys.argv[3],sys.argv[3:])\n"
 )
 
 
@@ -46,6 +47,7 @@ class ChildSpec:
     argv_again: tuple[str, ...] | None = None
     grace_ms: int = 5_000
     ends_with_parent: bool = False  # True: the program asks for it itself, as Envoy does
+    nice: int = 0  # above 0 the others go first; not for a program that `ends_with_parent`
 
 
 class Child:
@@ -114,7 +116,7 @@ class Child:
                 next_step="run the event loop that holds the stack in the main thread",
             )
         if not self.spec.ends_with_parent:
-            argv = (sys.executable, "-I", "-S", "-c", _END_WITH_PARENT, str(os.getpid()), *argv)
+            argv = (sys.executable, "-I", "-S", "-c", _END_WITH_PARENT, str(os.getpid()), str(self.spec.nice), *argv)
         log = open_log(self.spec.log)
         try:
             self._process = await asyncio.create_subprocess_exec(

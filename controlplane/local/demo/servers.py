@@ -1,7 +1,6 @@
 """The model servers of the demo: one process a version, real or built in, each with its log."""
 
 import contextlib
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,12 +15,14 @@ from controlplane.security.listen import parse_listen
 
 # What both built-in versions do: measured of the real pair, at a shorter time per token.
 SIM_LENGTH_SHARE, SIM_BROKEN_LENGTH_SHARE = 0.013, 0.985
+# Model servers take every core there is, and on two cores the sidecar has 50 ms for its answer: it goes first.
+MODEL_SERVER_NICE = 10
 SIM_READY_TIMEOUT_MS = 30_000  # importing aiohttp takes 0.3 s warm, some seconds from a cold disk
 
 
-def _nice() -> tuple[str, ...]:
-    """Model servers take every core there is, and on two cores the sidecar has 50 ms for its answer: it goes first."""
-    return ("nice", "-n", "10") if shutil.which("nice") else ()
+# Model servers take every core there is, and on two cores the sidecar has 50 ms for its answer: it goes first. Not
+# further down than this: a third of a core's share is left to them beside whatever else the machine does.
+NICENESS = "5"
 
 
 class ModelServers:
@@ -54,9 +55,13 @@ class ModelServers:
         (address,) = free_addresses(1)
         at = parse_listen(address, flag="model server")
         host, port = at.host, at.port
-        argv = (*_nice(), *self._command(version, host, port, broken=broken))
+        argv = self._command(version, host, port, broken=broken)
         spec = ChildSpec(
-            name=f"model-{version}", argv=argv, log=self._log_dir / f"model-{version}.log", grace_ms=llama.STOP_GRACE_MS
+            name=f"model-{version}",
+            argv=argv,
+            log=self._log_dir / f"model-{version}.log",
+            grace_ms=llama.STOP_GRACE_MS,
+            nice=MODEL_SERVER_NICE,
         )
         child = Child(spec, notify=self._notify)
         self._children[version] = child
