@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -41,13 +42,15 @@ AFTER_ACT_S = 2.0
 GATEWAY_TIMEOUT_S = 15.0
 # Two answers at once a server, two servers on two cores; a third client keeps both busy while one waits.
 LLM_LOAD = LoadPlan(clients=3)
-# 4 ms of CPU a request over all processes, so 60 % of one of two cores; the sidecar's turn then comes in time.
-SIMULATED_LOAD = LoadPlan(clients=100, rate_per_s=150.0)
+# 4 ms of CPU a request over all processes, so half of one of two cores; the sidecar's turn then comes in time.
+SIMULATED_LOAD = LoadPlan(clients=100, rate_per_s=120.0)
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """`act`: good, bad or all. `output`: table or json. `state_dir` None: a temporary directory, removed at the end."""
+    """`act`: good, bad or all. `output`: table or json. `state_dir`: where this run makes a
+    directory of its own; None: a temporary one, removed at the end.
+    """
 
     simulated: bool = False
     act: str = "all"
@@ -90,7 +93,11 @@ async def run_demo(options: DemoOptions, views: Views) -> int:
 @contextlib.contextmanager
 def _directory(given: Path | None) -> Iterator[Path]:
     if given is not None:
-        yield given.expanduser()
+        # A store of an earlier demo knows its rollouts, and servers that are gone: each run gets a directory of its own.
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        path = given.expanduser() / f"demo-{stamp}"
+        path.mkdir(parents=True, mode=0o700)
+        yield path
         return
     with tempfile.TemporaryDirectory(prefix="serinus-demo-") as path:
         yield Path(path)

@@ -15,14 +15,10 @@ from controlplane.security.listen import parse_listen
 
 # What both built-in versions do: measured of the real pair, at a shorter time per token.
 SIM_LENGTH_SHARE, SIM_BROKEN_LENGTH_SHARE = 0.013, 0.985
-# Model servers take every core there is, and on two cores the sidecar has 50 ms for its answer: it goes first.
-MODEL_SERVER_NICE = 10
+# Model servers take every core there is, and on two cores the sidecar has 50 ms for its answer: it goes first. At 5
+# they keep a third of a core's share beside whatever else the machine does; at 10 a tenth, and answers take seconds.
+MODEL_SERVER_NICE = 5
 SIM_READY_TIMEOUT_MS = 30_000  # importing aiohttp takes 0.3 s warm, some seconds from a cold disk
-
-
-# Model servers take every core there is, and on two cores the sidecar has 50 ms for its answer: it goes first. Not
-# further down than this: a third of a core's share is left to them beside whatever else the machine does.
-NICENESS = "5"
 
 
 class ModelServers:
