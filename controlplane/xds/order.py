@@ -29,13 +29,11 @@ def held_clusters(accepted: ResourceSet | None, pending: ResourceSet | None) -> 
     return accepted.names if pending is None else accepted.names & pending.names
 
 
-def clusters_to_keep(target: ResourceSet, accepted: ResourceSet | None, users: Iterable[ResourceSet]) -> ResourceSet:
-    """The clusters to send: the target's, plus those that the proxy has and its routes still name.
-
-    `users` are the resources that the proxy runs, or may be about to run, and that send traffic to clusters.
+def clusters_to_keep(target: ResourceSet, accepted: ResourceSet | None, named: Iterable[frozenset[str]]) -> ResourceSet:
+    """The clusters to send: the target's, plus those that the proxy has and that are still `named`: by routes that it
+    runs, may be about to run, or ran a moment ago.
     """
     if accepted is None or accepted == target:
         return target
-    named = frozenset[str]().union(*(item.clusters for item in users))
-    stale = named & (accepted.names - target.names)
+    stale = (accepted.names - target.names).intersection(frozenset[str]().union(*named))
     return target.over(accepted.only(stale)) if stale else target

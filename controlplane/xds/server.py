@@ -24,6 +24,8 @@ from controlplane.xds.stream import (
     Effect,
     Event,
     Ignored,
+    Linger,
+    Lingered,
     Opened,
     Published,
     Rejected,
@@ -48,6 +50,9 @@ SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
 )
 # A reader that takes nothing for this long is stuck; its Envoy reconnects when it lives again.
 WRITE_TIMEOUT_S = 30.0
+# How long a cluster outlives its last route on a stream. A request asks for its cluster after it has waited for the
+# sidecar (50 ms by default), and again when it is retried after a connect that took up to 2 s.
+CLUSTER_LINGER_S = 5.0
 # Ten thousand proxies, and as many again while all of them reconnect.
 STREAMS_MAX = 20_000
 # Encoded responses kept for all streams: three types, times the phases of a transition that streams may stand in.
@@ -66,6 +71,7 @@ class AdsServer:
         *,
         identifier: str = IDENTIFIER,
         write_timeout_s: float = WRITE_TIMEOUT_S,
+        cluster_linger_s: float = CLUSTER_LINGER_S,
     ) -> None:
         """`on_change` is called in the loop after the fleet has changed: a node came, went, accepted or refused."""
         self.on_change = on_change
@@ -73,6 +79,7 @@ class AdsServer:
         self.nacks_total: Counter[str] = Counter()
         self._identifier = identifier
         self._write_timeout_s = write_timeout_s
+        self._cluster_linger_s = cluster_linger_s
         self._snapshot: Snapshot | None = None
         self._fleet = Fleet()
         self._streams: dict[int, _Stream] = {}
@@ -132,6 +139,8 @@ class AdsServer:
                 elif self._snapshot is not None:
                     stream.wake.clear()
                     wake = asyncio.ensure_future(stream.wake.wait())
+                    while stream.lingered:
+                        await self._on(stream, Lingered(stream.lingered.pop()))
                     await self._on(stream, Published(self._snapshot))
         finally:
             read.cancel()
@@ -165,6 +174,9 @@ class AdsServer:
                 assert stream.state.node is not None, "only a stream with a node answers"
                 self._fleet.answered(stream.stream_id, stream.state.node, effect)
                 return True
+            case Linger(generation):
+                stream.linger(generation, self._cluster_linger_s)
+                return False
             case Ignored() | Send():
                 return False
             case _:
@@ -183,6 +195,7 @@ class AdsServer:
 
     def _closed(self, stream: "_Stream") -> None:
         self._streams.pop(stream.stream_id, None)
+        stream.close()
         if stream.state.node is not None:
             self._fleet.closed(stream.stream_id, stream.state.node)
             self.on_change()
@@ -191,13 +204,27 @@ class AdsServer:
 class _Stream:
     """What the shell holds of one stream: its machine's state and the mark that there is something to push."""
 
-    __slots__ = ("context", "state", "stream_id", "wake")
+    __slots__ = ("_timers", "context", "lingered", "state", "stream_id", "wake")
 
     def __init__(self, stream_id: int, context: _Context) -> None:
         self.stream_id = stream_id
         self.context = context
         self.state = StreamState()
         self.wake = asyncio.Event()
+        self.lingered: list[int] = []
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+
+    def linger(self, generation: int, seconds: float) -> None:
+        self._timers[generation] = asyncio.get_running_loop().call_later(seconds, self._has_lingered, generation)
+
+    def _has_lingered(self, generation: int) -> None:
+        del self._timers[generation]
+        self.lingered.append(generation)
+        self.wake.set()
+
+    def close(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
 
 
 _STATUS = {

@@ -9,8 +9,10 @@ Rules (xDS protocol; numbers are the section titles' rules in short):
   always known (it is the accepted or the pending one, never one of several that were under way);
 - what was rejected is not sent again until its content changes; what was sent is not sent again at all;
 - nothing is sent before there is a snapshot; a client that comes with the version that is in force gets nothing;
-- a resource goes out only when the clusters that it names were accepted on this stream, and a cluster leaves only
-  when no route that the client runs names it. Hence a client that never asks for clusters gets no routes either.
+- a resource goes out only when the clusters that it names were accepted on this stream. Hence a client that never
+  asks for clusters gets no routes either;
+- a cluster leaves only when no route that the client runs names it, and then lingers: a request keeps the routes of
+  its start, and one that waits in ext_proc, or is tried again, asks for its cluster later (503 NC if it had gone).
 """
 
 from collections.abc import Mapping
@@ -54,7 +56,14 @@ class Published:
     snapshot: Snapshot
 
 
-Event = Request | Published
+@dataclass(frozen=True, slots=True)
+class Lingered:
+    """Clusters that a `Linger` spoke of have lingered long enough."""
+
+    generation: int
+
+
+Event = Request | Published | Lingered
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,13 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Linger:
+    """Clusters have lost their last route: `Lingered` with this generation is to follow after the linger time."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """A request that changes nothing: `stale nonce` or `unknown type`."""
 
@@ -98,7 +114,7 @@ class Ignored:
     reason: str
 
 
-Effect = Send | Opened | Accepted | Rejected | Ignored
+Effect = Send | Opened | Accepted | Rejected | Linger | Ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +142,14 @@ class TypeState:
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
+    """`lingering`: clusters without a route, by generation. Counts say how many were given out so far."""
+
     node: Node | None = None
     target: Snapshot | None = None
     types: Mapping[str, TypeState] = field(default_factory=dict)
     responses: int = 0
+    lingering: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    generations: int = 0
 
 
 def advance(state: StreamState, event: Event) -> tuple[StreamState, tuple[Effect, ...]]:
@@ -145,6 +165,9 @@ def advance(state: StreamState, event: Event) -> tuple[StreamState, tuple[Effect
             state, is_taken = _take(state, event, effects)
             if not is_taken:
                 return state, tuple(effects)
+        case Lingered(generation):
+            left = {key: names for key, names in state.lingering.items() if key != generation}
+            state = replace(state, lingering=left)
         case _:
             assert_never(event)
     return _push(state, effects), tuple(effects)
@@ -177,7 +200,21 @@ def _take(state: StreamState, request: Request, effects: list[Effect]) -> tuple[
         sent=subscription.of(current.sent) if current.sent else current.sent,
         accepted=subscription.of(current.accepted) if current.accepted else current.accepted,
     )
-    return replace(state, types={**state.types, request.type_url: current}), True
+    before = state.types.get(request.type_url)
+    state = replace(state, types={**state.types, request.type_url: current})
+    return _linger(state, before, current, effects), True
+
+
+def _linger(state: StreamState, before: TypeState | None, now: TypeState, effects: list[Effect]) -> StreamState:
+    """Clusters that the client has just stopped to name begin to linger."""
+    if before is None or before.accepted is None:
+        return state
+    left = before.accepted.clusters - (now.accepted.clusters if now.accepted is not None else frozenset())
+    if not left:
+        return state
+    generation = state.generations + 1
+    effects.append(Linger(generation))
+    return replace(state, generations=generation, lingering={**state.lingering, generation: left})
 
 
 def _first_node(request: Request) -> Node:
@@ -205,7 +242,7 @@ def _push(state: StreamState, effects: list[Effect]) -> StreamState:
     responses = state.responses
     for type_url in in_order(types):
         current = types[type_url]
-        wanted = _wanted(state.target, types, type_url)
+        wanted = _wanted(state, state.target, types, type_url)
         if current.sent is None and current.claimed == wanted.version and not current.subscription.is_empty:
             current = replace(current, sent=wanted, accepted=wanted)
         is_due = not current.is_pending and current.subscription.lacks(current.sent, wanted)
@@ -217,13 +254,13 @@ def _push(state: StreamState, effects: list[Effect]) -> StreamState:
     return replace(state, types=types, responses=responses)
 
 
-def _wanted(target: Snapshot, types: Mapping[str, TypeState], type_url: str) -> ResourceSet:
+def _wanted(state: StreamState, target: Snapshot, types: Mapping[str, TypeState], type_url: str) -> ResourceSet:
     current = types[type_url]
     wanted = current.subscription.of(target.of_type(type_url))
     if type_url != CLUSTER:
         return wanted
-    users = [item for other in types.values() for item in (other.accepted, other.pending) if item is not None]
-    return clusters_to_keep(wanted, current.accepted, users)
+    users = [item.clusters for other in types.values() for item in (other.accepted, other.pending) if item is not None]
+    return clusters_to_keep(wanted, current.accepted, [*users, *state.lingering.values()])
 
 
 def _held_clusters(types: Mapping[str, TypeState]) -> frozenset[str]:

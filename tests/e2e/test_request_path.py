@@ -42,7 +42,7 @@ def test_the_split_is_the_predicted_one_with_the_sidecar_and_without_it() -> Non
                     expected = {user: predicted(user, weight_bp) for user in USERS}
                     assert await here.versions_of(USERS) == expected, (is_tagging, weight_bp)
                 tagged = here.sidecar.requests.values.get(("tagged",), 0)
-                assert tagged == 5 * len(USERS), "each of them was tagged while there was a sidecar, none after"
+                assert tagged == 5 * len(USERS), "all of them while there was a sidecar, none after"
                 if is_tagging:
                     await _lose_the_sidecar(here)
 

@@ -105,7 +105,7 @@ def test_all_versions_of_a_service_are_replaced_under_load_without_one_failure(i
             }
             published = await here.publish(only["v1"])
             async with _load(here) as seen:
-                for name in ("v2", "v1", "v2", "v1", "v2"):
+                for name in ("v2", "v1", "v2"):
                     target = build([only[name]], here.gateway)
                     for step in phases(published, target) if is_phased else [target]:
                         here.ads.publish(step)
@@ -116,6 +116,26 @@ def test_all_versions_of_a_service_are_replaced_under_load_without_one_failure(i
             assert len(seen) > 50
             active = await here.stat("cluster_manager.active_clusters")
             assert active == 1 + 3, "one version, and the three of the bootstrap: the old ones have gone"
+
+    asyncio.run(story())
+
+
+def test_a_stream_in_flight_outlives_its_cluster() -> None:
+    """On a rollback, and when a version is taken away, streams in flight finish."""
+
+    async def story() -> None:
+        async with world() as here:
+            both = here.service()
+            await here.publish(replace(both, baseline="v1"))
+            stream = asyncio.create_task(here.get({"x-user-id": "u1"}, path="/stream?pause_s=1.2"))
+            await until(lambda: bool(here.upstreams["v1"].requests), "the stream has begun")
+            only_v2 = both.spec.model_copy(update={"versions": both.spec.versions[1:]})
+            await here.publish(replace(both, spec=only_v2, baseline="v2"))
+            assert await here.stat("cluster_manager.cluster_removed") == 1
+            assert not stream.done(), "the cluster went while the stream was still running"
+            reply = await stream
+            assert (reply.status, reply.version) == (200, "v1")
+            assert reply.body.endswith("data: [DONE]\n\n")
 
     asyncio.run(story())
 

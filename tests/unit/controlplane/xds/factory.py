@@ -5,7 +5,19 @@ from dataclasses import dataclass, field
 
 from controlplane.snapshot.assemble import Snapshot
 from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE, Resource, ResourceSet, resource
-from controlplane.xds.stream import Accepted, Effect, Node, Published, Rejected, Request, Send, StreamState, advance
+from controlplane.xds.stream import (
+    Accepted,
+    Effect,
+    Linger,
+    Lingered,
+    Node,
+    Published,
+    Rejected,
+    Request,
+    Send,
+    StreamState,
+    advance,
+)
 
 NODE = Node("envoy-1", "edge")
 
@@ -72,12 +84,17 @@ class Client:
             waiting += sends(more)
         return answered
 
+    def waits(self, effects: list[Effect]) -> list[Effect]:
+        """The linger time of everything that began to linger goes by."""
+        lingering = [effect.generation for effect in effects if isinstance(effect, Linger)]
+        return [after for generation in lingering for after in self._advance(Lingered(generation))]
+
     def _answer(self, send: Send, error: str | None) -> list[Effect]:
         version = self.versions.get(send.type_url, "")
         names = self.names.get(send.type_url, ())
         return self._advance(Request(send.type_url, names, version=version, nonce=send.nonce, error=error))
 
-    def _advance(self, event: Request | Published) -> list[Effect]:
+    def _advance(self, event: Request | Published | Lingered) -> list[Effect]:
         self.state, effects = advance(self.state, event)
         return list(effects)
 

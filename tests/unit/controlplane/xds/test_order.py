@@ -5,7 +5,7 @@ from controlplane.xds.order import clusters_to_keep, held_clusters, in_order
 
 _A, _B = (resource(name, CLUSTER, b"1") for name in "ab")
 _BOTH, _ONLY_A, _ONLY_B = ResourceSet.of((_A, _B)), ResourceSet.of((_A,)), ResourceSet.of((_B,))
-_ROUTE_TO_A = ResourceSet.of((resource("services", ROUTE, b"", ("a",)),))
+_NAMES_A = frozenset("a")
 
 
 def test_clusters_endpoints_listeners_routes() -> None:
@@ -27,14 +27,14 @@ def test_a_cluster_counts_as_there_when_it_was_accepted_and_is_not_about_to_go()
 
 
 def test_a_cluster_that_a_running_route_names_is_kept() -> None:
-    assert clusters_to_keep(_ONLY_B, _BOTH, [_ROUTE_TO_A]).names == {"a", "b"}
+    assert clusters_to_keep(_ONLY_B, _BOTH, [_NAMES_A]).names == {"a", "b"}
 
 
 def test_a_cluster_that_nothing_names_goes() -> None:
     assert clusters_to_keep(_ONLY_B, _BOTH, []) is _ONLY_B
-    assert clusters_to_keep(_ONLY_B, None, [_ROUTE_TO_A]) is _ONLY_B
-    assert clusters_to_keep(_BOTH, _ONLY_A, [_ROUTE_TO_A]) is _BOTH
+    assert clusters_to_keep(_ONLY_B, None, [_NAMES_A]) is _ONLY_B
+    assert clusters_to_keep(_BOTH, _ONLY_A, [_NAMES_A]) is _BOTH
 
 
 def test_an_equal_set_is_not_worked_on() -> None:
-    assert clusters_to_keep(_ONLY_A, ResourceSet.of((_A,)), [_ROUTE_TO_A]) is _ONLY_A
+    assert clusters_to_keep(_ONLY_A, ResourceSet.of((_A,)), [_NAMES_A]) is _ONLY_A

@@ -204,10 +204,11 @@ def test_clusters_come_before_routes_and_routes_wait_for_their_acceptance() -> N
         routes = await stream.answer()
         assert routes.type_url == ROUTE
         await stream.ack(routes)
+        assert await stream.is_silent(), "a request under way may still ask for the cluster"
         last = await stream.answer()
         assert (last.type_url, count_of(last)) == (CLUSTER, 1)
 
-    run(story)
+    run(story, cluster_linger_s=0.5)
 
 
 def test_a_reconnect_with_clusters_last_gets_only_what_changed_and_routes_after_clusters() -> None:

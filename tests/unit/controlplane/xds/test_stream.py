@@ -9,6 +9,7 @@ from controlplane.xds.stream import (
     NODE_ID_BYTES_MAX,
     Accepted,
     Ignored,
+    Linger,
     Node,
     Opened,
     Rejected,
@@ -225,10 +226,33 @@ def test_a_cluster_goes_only_after_the_route_that_named_it() -> None:
     (routes,) = sends(client.acks(clusters))
     assert routes.type_url == ROUTE
     effects = client.acks(routes)
-    (last,) = sends(effects)
-    assert last.resources.names == {"b"}
+    assert sends(effects) == []
     assert answers(effects) == [Accepted(ROUTE, target.versions[ROUTE])]
+    (last,) = sends(client.waits(effects))
+    assert last.resources.names == {"b"}
     assert answers(client.acks(last)) == [Accepted(CLUSTER, target.versions[CLUSTER])]
+
+
+def test_a_cluster_lingers_after_its_last_route_and_stays_when_a_route_comes_back_meanwhile() -> None:
+    """A request that waits in ext_proc has the routes of its start: 503 NC when its cluster has gone by then."""
+    client = Client()
+    client.starts(snapshot("a b", routes="a b"))
+    effects = client.publish(snapshot("b", routes="b"))
+    effects += client.settle(effects)
+    assert Linger(1) in effects
+    assert client.publish(snapshot("b", routes="b")) == []
+    client.settle(client.publish(snapshot("a b", routes="a b")))
+    assert sends(client.waits(effects)) == []
+
+
+def test_a_cluster_of_a_route_that_is_no_longer_asked_for_lingers_too() -> None:
+    client = Client()
+    client.starts(snapshot("a", routes="a"))
+    effects = client.asks(ROUTE, nonce=client.state.types[ROUTE].nonce)
+    assert client.publish(snapshot("b", routes="b")) != []
+    (kept,) = [item for item in (client.state.types[CLUSTER].pending,) if item is not None]
+    assert kept.names == {"a", "b"}
+    assert Linger(1) in effects
 
 
 def test_a_refused_route_keeps_the_cluster_of_the_one_that_runs() -> None:

@@ -14,6 +14,8 @@ from controlplane.xds.stream import (
     Effect,
     Event,
     Ignored,
+    Linger,
+    Lingered,
     Published,
     Rejected,
     Request,
@@ -40,6 +42,8 @@ def _events(state: StreamState) -> Iterator[Event]:
     for published in _SNAPSHOTS:
         if published is not state.target:
             yield Published(published)
+    for generation in state.lingering:
+        yield Lingered(generation)
     for type_url in _TYPES:
         current = state.types.get(type_url)
         if current is None:
@@ -87,10 +91,12 @@ def _check(before: StreamState, event: Event, after: StreamState, effects: tuple
 
 def _check_clusters(after: StreamState, send: Send) -> None:
     if send.type_url == CLUSTER:
+        held = after.types[CLUSTER].accepted
+        known = held.names if held is not None else frozenset[str]()
         for running in _running(after.types.get(ROUTE)):
-            held = after.types[CLUSTER].accepted
-            known = held.names if held is not None else frozenset[str]()
             assert running.clusters & known <= send.resources.names, "no cluster goes before its route"
+        for names in after.lingering.values():
+            assert names & known <= send.resources.names, "nor right after it"
     elif send.resources.clusters:
         assert after.types[CLUSTER].accepted is not None, "no route before its cluster was accepted"
         for clusters in _running(after.types[CLUSTER]):
@@ -104,7 +110,7 @@ def _key(state: StreamState) -> object:
          current.reported, bool(current.nonce))
         for url, current in sorted(state.types.items())
     )  # fmt: skip
-    return (state.target.version if state.target else "", types)
+    return (state.target.version if state.target else "", types, frozenset(state.lingering.values()))
 
 
 def _reachable() -> Iterator[tuple[StreamState, Event, StreamState, tuple[Effect, ...]]]:
@@ -131,14 +137,18 @@ def _settled(state: StreamState, target: Snapshot) -> StreamState:
         nonce = current.nonce if current is not None else ""
         state, more = advance(state, Request(type_url, _names(type_url), nonce=nonce, node=NODE))
         effects += more
-    waiting = sends(list(effects))
+    waiting = list(effects) + [Linger(generation) for generation in state.lingering]
     rounds = 0
     while waiting:
         rounds += 1
-        assert rounds <= 12, "a client that accepts everything comes to rest"
-        send = waiting.pop(0)
-        state, more = advance(state, Request(send.type_url, _names(send.type_url), nonce=send.nonce))
-        waiting += sends(list(more))
+        assert rounds <= 60, "a client that accepts everything comes to rest"
+        effect = waiting.pop(0)
+        if isinstance(effect, Send):
+            state, more = advance(state, Request(effect.type_url, _names(effect.type_url), nonce=effect.nonce))
+            waiting += more
+        elif isinstance(effect, Linger):
+            state, more = advance(state, Lingered(effect.generation))
+            waiting += more
     return state
 
 
