@@ -67,7 +67,7 @@ class ShippedCommands:
             # Every connection is told to close at its next response, not a growing share of them.
             *("--drain-strategy", "immediate", "--drain-time-s", str(ENVOY_DRAIN_S)),
         )
-        return ChildSpec(ENVOY, argv, run.log(ENVOY), ends_with_parent=True)
+        return ChildSpec(ENVOY, argv, run.log(ENVOY))
 
 
 def bootstrap_text(settings: StackSettings, socket: Path) -> str:

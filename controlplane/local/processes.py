@@ -1,9 +1,9 @@
 """One supervised child process: start, restart with a bounded back-off, stop with grace and then by force.
 
-- A child is spawned from the main thread only: Envoy asks the kernel to be ended with the *thread* that made it.
+- A child ends with its parent even when that is killed: it starts as a launcher that asks the kernel for SIGTERM at the
+  parent's death and then replaces itself (the pid stays; 15 ms). Envoy does so by itself with hot restart only.
+- A child is spawned from the main thread only: the kernel means the death of the *thread* that made it.
 - It gets its own process group, so Ctrl-C in the terminal reaches the parent alone, which then drains in order.
-- It ends with its parent even when that is killed: Envoy by itself, the others through a launcher that asks for the
-  same and then replaces itself (the pid stays; 15 ms).
 - Output goes to one log file, opened for appending and cut back when it grows over its limit.
 
 It does not know what the child does, nor when it is ready.
@@ -12,6 +12,7 @@ It does not know what the child does, nor when it is ready.
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -46,8 +47,7 @@ class ChildSpec:
     log: Path
     argv_again: tuple[str, ...] | None = None
     grace_ms: int = 5_000
-    ends_with_parent: bool = False  # True: the program asks for it itself, as Envoy does
-    nice: int = 0  # above 0 the others go first; not for a program that `ends_with_parent`
+    nice: int = 0  # above 0 the others go first
 
 
 class Child:
@@ -115,11 +115,13 @@ class Child:
                 f"{self.spec.name} must be started from the main thread: it would end with this one",
                 next_step="run the event loop that holds the stack in the main thread",
             )
-        if not self.spec.ends_with_parent:
-            argv = (sys.executable, "-I", "-S", "-c", _END_WITH_PARENT, str(os.getpid()), str(self.spec.nice), *argv)
+        if shutil.which(argv[0]) is None:
+            raise StackError(f"{self.spec.name} cannot be run: {argv[0]} is no program")
+        launcher = (sys.executable, "-I", "-S", "-c", _END_WITH_PARENT, str(os.getpid()), str(self.spec.nice))
         log = open_log(self.spec.log)
         try:
             self._process = await asyncio.create_subprocess_exec(
+                *launcher,
                 *argv,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
@@ -128,7 +130,7 @@ class Child:
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
         except OSError as error:
-            raise StackError(f"{self.spec.name} cannot be run: {argv[0]}: {error.strerror}") from error
+            raise StackError(f"{self.spec.name} cannot be run: {error.strerror}") from error
         finally:
             os.close(log)
         self._ended = asyncio.create_task(self._process.wait(), name=f"end of {self.spec.name}")

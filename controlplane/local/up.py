@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from controlplane.engine.world import World, plan_apply
 from controlplane.errors import SerinusError
 from controlplane.local.settings import StackSettings
 from controlplane.local.stack import Stack
@@ -123,10 +124,13 @@ def has_terminal() -> bool:
 def _services(settings: StackSettings) -> list[Manifest]:
     """The services in the manifests, read here first so that a mistake is told before anything starts.
 
-    Raises ManifestError with every file and line.
+    Raises ManifestError with every file and line. What must fit to objects that an existing state already holds is left
+    to the control plane, which knows them.
     """
-    files = [(str(path), path.read_text(encoding="utf-8")) for path in settings.manifests]
-    return [manifest for manifest in load(files) if isinstance(manifest.spec, ServiceSpec)]
+    manifests = load([(str(path), path.read_text(encoding="utf-8")) for path in settings.manifests])
+    if not settings.state_dir.exists():
+        plan_apply(World(), manifests, now_ms=0)
+    return [manifest for manifest in manifests if isinstance(manifest.spec, ServiceSpec)]
 
 
 def _print_summary(settings: StackSettings, services: list[Manifest], stack: Stack, console: Console) -> None:
