@@ -48,8 +48,9 @@ SIMULATED_LOAD = LoadPlan(clients=100, rate_per_s=120.0)
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """`act`: good, bad or all. `output`: table or json. `state_dir`: where this run makes a
-    directory of its own; None: a temporary one, removed at the end.
+    """`act`: good, bad or all. `output`: table or json.
+
+    `state_dir`: where this run makes a directory of its own; None: a temporary one, removed at the end.
     """
 
     simulated: bool = False
@@ -93,11 +94,10 @@ async def run_demo(options: DemoOptions, views: Views) -> int:
 @contextlib.contextmanager
 def _directory(given: Path | None) -> Iterator[Path]:
     if given is not None:
-        # A store of an earlier demo knows its rollouts, and servers that are gone: each run gets a directory of its own.
-        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        path = given.expanduser() / f"demo-{stamp}"
-        path.mkdir(parents=True, mode=0o700)
-        yield path
+        # A store of an earlier demo knows its rollouts, and servers that are gone: a directory for each run.
+        own = given.expanduser() / datetime.now(UTC).strftime("demo-%Y%m%d-%H%M%S")
+        own.mkdir(parents=True, mode=0o700)
+        yield own
         return
     with tempfile.TemporaryDirectory(prefix="serinus-demo-") as path:
         yield Path(path)
