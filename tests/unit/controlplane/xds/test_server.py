@@ -6,7 +6,7 @@ Sources: the xDS protocol description of Envoy; what stands in quotes is in its 
 import grpc
 import pytest
 
-from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE
+from controlplane.snapshot.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE
 from serinus.envoywire import discovery_pb2 as pb
 from tests.unit.controlplane.xds.ads_client import FRESH, Control, run
 from tests.unit.controlplane.xds.factory import snapshot
@@ -219,6 +219,7 @@ def test_a_reconnect_with_clusters_last_gets_only_what_changed_and_routes_after_
         before = await control.stream().start()
         control.ads.publish(snapshot("a b", routes="b"))
         again = control.stream()
+        await again.ask(ENDPOINT, "a", version="of before")
         await again.ask(LISTENER, version=before[LISTENER].version_info)
         await again.ask(ROUTE, "services", version=before[ROUTE].version_info)
         assert await again.is_silent()
