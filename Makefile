@@ -86,6 +86,13 @@ proto: $(DEV_STAMP) ## regenerate the messages; fails if they differed from what
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto --pyi_out=proto proto/serinus/envoywire/*.proto
 	git diff --exit-code -- $(PROTO_DIRS)
 
+.PHONY: verify
+verify: $(DEV_STAMP) $(LLM_STAMP) ## the long proofs: all tests, the real LLM lane, false alarms of the judge in every world
+	$(MAKE) test
+	$(MAKE) test-llm
+	$(BIN)/python -m tests.unit.controlplane.evidence.measure false
+	$(BIN)/python -m tests.unit.controlplane.evidence.measure boundary
+
 .PHONY: clean
 clean: ## remove the virtual environment, caches and run directories
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist run reports
