@@ -1,7 +1,7 @@
 """How many access-log entries Envoy wrote that no sidecar received. Pure arithmetic; a shell keeps it in a file.
 
 Envoy itself cannot tell: its counters say nothing was lost while a third of the entries went to a dead sidecar. So:
-lost = `logs_written` of a poll that is `LAG_MS` old, minus everything received until now by all sidecars of this Envoy
+lost = all entries up to a poll that is `LAG_MS` old, minus everything received until now by all sidecars of this Envoy
 (old and new process at a hand-over both add to one ledger). The lag covers Envoy's flush (0.1 s) and the second at
 which a process adds what it received. The sum never goes back: entries that were counted lost and come later stay so.
 
@@ -20,7 +20,7 @@ POLLS_MAX = 16
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """Envoy's counter at one moment."""
+    """Envoy's counters at one moment; `written` includes what it dropped before sending."""
 
     at_ms: int
     written: int

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 # One regular expression for the admin's `filter`, so that the answer stays small (~100 B a cluster).
 STATS_FILTER = (
-    r"^(access_logs\.grpc_access_log\.logs_written"
+    r"^(access_logs\.grpc_access_log\.logs_(written|dropped)"
     r"|http\.serinus\.ext_proc\.tag\.(failure_mode_allowed|stream_msgs_received)"
     r"|cluster\.[^.]+/[^.]+\.membership_(total|healthy)"
     r"|server\.uptime)$"
 )
+# Envoy counts an entry as written when it takes it into its buffer, as dropped when the buffer (16 KB) is full because
+# no healthy sidecar is there to flush to. Both were a request's: only their sum can be set against what came.
+_WRITTEN = "access_logs.grpc_access_log.logs_written"
+_DROPPED = "access_logs.grpc_access_log.logs_dropped"
 _CLUSTER = re.compile(r"cluster\.([^.]+/[^.]+)\.membership_(total|healthy)")
 # A group of proxies carries hundreds of versions at most.
 CLUSTERS_MAX = 5_000
@@ -34,7 +38,10 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class ProxyStats:
-    """Cumulative since Envoy's start. `answered`: the sidecar's answers; `untagged`: requests that got none in time."""
+    """Cumulative since Envoy's start. `answered`: the sidecar's answers; `untagged`: requests that got none in time.
+
+    `logs_written`: every log entry, with those that Envoy dropped itself.
+    """
 
     answered: int
     untagged: int
@@ -58,7 +65,7 @@ def parse(body: bytes) -> ProxyStats:
     return ProxyStats(
         answered=values.get("http.serinus.ext_proc.tag.stream_msgs_received", 0),
         untagged=values.get("http.serinus.ext_proc.tag.failure_mode_allowed", 0),
-        logs_written=values.get("access_logs.grpc_access_log.logs_written", 0),
+        logs_written=values.get(_WRITTEN, 0) + values.get(_DROPPED, 0),
         uptime_s=values.get("server.uptime", 0),
         clusters=tuple(
             Cluster(name, counts.get("total", 0), counts.get("healthy", 0)) for name, counts in sorted(clusters.items())

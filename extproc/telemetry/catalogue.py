@@ -78,7 +78,7 @@ def _untagged() -> Counter:
 
 
 def _lost() -> Counter:
-    text = "Access-log entries that Envoy wrote and no sidecar received."
+    text = "Access-log entries that Envoy wrote, or had to drop, and no sidecar received."
     return _counter("serinus_lost_log_entries_total", text)
 
 

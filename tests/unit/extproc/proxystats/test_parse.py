@@ -7,6 +7,7 @@ from extproc.proxystats.parse import STATS_FILTER, BadStatsError, Cluster, Proxy
 
 NAMES = {
     "access_logs.grpc_access_log.logs_written": 21,
+    "access_logs.grpc_access_log.logs_dropped": 4,
     "http.serinus.ext_proc.tag.failure_mode_allowed": 3,
     "http.serinus.ext_proc.tag.stream_msgs_received": 18,
     "cluster.chat/v1.membership_total": 2,
@@ -23,7 +24,7 @@ def body(values: dict[str, object], *more: object) -> bytes:
 
 def test_the_counters_that_only_envoy_knows() -> None:
     assert parse(body({**NAMES}, {"histograms": {}})) == ProxyStats(
-        answered=18, untagged=3, logs_written=21, uptime_s=40, clusters=(Cluster("chat/v1", 2, 1),)
+        answered=18, untagged=3, logs_written=25, uptime_s=40, clusters=(Cluster("chat/v1", 2, 1),)
     )
 
 
