@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE
+from controlplane.snapshot.resource import CLUSTER, EXTENSION, LISTENER, ROUTE
 from serinus.contract.bucket import key_hash
 from serinus.contract.metric import ERRORS
 from serinus.envoywire import discovery_pb2
 from serinus.v1 import outcomes_pb2, outcomes_pb2_grpc
 
+# What Envoy asks for: everything of the first two, and what a listener names of the others.
+ASKED = {CLUSTER: [], LISTENER: [], EXTENSION: ["serinus.tag"], ROUTE: ["services"]}
 ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
 
 
@@ -33,18 +35,17 @@ class FakeProxy:
                 response_deserializer=discovery_pb2.DiscoveryResponse.FromString,
             )()
             node = discovery_pb2.Node(id=self.node, cluster="serinus")
-            for type_url, names in ((CLUSTER, []), (LISTENER, []), (ROUTE, ["services"])):
+            for type_url, names in ASKED.items():
                 request = discovery_pb2.DiscoveryRequest(type_url=type_url, node=node, resource_names=names)
                 await call.write(request)
             while (response := await call.read()) is not grpc.aio.EOF:
                 if response.type_url == ROUTE:
                     self.routes.append(response.resources[0].value)
-                names = ["services"] if response.type_url == ROUTE else []
                 ack = discovery_pb2.DiscoveryRequest(
                     type_url=response.type_url,
                     version_info=response.version_info,
                     response_nonce=response.nonce,
-                    resource_names=names,
+                    resource_names=ASKED[response.type_url],
                 )
                 await call.write(ack)
 
