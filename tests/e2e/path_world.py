@@ -235,8 +235,8 @@ async def _stop_ads(here: World) -> None:
 
 def _patient(template: str) -> str:
     """The sidecar shares its event loop with everything else here: a busy machine must not make it look dead."""
-    assert template.count("timeout: 0.3s") == 1
-    return template.replace("timeout: 0.3s", "timeout: 5s")
+    assert template.count("timeout: 0.5s") == 1
+    return template.replace("timeout: 0.5s", "timeout: 5s")
 
 
 async def _envoy(
