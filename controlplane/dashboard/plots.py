@@ -33,7 +33,8 @@ def weight_svg(record: RolloutRecord) -> str:
         moves = _moves(record)
         at = [_seconds(record, at_ms) for at_ms, _ in moves]
         axes.step(at, [weight for _, weight in moves], where="post", color=CANDIDATE_COLOUR, label="configured")
-        seen = [point for point in record.points if point.weight_bp]
+        # Before the first decision nobody can be on the candidate: those points are of the time before the rollout.
+        seen = [point for point in record.points if len(moves) > 2 and point.at_ms >= moves[1][0]]
         axes.plot(
             [_seconds(record, point.at_ms) for point in seen],
             [100 * point.observed_ratio for point in seen],
@@ -104,12 +105,16 @@ def numbered_decisions(record: RolloutRecord) -> list[tuple[int, str]]:
 
 
 def _moves(record: RolloutRecord) -> list[tuple[int, float]]:
-    """(time, weight in %) from 0 at the start; each point is the judge's own record of the weight in force."""
-    moves = [(record.started_ms, 0.0)]
-    for point in record.points:
-        if point.weight_bp / 100 != moves[-1][1]:
-            moves.append((point.at_ms, point.weight_bp / 100))
-    return [*moves, (record.ended_ms, record.weight_bp / 100), (record.ended_ms + 1000, record.weight_bp / 100)]
+    """(time, weight in %) from 0 at the start: what each decision put into force."""
+    moves, step = [(record.started_ms, 0)], -1
+    for event in record.events:
+        if event.action == "rollback":
+            moves.append((event.at_ms, 0))
+        elif event.action == "advance" and record.steps_bp:
+            step = len(record.steps_bp) - 1 if event.reason == "skip_analysis" else step + 1
+            moves.append((event.at_ms, record.steps_bp[min(step, len(record.steps_bp) - 1)]))
+    moves.append((record.ended_ms + 1000, moves[-1][1]))
+    return [(at_ms, weight_bp / 100) for at_ms, weight_bp in moves]
 
 
 def _points(record: RolloutRecord, metric: str) -> list[tuple[float, MetricPoint]]:
@@ -126,9 +131,14 @@ def _seconds(record: RolloutRecord, at_ms: int) -> float:
 
 
 def _mark(axes: Axes, record: RolloutRecord) -> None:
+    near_s = (record.ended_ms - record.started_ms) / 1000 / 50  # a number is some 2 % of the picture wide
+    last_s, height = -near_s, 104
     for number, (after_ms, _) in enumerate(numbered_decisions(record), start=1):
-        axes.axvline(after_ms / 1000, color="black", linewidth=0.6, linestyle="--")
-        axes.text(after_ms / 1000, 104, str(number), ha="center", fontsize=8)
+        at_s = after_ms / 1000
+        height = 204 - height if at_s - last_s < near_s else 104
+        axes.axvline(at_s, color="black", linewidth=0.6, linestyle="--")
+        axes.text(at_s, height, str(number), ha="center", fontsize=8)
+        last_s = at_s
 
 
 def _height(log_e: float, needed: float) -> float:

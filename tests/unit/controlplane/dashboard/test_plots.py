@@ -7,6 +7,7 @@ import pytest
 
 from controlplane.dashboard.plots import (
     METRICS_DRAWN_MAX,
+    _moves,
     evidence_svg,
     numbered_decisions,
     outcomes_svg,
@@ -39,6 +40,22 @@ def test_the_weight_picture_names_both_lines_and_numbers_the_decisions() -> None
     assert "configured" in text
     assert "observed" in text
     assert numbered_decisions(record()) == [(1000, "start at 10%"), (15_000, "finish_reason:length: worse")]
+
+
+def test_the_configured_weight_follows_the_decisions() -> None:
+    begun = record()
+    assert _moves(begun) == [
+        (begun.started_ms, 0.0),
+        (begun.started_ms + 1000, 10.0),
+        (begun.started_ms + 15_000, 0.0),
+        (begun.ended_ms + 1000, 0.0),
+    ]
+
+
+def test_an_operators_promotion_goes_to_the_last_step() -> None:
+    begun = record()
+    events = (begun.events[1], replace(begun.events[1], reason="skip_analysis"))
+    assert [weight for _, weight in _moves(replace(begun, events=events))] == [0.0, 10.0, 100.0, 100.0]
 
 
 def test_the_evidence_picture_names_each_metric_and_what_is_needed() -> None:

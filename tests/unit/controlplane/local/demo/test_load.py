@@ -1,6 +1,7 @@
 """The demo's users against servers on real sockets: every answer is recorded, with why it was none."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -54,6 +55,20 @@ def test_an_open_loop_counts_what_it_could_not_send() -> None:
     load = run(SimServer(slow).application(), LoadPlan(clients=1, rate_per_s=50.0), 0.5)
     assert load.not_sent > 5
     assert len(load.requests) <= 3
+
+
+def test_an_open_loop_that_stood_still_does_not_make_up_for_it_in_a_burst() -> None:
+    async def go() -> Load:
+        async with TestServer(SimServer(FAST).application()) as server:
+            async with Load(f"{server.host}:{server.port}", LoadPlan(clients=100, rate_per_s=100.0)) as load:
+                await asyncio.sleep(0.1)
+                asyncio.get_running_loop().call_soon(time.sleep, 0.6)  # the whole process stands still
+                await asyncio.sleep(0.7)
+            return load
+
+    load = asyncio.run(go())
+    assert load.not_sent >= 40
+    assert len(load.requests) <= 40
 
 
 def test_the_same_seed_asks_for_the_same_users() -> None:
