@@ -44,10 +44,6 @@ LOG_BUFFER_BYTES = 16_384
 # How long Envoy keeps an observing stream open after the response has ended; the default of 5 s keeps 1300 of them
 # at 260 requests/s.
 OBSERVE_CLOSE_TIMEOUT_MS = 50
-# Three retries after up to 5, 10 and 15 ms: 30 ms at most, within the message timeout of 50 ms that bounds it all.
-TAG_RETRIES_MAX = 3
-TAG_RETRY_MS_BASE = 5
-TAG_RETRY_MS_MAX = 15
 
 _EXT_PROC = "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor"
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
@@ -100,7 +96,7 @@ def _tag(gateway: Gateway, forwarded: Sequence[str]) -> ext_proc.ExternalProcess
     names = forwarded or (headers.KEY,)
     patterns = [matcher_v3.StringMatcher(exact=name) for name in names]
     return ext_proc.ExternalProcessor(
-        grpc_service=_tag_service(),
+        grpc_service=_grpc(SIDECAR_CLUSTER),
         failure_mode_allow=True,
         message_timeout=milliseconds(gateway.ext_proc_message_timeout_ms),
         stat_prefix="tag",
@@ -116,21 +112,6 @@ def _tag(gateway: Gateway, forwarded: Sequence[str]) -> ext_proc.ExternalProcess
         ),
         forward_rules=ext_proc.HeaderForwardingRules(allowed_headers=matcher_v3.ListStringMatcher(patterns=patterns)),
     )
-
-
-def _tag_service() -> core.GrpcService:
-    """The sidecar, with a second chance for streams that a sidecar refuses while it hands its socket over.
-
-    gRPC's servers answer streams that arrive after the decision to stop, and before Envoy has seen the GOAWAY, with
-    CANCELLED: 5 untagged requests in 14 hand-overs at 150 requests/s; with the retries 1 in 35, on a starved machine.
-    They cost nothing else: a dead or hanging sidecar does not say CANCELLED.
-    """
-    back_off = core.BackoffStrategy(
-        base_interval=milliseconds(TAG_RETRY_MS_BASE), max_interval=milliseconds(TAG_RETRY_MS_MAX)
-    )
-    retry = core.RetryPolicy(retry_on="cancelled", num_retries=TAG_RETRIES_MAX, retry_back_off=back_off)
-    # No timeout here either: see `_grpc`.
-    return core.GrpcService(envoy_grpc=core.GrpcServiceEnvoyGrpc(cluster_name=SIDECAR_CLUSTER), retry_policy=retry)
 
 
 def _observe() -> ext_proc.ExternalProcessor:

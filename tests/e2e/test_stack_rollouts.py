@@ -52,7 +52,7 @@ def site(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def run(runner: asyncio.Runner, story: Coroutine[Any, Any, None]) -> None:
     """A story is bounded below pytest's own timeout, so that its stack is stopped in order."""
-    runner.run(asyncio.wait_for(story, 120))
+    runner.run(asyncio.wait_for(story, 150))
 
 
 def test_a_killed_control_plane_comes_back_at_the_same_step_and_pushes_nothing(

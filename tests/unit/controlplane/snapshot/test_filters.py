@@ -49,30 +49,6 @@ def test_the_tag_filter_sends_one_message_and_goes_on_without_an_answer() -> Non
     assert tag.grpc_service.timeout is None, "it would bound the whole stream"
 
 
-def test_a_stream_refused_during_a_hand_over_is_tried_again_within_the_message_timeout() -> None:
-    tag = _tag()
-    assert tag.grpc_service is not None
-    assert tag.message_timeout is not None
-    retry = tag.grpc_service.retry_policy
-    assert retry is not None
-    assert retry.retry_on == "cancelled", "any other reason would make a dead sidecar slower than a live one"
-    assert retry.num_retries == 3
-    assert retry.retry_back_off is not None
-    longest = retry.retry_back_off.max_interval
-    assert longest is not None
-    assert longest * retry.num_retries <= tag.message_timeout
-
-
-def test_its_config_comes_over_ads_under_the_name_of_the_filter() -> None:
-    """Inside the listener a new header would reach new connections only, and old ones after a drain."""
-    tag = http_filters()[0]
-    assert tag.name == TAG_FILTER
-    assert tag.config_discovery is not None
-    assert tag.config_discovery.config_source is not None
-    assert tag.config_discovery.config_source.ads is not None
-    assert build_tag_filter(Gateway(), ()).name == TAG_FILTER
-
-
 def test_only_named_headers_are_forwarded() -> None:
     rules = _tag(("cookie", "x-user-id")).forward_rules
     assert rules is not None
