@@ -49,6 +49,16 @@ def test_the_tag_filter_sends_one_message_and_goes_on_without_an_answer() -> Non
     assert tag.grpc_service.timeout is None, "it would bound the whole stream"
 
 
+def test_its_config_comes_over_ads_under_the_name_of_the_filter() -> None:
+    """Inside the listener a new header would reach new connections only, and old ones after a drain."""
+    tag = http_filters()[0]
+    assert tag.name == TAG_FILTER
+    assert tag.config_discovery is not None
+    assert tag.config_discovery.config_source is not None
+    assert tag.config_discovery.config_source.ads is not None
+    assert build_tag_filter(Gateway(), ()).name == TAG_FILTER
+
+
 def test_only_named_headers_are_forwarded() -> None:
     rules = _tag(("cookie", "x-user-id")).forward_rules
     assert rules is not None
