@@ -4,7 +4,7 @@
 
 It speaks what vLLM, SGLang and llama.cpp have in common: `POST /v1/chat/completions` (streamed as server-sent events:
 a role frame, content frames, the finish_reason, usage if asked for, `[DONE]`; or one JSON object), `GET /v1/models`,
-`GET /health`. One process serves some 600 streams/s of 4 tokens on one core.
+`GET /health`. A streamed answer of 4 tokens costs 1.1 ms of CPU: some hundred a second beside everything else.
 It does not read the prompt, count its tokens, queue, or slow down under load.
 """
 

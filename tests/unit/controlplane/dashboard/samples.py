@@ -43,19 +43,22 @@ def explained() -> admin_pb2.ExplainResponse:
         (15_000, "rollback", "finish_reason:length: worse"),
     ):
         response.events.append(admin_pb2.EventView(at_ms=START_MS + after_ms, action=action, text=text))
-    for second in range(2, 15):
-        sample = admin_pb2.Sample(at_ms=START_MS + 1000 * second, weight_bp=1000, observed_ratio=0.1)
-        for name, bad in (("errors", 0), ("finish_reason:length", second // 2)):
-            sample.metrics.append(
-                admin_pb2.MetricSample(
-                    metric=name,
-                    worse_log_e=0.5 * bad,
-                    good_log_e=-1.0,
-                    baseline_requests=10 * second,
-                    baseline_bad=1,
-                    candidate_requests=second,
-                    candidate_bad=bad,
-                )
-            )
-        response.samples.append(sample)
+    response.samples.extend(_sample(second) for second in range(2, 15))
     return response
+
+
+def _sample(second: int) -> admin_pb2.Sample:
+    sample = admin_pb2.Sample(at_ms=START_MS + 1000 * second, weight_bp=1000, observed_ratio=0.1)
+    for name, bad in (("errors", 0), ("finish_reason:length", second // 2)):
+        sample.metrics.append(
+            admin_pb2.MetricSample(
+                metric=name,
+                worse_log_e=0.5 * bad,
+                good_log_e=-1.0,
+                baseline_requests=10 * second,
+                baseline_bad=1,
+                candidate_requests=second,
+                candidate_bad=bad,
+            )
+        )
+    return sample
