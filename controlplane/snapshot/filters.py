@@ -41,7 +41,7 @@ _VALUE_TAGS = {
 # Outcomes reach the sidecar within a tenth of a second; with the default of 1 s a one-second slot closes a second late.
 LOG_FLUSH_INTERVAL_MS = 100
 LOG_BUFFER_BYTES = 16_384
-# How long Envoy keeps an observing stream open after the response has ended, before it resets it with what was not read:
+# How long Envoy keeps an observing stream open after the response has ended, before it resets what was not read:
 # at 50 ms 89 and 513 of 5,160 observations were lost on a busy machine, at 500 ms none. The sidecar ends the stream at
 # the end of the body, so nothing lingers that long (with the default of 5 s and a silent server 1,300 did).
 OBSERVE_CLOSE_TIMEOUT_MS = 500
