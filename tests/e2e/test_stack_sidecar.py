@@ -99,36 +99,6 @@ def test_the_first_requests_after_the_start_are_served(site: Site) -> None:
     assert [reply for reply in site.first.values() if not reply.is_ok] == []
 
 
-def test_a_planned_restart_under_load_loses_no_request_no_tag_and_no_log_entry(
-    runner: asyncio.Runner, site: Site
-) -> None:
-    """A hand-over in which the machine itself was too slow for 50 ms or a health check says nothing: another is made."""
-
-    async def story() -> None:
-        lost, clean, tries = await settled_lost(site), 0, 0
-        async with site.client.load(USERS, rate=RATE) as load:
-            while clean < 2:
-                tries += 1
-                assert tries <= 10, "this machine is too busy all the time"
-                slow, untagged = await slowness(site), await site.envoy_stat(UNTAGGED)
-                await asyncio.sleep(0.5)
-                await site.stack.hand_over_sidecar()
-                await asyncio.sleep(0.5)
-                untagged_after, slow_after = await site.envoy_stat(UNTAGGED), await slowness(site)
-                if slow_after == slow:
-                    assert untagged_after == untagged
-                    clean += 1
-        print(f"handed over: {tries} times under {len(load.replies)} requests, {clean} undisturbed")
-        assert_sticky(load)
-        assert await settled_lost(site) == lost
-
-    run(runner, story())
-
-
-async def slowness(site: Site) -> int:
-    return await site.envoy_stat(LATE) + await site.envoy_stat("cluster.sidecar.health_check.failure")
-
-
 async def until_data_is_good(site: Site) -> None:
     """What earlier tests did has left the window of 30 s, so that a hold is of this test."""
 
@@ -183,6 +153,36 @@ def test_a_lying_client_lands_where_it_would_without_lying(runner: asyncio.Runne
         assert site.v1.owned_headers | site.v2.owned_headers == set()
 
     run(runner, story())
+
+
+def test_a_planned_restart_under_load_loses_no_request_no_tag_and_no_log_entry(
+    runner: asyncio.Runner, site: Site
+) -> None:
+    """A hand-over in which the machine itself was too slow for 50 ms or a health check says nothing: another is made."""
+
+    async def story() -> None:
+        lost, clean, tries = await settled_lost(site), 0, 0
+        async with site.client.load(USERS, rate=RATE) as load:
+            while clean < 2:
+                tries += 1
+                assert tries <= 10, "this machine is too busy all the time"
+                slow, untagged = await slowness(site), await site.envoy_stat(UNTAGGED)
+                await asyncio.sleep(0.5)
+                await site.stack.hand_over_sidecar()
+                await asyncio.sleep(0.5)
+                untagged_after, slow_after = await site.envoy_stat(UNTAGGED), await slowness(site)
+                if slow_after == slow:
+                    assert untagged_after == untagged
+                    clean += 1
+        print(f"handed over: {tries} times under {len(load.replies)} requests, {clean} undisturbed")
+        assert_sticky(load)
+        assert await settled_lost(site) == lost
+
+    run(runner, story())
+
+
+async def slowness(site: Site) -> int:
+    return await site.envoy_stat(LATE) + await site.envoy_stat("cluster.sidecar.health_check.failure")
 
 
 def test_a_stopped_sidecar_slows_requests_by_its_timeout_at_most_and_moves_no_user(

@@ -114,6 +114,19 @@ def test_a_hand_over_starts_the_new_sidecar_before_the_old_one_is_told_to_end(tm
     assert log.index("here") < log.rindex("here") < log.index("told to end")
 
 
+def test_there_is_no_hand_over_before_the_start_or_after_the_stop(tmp_path: Path) -> None:
+    async def main() -> None:
+        stack = Stack(StackSettings.ephemeral(tmp_path), commands=StubCommands())
+        with pytest.raises(StackError, match="the stack is not up"):
+            await stack.hand_over_sidecar()
+        await stack.start()
+        await stack.stop()
+        with pytest.raises(StackError, match="the stack is not up"):
+            await stack.hand_over_sidecar()
+
+    asyncio.run(main())
+
+
 def test_a_new_sidecar_that_fails_leaves_the_old_one_serving(tmp_path: Path) -> None:
     class FailsLater(StubCommands):
         def fail_now(self) -> None:
