@@ -91,9 +91,15 @@ class EvidenceTracker:
             for stratum in strata:
                 self._add_totals(stratum.baseline, 0)
                 self._add_totals(stratum.candidate, 2)
-            self.assessment = self._judge.assess()
-            self._sample(slot, self.assessment)
+            assessment = self._judge.assess()
+            self._sample(slot, assessment)
+            self._show(assessment)
         self._begin_due(through_slot)
+
+    def _show(self, assessment: Assessment) -> None:
+        """Before the first step counts there is no question to be good enough for; only `worse` is an answer."""
+        has_step = self._begun is not None and self._begun.step_index >= 0
+        self.assessment = assessment if has_step or assessment.verdict is Verdict.WORSE else None
 
     def _begin_before_steps(self, slot: int) -> None:
         """Traffic that the candidate gets before its first step counts as started can still show that it is worse."""

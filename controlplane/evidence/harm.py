@@ -18,11 +18,12 @@ def excess_limit(budget_bp: int, next_weight_bp: int | None) -> float | None:
     return budget_bp / next_weight_bp
 
 
-def limit_words(budget_bp: int, next_weight_bp: int | None) -> str:
-    """The limit for people."""
+def limit_words(budget_bp: int, next_weight_bp: int | None, *, is_margin: bool = False) -> str:
+    """The limit for people. `is_margin`: the budget is the guardrail's own margin, in percentage points."""
     if next_weight_bp is None:
         return "no limit: last step"
-    at = f"harm budget {format_bp(budget_bp)} at {format_bp(next_weight_bp)}"
+    budget = f"margin {format_bp(budget_bp)[:-1]}pp" if is_margin else f"harm budget {format_bp(budget_bp)}"
+    at = f"{budget} at {format_bp(next_weight_bp)}"
     limit = excess_limit(budget_bp, next_weight_bp)
     if limit is None:
         return f"no limit: even a wholly bad candidate stays within the {at}"

@@ -132,6 +132,10 @@ class Judge:
             for guardrail in self._guardrails:
                 guardrail.opened(opened)
 
+    def _limit_words(self, planned: GuardrailPlan) -> str:
+        is_margin = planned.tolerance_bp is not None
+        return limit_words(planned.budget_bp, self._next_weight_bp, is_margin=is_margin)
+
     def _limit(self, planned: GuardrailPlan) -> float | None:
         return excess_limit(planned.budget_bp, self._next_weight_bp)
 
@@ -178,7 +182,7 @@ class Judge:
             baseline_request_bad=requested.baseline_bad,
             candidate_requests=requested.candidate_n,
             candidate_request_bad=requested.candidate_bad,
-            limit=limit_words(planned.budget_bp, self._next_weight_bp) if has_step else "no limit: no step has begun",
+            limit=self._limit_words(planned) if has_step else "no limit: no step has begun",
             findings=self._findings(planned.metric),
         )
 

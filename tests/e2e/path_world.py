@@ -148,9 +148,17 @@ class World:
         await self.until_stat("cluster.sidecar.membership_healthy", 0)
 
     async def until_stat(self, name: str, value: int) -> None:
+        """Waits until a gauge has a value."""
+        await self._until(name, lambda now: now == value, f"not {value}")
+
+    async def until_counted(self, name: str) -> None:
+        """Waits until a counter has counted anything: it may count on between two looks."""
+        await self._until(name, lambda now: now > 0, "nothing was counted")
+
+    async def _until(self, name: str, holds: Callable[[int], bool], otherwise: str) -> None:
         deadline = asyncio.get_running_loop().time() + DEADLINE_S
-        while (now := await self.stat(name)) != value:
-            assert asyncio.get_running_loop().time() < deadline, f"{name} is {now}, not {value}"
+        while not holds(now := await self.stat(name)):
+            assert asyncio.get_running_loop().time() < deadline, f"{name} is {now}: {otherwise}"
             await asyncio.sleep(0.02)
 
 

@@ -172,7 +172,7 @@ def test_envoy_does_not_talk_to_a_control_plane_whose_certificate_is_for_another
     async def story() -> None:
         async with world(has_tls=True, xds_host="127.0.0.2") as here:
             here.ads.publish(build([here.service()], here.gateway))
-            await here.until_stat("cluster.xds.ssl.fail_verify_san", 1)
+            await here.until_counted("cluster.xds.ssl.fail_verify_san")
             assert here.ads.fleet.nodes == {}
 
     asyncio.run(story())

@@ -26,3 +26,7 @@ def test_a_weight_within_the_budget_needs_nothing_shown(next_bp: int) -> None:
 def test_the_last_step_needs_nothing_shown() -> None:
     assert excess_limit(500, None) is None
     assert limit_words(500, None) == "no limit: last step"
+
+
+def test_a_margin_is_called_a_margin() -> None:
+    assert limit_words(2000, 5000, is_margin=True) == "excess under 40pp (margin 20pp at 50%)"
