@@ -125,9 +125,10 @@ class Admin:
         answer = await self._stub.Get(request, timeout=CALL_TIMEOUT_S, wait_for_ready=True)
         return answer.rollouts[0]
 
-    async def proxy(self) -> admin_pb2.ProxyView:
+    async def proxies(self) -> list[admin_pb2.ProxyView]:
+        """Empty while a control plane that just came back has not seen its proxy again."""
         answer = await self._stub.Get(admin_pb2.GetRequest(kind="proxy"), timeout=CALL_TIMEOUT_S, wait_for_ready=True)
-        return answer.proxies[0]
+        return list(answer.proxies)
 
     async def abort(self, name: str, reason: str = "a test") -> admin_pb2.RolloutView:
         request = admin_pb2.OperatorRequest(rollout=name, actor="test", reason=reason)

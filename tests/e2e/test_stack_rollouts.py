@@ -62,7 +62,8 @@ def test_a_killed_control_plane_comes_back_at_the_same_step_and_pushes_nothing(
         async with site.client.load(USERS, rate=RATE, host="steady.test") as load:
             await site.admin.apply(rollout_text("steady-v2", "steady"))
             before = await site.admin.until_observing("steady-v2", weight_bp=2500)
-            began_s, routes = time.monotonic(), (await site.admin.proxy()).accepted_routes
+            (proxy,) = await site.admin.proxies()
+            began_s, routes = time.monotonic(), proxy.accepted_routes
             held = [await site.envoy_stat(name) for name in TAKEN_IN]
             await kill_control_plane(site)
             after = await site.admin.until_observing("steady-v2", weight_bp=2500)
@@ -90,8 +91,10 @@ async def kill_control_plane(site: Site) -> None:
 
 
 async def accepted(site: Site, routes: str) -> bool:
-    proxy = await site.admin.proxy()
-    return proxy.connected and proxy.accepted_routes == proxy.published_routes == routes
+    proxies = await site.admin.proxies()
+    return [(each.connected, each.accepted_routes, each.published_routes) for each in proxies] == [
+        (True, routes, routes)
+    ]
 
 
 def test_nobody_moves_back_while_the_weight_grows_to_a_promotion(runner: asyncio.Runner, site: Site) -> None:
