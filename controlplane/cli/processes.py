@@ -41,6 +41,9 @@ def demo(
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Built-in model servers at a higher rate; about a minute.")
     ] = False,
+    rate: Annotated[
+        float, typer.Option("--rate", min=10, max=1000, help="Requests per second, with --simulated.")
+    ] = 200.0,
     act: Annotated[str, typer.Option("--act", help="good, bad or all.")] = "all",
     output: Annotated[str, typer.Option("--output", "-o", help="table or json.")] = "table",
     state: Annotated[Path | None, typer.Option("--state", help="Working directory; default: a temporary one.")] = None,
@@ -56,7 +59,9 @@ def demo(
 
     if act not in ("good", "bad", "all") or output not in ("table", "json"):
         raise fail("--act is good, bad or all; -o is table or json", code=EXIT_USAGE)
-    options = DemoOptions(simulated=simulated, act=act, output=output, state_dir=state, report_dir=report)
+    options = DemoOptions(
+        rate_per_s=rate, simulated=simulated, act=act, output=output, state_dir=state, report_dir=report
+    )
     raise typer.Exit(_run(run_demo(options, Views(render_rollout, plain_line))))
 
 
