@@ -30,7 +30,6 @@ class ControlPlaneSettings:
     xds: str = "127.0.0.1:7401"
     http: str = "127.0.0.1:7402"
     listen: str = "127.0.0.1:8080"  # where the proxies listen for users
-    node_cluster: str = "serinus"
     manifests: tuple[Path, ...] = ()
     tls: TlsFiles | None = None
     insecure: bool = False

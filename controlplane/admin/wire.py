@@ -16,6 +16,7 @@ from controlplane.rollout.model import (
     Promoted,
     RolledBack,
     Rollout,
+    ended_at_ms_of,
     step_index_of,
     weight_bp_of,
 )
@@ -72,7 +73,7 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
         message=_message(rollout, engine.last.get(rollout.name), records),
         events=[event_view(record) for record in records[-EVENTS_SHOWN:]],
         started_at_ms=rollout.started_at_ms,
-        ended_at_ms=_ended_at_ms(rollout),
+        ended_at_ms=ended_at_ms_of(rollout),
         now_ms=engine.now_ms(),
         revision=rollout.revision,
         terminal=rollout.is_terminal,
@@ -103,13 +104,6 @@ def _message(rollout: Rollout, last: LastDecision | None, records: Sequence[Reco
     if last is not None and not rollout.is_terminal:
         return last.decision.text
     return records[-1].text if records else ""
-
-
-def _ended_at_ms(rollout: Rollout) -> int:
-    match rollout.phase:
-        case RolledBack(ended_at_ms=at) | Aborted(ended_at_ms=at) | Promoted(ended_at_ms=at):
-            return at
-    return 0
 
 
 def metric_view(row: MetricAssessment) -> admin_pb2.MetricView:

@@ -27,11 +27,6 @@ EXIT_ABORTED = 12
 EXIT_NOT_FOUND = 13
 
 ADMIN_OPTION = typer.Option("--admin", envvar="SERINUS_ADMIN", help="Admin API of the control plane, HOST:PORT.")
-TLS_CA_OPTION = typer.Option(
-    "--tls-ca", envvar="SERINUS_TLS_CA", help="CA that signed the control plane's certificate."
-)
-TLS_CERT_OPTION = typer.Option("--tls-cert", envvar="SERINUS_TLS_CERT", help="Client certificate (PEM).")
-TLS_KEY_OPTION = typer.Option("--tls-key", envvar="SERINUS_TLS_KEY", help="Key of the client certificate (PEM).")
 
 
 def fail(message: str, *, code: int = EXIT_ERROR) -> typer.Exit:

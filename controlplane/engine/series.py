@@ -1,7 +1,7 @@
 """Rollout series for Prometheus, refreshed from the engine at each scrape."""
 
 from controlplane.engine.runner import Engine
-from controlplane.rollout.model import Aborted, Promoted, RolledBack, Rollout, weight_bp_of
+from controlplane.rollout.model import Rollout, ended_at_ms_of, weight_bp_of
 from controlplane.telemetry.catalogue import SIDECARS, XDS_NACKS, XDS_PUSHES, XDS_STREAMS
 from controlplane.telemetry.exporter import Exporter
 from controlplane.telemetry.rollouts import LIVE_METRICS, RolloutSeries, series
@@ -36,11 +36,6 @@ def _row(engine: Engine, rollout: Rollout) -> RolloutSeries:
             evidence[(row.metric, "good_enough")] = (row.good_log_e, row.good_needed)
         if assessment.share.keys:
             observed = assessment.share.candidate_keys / assessment.share.keys
-    match rollout.phase:
-        case RolledBack(ended_at_ms=at) | Aborted(ended_at_ms=at) | Promoted(ended_at_ms=at):
-            ended_at_ms = at
-        case _:
-            ended_at_ms = 0
     return RolloutSeries(
         service=rollout.spec.service,
         rollout=rollout.name,
@@ -50,5 +45,5 @@ def _row(engine: Engine, rollout: Rollout) -> RolloutSeries:
         weight_bp=weight_bp_of(rollout),
         observed_ratio=observed,
         evidence=evidence,
-        ended_at_ms=ended_at_ms,
+        ended_at_ms=ended_at_ms_of(rollout),
     )

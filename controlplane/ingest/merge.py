@@ -5,7 +5,6 @@ in the slot. A row of a slot that was handed over already is late: counted, neve
 versions that are no arm are not looked at; rows that are not randomised (no weight class) count nowhere here.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -56,7 +55,6 @@ class SlotMerge:
         self._open: dict[int, dict[_Key, dict[Arm, dict[str, _Sum]]]] = {}
         self.closed_through: int | None = None
         self.late_requests = 0
-        self.classes: dict[Arm, Counter[str]] = {arm: Counter() for arm in Arm}
         self._routing: dict[str, RoutingCount] = {}
 
     def routing(self, snapshot: str) -> RoutingCount:
@@ -69,7 +67,6 @@ class SlotMerge:
             arm = self._arms.get(row.version)
             if row.rollout != self._rollout or arm is None or row.slot > now_slot + AHEAD_S_MAX:
                 continue
-            self.classes[arm].update(row.classes)
             if not row.weight_class:
                 continue
             self._count_routing(row)

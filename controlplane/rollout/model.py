@@ -122,6 +122,14 @@ def weight_bp_of(rollout: Rollout) -> int:
     return 0
 
 
+def ended_at_ms_of(rollout: Rollout) -> int:
+    """When it ended; 0 while it runs."""
+    match rollout.phase:
+        case RolledBack(ended_at_ms=at) | Aborted(ended_at_ms=at) | Promoted(ended_at_ms=at):
+            return at
+    return 0
+
+
 def next_weight_bp(spec: RolloutSpec, step_index: int) -> int | None:
     """The weight after a step, or None after the last."""
     return spec.steps_bp[step_index + 1] if step_index + 1 < len(spec.steps_bp) else None
