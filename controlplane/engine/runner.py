@@ -69,7 +69,7 @@ class Engine:
     async def start(self) -> None:
         """Read the state and publish it. Raises StoreError. Nothing was served before this returned."""
         self.world = recover.world_of(await self._stored(self._store.objects), await self._stored(self._store.latest))
-        active = [entry.rollout for entry in self.world.rollouts.values() if not entry.rollout.is_terminal]
+        active = self._active()
         for rollout in active:
             tracker = self._track(rollout)
             for begin in recover.begins_of(rollout, await self._stored(self._store.records, rollout.name)):
@@ -177,20 +177,21 @@ class Engine:
             if not await self._stored(self._store.save_batch, stored):
                 return
             self.registry.batch(hello, batch, now_ms)
-            for tracker in self.trackers.values():
-                tracker.add(batch.rows, now_slot=now_ms // 1000)
+            for rollout in self._active():
+                self.trackers[rollout.name].add(batch.rows, now_slot=now_ms // 1000)
 
     # --- inside the lock ---
+
+    def _active(self) -> list[Rollout]:
+        """The rollouts that have not ended."""
+        return [entry.rollout for entry in self.world.rollouts.values() if not entry.rollout.is_terminal]
 
     async def _tick(self) -> None:
         async with self._lock:
             now_ms = self._clock.now_ms()
             self.publisher.tick(now_ms)
             closed = self.registry.closed_through(now_ms)
-            for entry in list(self.world.rollouts.values()):
-                rollout = entry.rollout
-                if rollout.is_terminal:
-                    continue
+            for rollout in self._active():
                 try:
                     await self._observe(rollout, closed, now_ms)
                 except Exception:
@@ -260,8 +261,8 @@ class Engine:
 
     async def _prune(self) -> None:
         """Batches older than every active rollout are evidence for nothing any more."""
-        active = [e.rollout.started_at_ms for e in self.world.rollouts.values() if not e.rollout.is_terminal]
-        await self._stored(self._store.prune_batches, min(active, default=self._clock.now_ms()))
+        oldest_ms = min((rollout.started_at_ms for rollout in self._active()), default=self._clock.now_ms())
+        await self._stored(self._store.prune_batches, oldest_ms)
 
     async def _notify(self) -> None:
         async with self._changed:
