@@ -7,10 +7,11 @@ slow one gets a consistent set when it comes back (its stream sends clusters bef
 from collections.abc import Sequence
 
 from controlplane.rollout.events import FleetFact
-from controlplane.snapshot.assemble import BuildCache, Snapshot, build
+from controlplane.snapshot.assemble import BuildCache, build
 from controlplane.snapshot.model import Gateway, ServiceRoute
 from controlplane.snapshot.resource import ROUTE
 from controlplane.snapshot.route import service_snapshot
+from controlplane.snapshot.snapshot import Snapshot
 from controlplane.snapshot.transition import phases
 from controlplane.telemetry.catalogue import XDS_PROPAGATION
 from controlplane.telemetry.exporter import Exporter

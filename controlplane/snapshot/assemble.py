@@ -4,10 +4,8 @@ Pure but for `BuildCache`, which remembers what was encoded for inputs that have
 encodes the routes of one service and joins bytes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from types import MappingProxyType
 
 from controlplane.manifest.schema import Protocol, Version
 from controlplane.snapshot.cluster import build_cluster
@@ -15,37 +13,13 @@ from controlplane.snapshot.errors import MissingClusterError, SnapshotError
 from controlplane.snapshot.filters import build_tag_filter, policy_headers
 from controlplane.snapshot.listener import build_listener
 from controlplane.snapshot.model import Gateway, ServiceRoute, cluster_name
-from controlplane.snapshot.resource import CLUSTER, EXTENSION, LISTENER, ROUTE, Resource, ResourceSet, content_hash
+from controlplane.snapshot.resource import CLUSTER, EXTENSION, LISTENER, ROUTE, Resource, ResourceSet
 from controlplane.snapshot.route import build_routes
+from controlplane.snapshot.snapshot import Snapshot
 from controlplane.snapshot.virtual_host import build_route_configuration
 
 # The types that a snapshot holds. Endpoints are inline in the clusters.
 TYPES = (CLUSTER, EXTENSION, LISTENER, ROUTE)
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Resources by type URL, immutable, encoded once. `version` is a hash of the whole."""
-
-    types: Mapping[str, ResourceSet]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "types", MappingProxyType(dict(self.types)))
-
-    @cached_property
-    def version(self) -> str:
-        return content_hash(f"{url}={self.types[url].version}".encode() for url in sorted(self.types))
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """The version of each type."""
-        return {url: resources.version for url, resources in self.types.items()}
-
-    def of_type(self, type_url: str) -> ResourceSet:
-        return self.types.get(type_url, _NOTHING)
-
-
-_NOTHING = ResourceSet()
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from controlplane.manifest.schema import ServiceSpec
+from controlplane.manifest.schema import Protocol, ServiceSpec, Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,35 @@ class ServiceRoute:
     baseline: str
     salt: str
     rollout: RolloutRoute | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterInput:
+    """All that one version's cluster is built from: equal inputs give equal bytes, so this is the key of the cache.
+
+    `streams`: its servers stream their answers. `concurrent_max`: a limit of the service for this version, if any.
+    """
+
+    service: str
+    version: Version
+    streams: bool
+    concurrent_max: int | None = None
+
+    @property
+    def name(self) -> str:
+        return cluster_name(self.service, self.version.name)
+
+
+def cluster_inputs(service: ServiceRoute) -> tuple[ClusterInput, ...]:
+    """A cluster for every version, whether a route names it or not: a candidate is warm before its first request."""
+    streams = service.spec.protocol is Protocol.OPENAI
+    return tuple(ClusterInput(service.name, version, streams) for version in service.spec.versions)
+
+
+def clusters_named(service: ServiceRoute) -> frozenset[str]:
+    """The clusters that the service's routes send to."""
+    versions = {service.baseline} | ({service.rollout.candidate} if service.rollout else set())
+    return frozenset(cluster_name(service.name, version) for version in versions)
 
 
 @dataclass(frozen=True, slots=True)

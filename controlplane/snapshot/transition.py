@@ -5,8 +5,8 @@ that goes before its route does the same. So: first the union of the clusters, t
 clusters that nothing names any more. The engine publishes one phase, waits until the fleet has accepted it, goes on.
 """
 
-from controlplane.snapshot.assemble import Snapshot
 from controlplane.snapshot.resource import CLUSTER
+from controlplane.snapshot.snapshot import Snapshot
 
 
 def phases(published: Snapshot | None, target: Snapshot) -> list[Snapshot]:

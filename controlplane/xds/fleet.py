@@ -7,7 +7,7 @@ last accepted, up to a bound, the longest gone forgotten first.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controlplane.snapshot.assemble import Snapshot
+from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.errors import TooManyStreamsError
 from controlplane.xds.stream import Accepted, Node, Rejected
 

@@ -15,8 +15,8 @@ from typing import Any, assert_never
 
 import grpc
 
-from controlplane.snapshot.assemble import Snapshot
 from controlplane.snapshot.resource import ResourceSet
+from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.errors import StreamError, TooManyStreamsError
 from controlplane.xds.fleet import Fleet, FleetView
 from controlplane.xds.stream import (

@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from controlplane.snapshot.assemble import Snapshot
 from controlplane.snapshot.resource import CLUSTER, ResourceSet
+from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.errors import StreamError
 from controlplane.xds.order import TYPE_ORDER, clusters_to_keep, held_clusters, in_order
 from controlplane.xds.subscription import Subscription

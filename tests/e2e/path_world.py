@@ -23,9 +23,10 @@ from controlplane.manifest.schema import ServiceSpec
 from controlplane.security.ca import issue_client, issue_server, make_authority
 from controlplane.security.server import server_credentials
 from controlplane.settings import TlsFiles
-from controlplane.snapshot.assemble import Snapshot, build
+from controlplane.snapshot.assemble import build
 from controlplane.snapshot.bootstrap import BootstrapSettings, ClientTls, envoy_arguments, read_template, render
 from controlplane.snapshot.model import Gateway, RolloutRoute, ServiceRoute
+from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.server import SERVER_OPTIONS, AdsServer
 from serinus.contract.policy import CohortRule, ServicePolicy
 from tests.e2e.path_sidecar import PathSidecar

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from envoy_data_plane.envoy.config.route import v3 as route_v3
 
-from controlplane.snapshot.assemble import Snapshot, build
+from controlplane.snapshot.assemble import build
 from controlplane.snapshot.resource import ROUTE, ResourceSet, resource
+from controlplane.snapshot.snapshot import Snapshot
 from controlplane.snapshot.transition import phases
 from tests.e2e.path_world import World, at, until, world
 

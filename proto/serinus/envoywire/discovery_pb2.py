@@ -25,13 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!serinus/envoywire/discovery.proto\x12\x11serinus.envoywire\x1a\x19google/protobuf/any.proto\"\x98\x01\n\x04Node\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63luster\x18\x02 \x01(\t\x12\x17\n\x0fuser_agent_name\x18\x06 \x01(\t\x12\x41\n\x18user_agent_build_version\x18\x08 \x01(\x0b\x32\x1f.serinus.envoywire.BuildVersion\x12\x17\n\x0f\x63lient_features\x18\n \x03(\t\"C\n\x0c\x42uildVersion\x12\x33\n\x07version\x18\x01 \x01(\x0b\x32\".serinus.envoywire.SemanticVersion\"L\n\x0fSemanticVersion\x12\x14\n\x0cmajor_number\x18\x01 \x01(\r\x12\x14\n\x0cminor_number\x18\x02 \x01(\r\x12\r\n\x05patch\x18\x03 \x01(\r\"\'\n\x06Status\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xc2\x01\n\x10\x44iscoveryRequest\x12\x14\n\x0cversion_info\x18\x01 \x01(\t\x12%\n\x04node\x18\x02 \x01(\x0b\x32\x17.serinus.envoywire.Node\x12\x16\n\x0eresource_names\x18\x03 \x03(\t\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12\x16\n\x0eresponse_nonce\x18\x05 \x01(\t\x12/\n\x0c\x65rror_detail\x18\x06 \x01(\x0b\x32\x19.serinus.envoywire.Status\"\"\n\x0c\x43ontrolPlane\x12\x12\n\nidentifier\x18\x01 \x01(\t\"\xab\x01\n\x11\x44iscoveryResponse\x12\x14\n\x0cversion_info\x18\x01 \x01(\t\x12\'\n\tresources\x18\x02 \x03(\x0b\x32\x14.google.protobuf.Any\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12\r\n\x05nonce\x18\x05 \x01(\t\x12\x36\n\rcontrol_plane\x18\x06 \x01(\x0b\x32\x1f.serinus.envoywire.ControlPlaneb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!serinus/envoywire/discovery.proto\x12\x11serinus.envoywire\x1a\x19google/protobuf/any.proto\"\x98\x01\n\x04Node\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63luster\x18\x02 \x01(\t\x12\x17\n\x0fuser_agent_name\x18\x06 \x01(\t\x12\x41\n\x18user_agent_build_version\x18\x08 \x01(\x0b\x32\x1f.serinus.envoywire.BuildVersion\x12\x17\n\x0f\x63lient_features\x18\n \x03(\t\"C\n\x0c\x42uildVersion\x12\x33\n\x07version\x18\x01 \x01(\x0b\x32\".serinus.envoywire.SemanticVersion\"L\n\x0fSemanticVersion\x12\x14\n\x0cmajor_number\x18\x01 \x01(\r\x12\x14\n\x0cminor_number\x18\x02 \x01(\r\x12\r\n\x05patch\x18\x03 \x01(\r\"\'\n\x06Status\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"\xc2\x01\n\x10\x44iscoveryRequest\x12\x14\n\x0cversion_info\x18\x01 \x01(\t\x12%\n\x04node\x18\x02 \x01(\x0b\x32\x17.serinus.envoywire.Node\x12\x16\n\x0eresource_names\x18\x03 \x03(\t\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12\x16\n\x0eresponse_nonce\x18\x05 \x01(\t\x12/\n\x0c\x65rror_detail\x18\x06 \x01(\x0b\x32\x19.serinus.envoywire.Status\"\"\n\x0c\x43ontrolPlane\x12\x12\n\nidentifier\x18\x01 \x01(\t\"\xab\x01\n\x11\x44iscoveryResponse\x12\x14\n\x0cversion_info\x18\x01 \x01(\t\x12\'\n\tresources\x18\x02 \x03(\x0b\x32\x14.google.protobuf.Any\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12\r\n\x05nonce\x18\x05 \x01(\t\x12\x36\n\rcontrol_plane\x18\x06 \x01(\x0b\x32\x1f.serinus.envoywire.ControlPlane\"Q\n\x08Resource\x12\x0f\n\x07version\x18\x01 \x01(\t\x12&\n\x08resource\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x0c\n\x04name\x18\x03 \x01(\t\"\x89\x03\n\x15\x44\x65ltaDiscoveryRequest\x12%\n\x04node\x18\x01 \x01(\x0b\x32\x17.serinus.envoywire.Node\x12\x10\n\x08type_url\x18\x02 \x01(\t\x12 \n\x18resource_names_subscribe\x18\x03 \x03(\t\x12\"\n\x1aresource_names_unsubscribe\x18\x04 \x03(\t\x12h\n\x19initial_resource_versions\x18\x05 \x03(\x0b\x32\x45.serinus.envoywire.DeltaDiscoveryRequest.InitialResourceVersionsEntry\x12\x16\n\x0eresponse_nonce\x18\x06 \x01(\t\x12/\n\x0c\x65rror_detail\x18\x07 \x01(\x0b\x32\x19.serinus.envoywire.Status\x1a>\n\x1cInitialResourceVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd9\x01\n\x16\x44\x65ltaDiscoveryResponse\x12\x1b\n\x13system_version_info\x18\x01 \x01(\t\x12.\n\tresources\x18\x02 \x03(\x0b\x32\x1b.serinus.envoywire.Resource\x12\x10\n\x08type_url\x18\x04 \x01(\t\x12\r\n\x05nonce\x18\x05 \x01(\t\x12\x19\n\x11removed_resources\x18\x06 \x03(\t\x12\x36\n\rcontrol_plane\x18\x07 \x01(\x0b\x32\x1f.serinus.envoywire.ControlPlaneb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'serinus.envoywire.discovery_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_DELTADISCOVERYREQUEST_INITIALRESOURCEVERSIONSENTRY']._loaded_options = None
+  _globals['_DELTADISCOVERYREQUEST_INITIALRESOURCEVERSIONSENTRY']._serialized_options = b'8\001'
   _globals['_NODE']._serialized_start=84
   _globals['_NODE']._serialized_end=236
   _globals['_BUILDVERSION']._serialized_start=238
@@ -46,4 +48,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTROLPLANE']._serialized_end=657
   _globals['_DISCOVERYRESPONSE']._serialized_start=660
   _globals['_DISCOVERYRESPONSE']._serialized_end=831
+  _globals['_RESOURCE']._serialized_start=833
+  _globals['_RESOURCE']._serialized_end=914
+  _globals['_DELTADISCOVERYREQUEST']._serialized_start=917
+  _globals['_DELTADISCOVERYREQUEST']._serialized_end=1310
+  _globals['_DELTADISCOVERYREQUEST_INITIALRESOURCEVERSIONSENTRY']._serialized_start=1248
+  _globals['_DELTADISCOVERYREQUEST_INITIALRESOURCEVERSIONSENTRY']._serialized_end=1310
+  _globals['_DELTADISCOVERYRESPONSE']._serialized_start=1313
+  _globals['_DELTADISCOVERYRESPONSE']._serialized_end=1530
 # @@protoc_insertion_point(module_scope)

@@ -9,9 +9,9 @@ from envoy_data_plane.envoy.config.route import v3 as route_v3
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 
 from controlplane.manifest.schema import ServiceSpec
-from controlplane.snapshot.assemble import Snapshot
 from controlplane.snapshot.model import ROUTE_CONFIGURATION, RolloutRoute, ServiceRoute
 from controlplane.snapshot.resource import LISTENER, ROUTE
+from controlplane.snapshot.snapshot import Snapshot
 
 SALT = "r1"
 

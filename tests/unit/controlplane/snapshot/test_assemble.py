@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from controlplane.snapshot.assemble import BuildCache, Snapshot, build, check
+from controlplane.snapshot.assemble import BuildCache, build, check
 from controlplane.snapshot.errors import MissingClusterError, SnapshotError, UnknownVersionError
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import CLUSTER, EXTENSION, LISTENER, ROUTE, ResourceSet, resource
+from controlplane.snapshot.snapshot import Snapshot
 from tests.unit.controlplane.snapshot.factory import STAFF, at, service
 
 _GATEWAY = Gateway()

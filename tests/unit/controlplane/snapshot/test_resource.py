@@ -3,9 +3,10 @@
 import subprocess
 import sys
 
-from controlplane.snapshot.assemble import Snapshot, build
+from controlplane.snapshot.assemble import build
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import CLUSTER, ROUTE, ResourceSet, content_hash, resource
+from controlplane.snapshot.snapshot import Snapshot
 from tests.unit.controlplane.snapshot.factory import GOLD, STAFF, at, service
 
 _A = resource("a", CLUSTER, b"body a")

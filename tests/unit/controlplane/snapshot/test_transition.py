@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from controlplane.snapshot.assemble import Snapshot, build, check
+from controlplane.snapshot.assemble import build, check
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE
+from controlplane.snapshot.snapshot import Snapshot
 from controlplane.snapshot.transition import phases
 from tests.unit.controlplane.snapshot.factory import at, service
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from controlplane.snapshot.assemble import Snapshot, build
+from controlplane.snapshot.assemble import build
 from controlplane.snapshot.errors import DuplicateRouteError
 from controlplane.snapshot.model import Gateway, ServiceRoute
+from controlplane.snapshot.snapshot import Snapshot
 from tests.unit.controlplane.snapshot.factory import at, route_configuration, service
 
 

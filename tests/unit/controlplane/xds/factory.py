@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from controlplane.snapshot.assemble import Snapshot
 from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE, Resource, ResourceSet, resource
+from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.stream import (
     Accepted,
     Effect,

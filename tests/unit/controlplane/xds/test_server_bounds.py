@@ -3,8 +3,8 @@
 import grpc
 import pytest
 
-from controlplane.snapshot.assemble import Snapshot
 from controlplane.snapshot.resource import CLUSTER, LISTENER
+from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.fleet import STREAMS_PER_NODE_MAX
 from controlplane.xds.server import METHOD, SERVICE
 from serinus.envoywire import discovery_pb2 as pb

@@ -7,8 +7,8 @@ names and take them up again, in any order.
 import itertools
 from collections.abc import Iterator
 
-from controlplane.snapshot.assemble import Snapshot
 from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE, ResourceSet
+from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.stream import (
     Accepted,
     Effect,
