@@ -28,7 +28,7 @@ def world_of(objects: Sequence[StoredObject], latest: Sequence[Record]) -> World
             raise StoreError(f"stored {stored.kind} {stored.name} cannot be read: {error}") from error
         if isinstance(spec, ServiceSpec):
             services[stored.name] = Service(stored.name, spec, stored.data, stored.baseline or spec.baseline)
-        elif stored.name in records:
+        elif isinstance(spec, RolloutSpec) and stored.name in records:
             rollouts[stored.name] = RolloutObject(decode(stored.name, spec, records[stored.name].state), stored.data)
     return World(services, rollouts)
 

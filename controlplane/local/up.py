@@ -139,7 +139,7 @@ def _print_summary(settings: StackSettings, services: list[Manifest], stack: Sta
     for each in services:
         spec = each.spec
         if isinstance(spec, ServiceSpec):
-            versions = ", ".join(f"{v.name} ({', '.join(map(str, v.endpoints))})" for v in spec.versions)
+            versions = ", ".join(f"{v.name} ({', '.join(map(str, v.servers))})" for v in spec.versions)
             table.add_row("service", escape(f"{each.name}: {' '.join(spec.hosts)} {spec.prefix} -> {versions}"))
     table.add_row("admin API", f"{settings.admin} (serinus get, serinus watch ROLLOUT)")
     table.add_row("metrics", f"http://{settings.http}/metrics  http://{settings.sidecar_http}/metrics")

@@ -10,9 +10,16 @@ from pydantic_core import ErrorDetails
 
 from controlplane.manifest.document import Document, Path, parse
 from controlplane.manifest.errors import ManifestError, Problem
-from controlplane.manifest.schema import API_VERSION, Name, RolloutSpec, ServiceSpec, Spec
+from controlplane.manifest.field import Name, Spec
+from controlplane.manifest.proxy_group import ProxyGroupSpec
+from controlplane.manifest.schema import API_VERSION, RolloutSpec, ServiceSpec
 
-KINDS: dict[str, type[ServiceSpec] | type[RolloutSpec]] = {"Service": ServiceSpec, "Rollout": RolloutSpec}
+AnySpec = ServiceSpec | RolloutSpec | ProxyGroupSpec
+KINDS: dict[str, type[ServiceSpec] | type[RolloutSpec] | type[ProxyGroupSpec]] = {
+    "Service": ServiceSpec,
+    "Rollout": RolloutSpec,
+    "ProxyGroup": ProxyGroupSpec,
+}
 KINDS_PLANNED = ("Experiment", "AlertRule")
 M = TypeVar("M", bound=BaseModel)
 TOP_KEYS = ("apiVersion", "kind", "metadata", "spec")
@@ -28,7 +35,7 @@ class Manifest:
 
     kind: str
     name: str
-    spec: ServiceSpec | RolloutSpec
+    spec: AnySpec
     data: dict[str, Any]
     document: Document
 
@@ -56,7 +63,7 @@ def load(files: Iterable[tuple[str, str]]) -> list[Manifest]:
     return manifests
 
 
-def spec_of(kind: str, data: dict[str, Any]) -> ServiceSpec | RolloutSpec:
+def spec_of(kind: str, data: dict[str, Any]) -> AnySpec:
     """A spec from stored plain data that was accepted before. Raises ValidationError if this version refuses it."""
     return KINDS[kind].model_validate(data)
 
@@ -129,14 +136,17 @@ def _known_part(document: Document, path: tuple[str | int, ...]) -> Path:
 
 def _keys_beside(model: type[BaseModel], path: Path) -> tuple[str, ...]:
     """The keys that may stand in the mapping at `path` below a model."""
+    is_name = False
     for part in path:
-        if isinstance(part, int):
+        if isinstance(part, int) or is_name:
+            is_name = False
             continue
         field = next((f for n, f in model.model_fields.items() if (f.alias or n) == part), None)
         below = _models_in(field.annotation) if field else []
         if not below:
             return ()
         model = below[0]
+        is_name = field is not None and getattr(field.annotation, "__origin__", None) is dict
     return tuple(field.alias or name for name, field in model.model_fields.items())
 
 

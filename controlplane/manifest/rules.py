@@ -1,9 +1,11 @@
 """Rules that look across objects: what one manifest alone cannot tell. Pure; all problems at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from controlplane.manifest.errors import Problem
+from controlplane.manifest.limit import BASELINE, CANDIDATE
 from controlplane.manifest.load import Manifest
+from controlplane.manifest.proxy_group import DEFAULT_GROUP
 from controlplane.manifest.schema import Protocol, RolloutSpec, ServiceSpec
 from serinus.contract.headers import COHORT_EVERYONE, COHORT_NO_KEY, COHORT_UNTAGGED
 from serinus.contract.metric import BODY_METRICS
@@ -12,9 +14,13 @@ RESERVED_COHORTS = frozenset({COHORT_EVERYONE, COHORT_NO_KEY, COHORT_UNTAGGED})
 
 
 def check(
-    manifests: Sequence[Manifest], services: Mapping[str, ServiceSpec], baselines: Mapping[str, str]
+    manifests: Sequence[Manifest],
+    services: Mapping[str, ServiceSpec],
+    baselines: Mapping[str, str],
+    *,
+    groups: Collection[str] = (DEFAULT_GROUP,),
 ) -> list[Problem]:
-    """Problems of `manifests` in a world that holds `services` (these manifests included).
+    """Problems of `manifests` in a world that holds `services` and proxy `groups` (these manifests included).
 
     `baselines` is each service's version in force, where promotions moved it away from its manifest.
     """
@@ -22,7 +28,8 @@ def check(
     for manifest in manifests:
         if isinstance(manifest.spec, ServiceSpec):
             problems += _service(manifest, manifest.spec, services)
-        else:
+            problems += _limits(manifest, manifest.spec) + _proxies(manifest, manifest.spec, groups)
+        elif isinstance(manifest.spec, RolloutSpec):
             problems += _rollout(manifest, manifest.spec, services, baselines)
     return problems
 
@@ -53,7 +60,7 @@ def _claims(manifest: Manifest, spec: ServiceSpec, services: Mapping[str, Servic
         if host in spec.hosts[:index]:
             problems.append(manifest.problem(("hosts", index), f"host {host} stands twice"))
     for name, other in services.items():
-        if name == manifest.name or other.prefix != spec.prefix:
+        if name == manifest.name or other.prefix != spec.prefix or not _share_a_proxy(spec, other):
             continue
         for index, host in enumerate(spec.hosts):
             if host in other.hosts:
@@ -62,6 +69,49 @@ def _claims(manifest: Manifest, spec: ServiceSpec, services: Mapping[str, Servic
                     "next: give one of them another host or prefix"
                 )
                 problems.append(manifest.problem(("hosts", index), message))
+    return problems
+
+
+def _share_a_proxy(one: ServiceSpec, other: ServiceSpec) -> bool:
+    return one.proxies is None or other.proxies is None or not set(one.proxies).isdisjoint(other.proxies)
+
+
+def _proxies(manifest: Manifest, spec: ServiceSpec, groups: Collection[str]) -> list[Problem]:
+    problems = []
+    proxies = spec.proxies or ()
+    for index, name in enumerate(proxies):
+        if name in proxies[:index]:
+            problems.append(manifest.problem(("proxies", index), f"proxy group {name} stands twice"))
+        if name not in groups:
+            message = f"proxy group {name} does not exist; groups: {', '.join(sorted(groups))}"
+            problems.append(manifest.problem(("proxies", index), message))
+    return problems
+
+
+def _limits(manifest: Manifest, spec: ServiceSpec) -> list[Problem]:
+    """A limit's name must mean one thing: an arm, a version or a cohort."""
+    problems = []
+    versions = {version.name for version in spec.versions}
+    cohorts = {cohort.name for cohort in spec.cohorts}
+    for name, limit in spec.limits.items():
+        path = ("limits", name)
+        means = [
+            what
+            for what, names in (("an arm", {CANDIDATE, BASELINE}), ("a version", versions), ("a cohort", cohorts))
+            if name in names
+        ]
+        if not means:
+            known = ", ".join([CANDIDATE, BASELINE, *sorted(versions), *sorted(cohorts)])
+            problems.append(manifest.problem(path, f"{name} is no arm, version or cohort; known: {known}"))
+        elif len(means) > 1:
+            message = f"{name} is {' and '.join(means)}; next: rename the version or cohort"
+            problems.append(manifest.problem(path, message))
+        elif means == ["a cohort"] and limit.concurrent is not None:
+            message = (
+                "concurrent requests are counted by version, not by cohort; "
+                "next: give the cohort requests_per_second, or limit a version"
+            )
+            problems.append(manifest.problem((*path, "concurrent"), message))
     return problems
 
 

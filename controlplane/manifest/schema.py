@@ -8,33 +8,25 @@ name, never ignored. Cross-object rules (a rollout's service exists, hosts do no
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from controlplane.manifest.units import parse_duration_ms, parse_percent_bp, parse_points_bp
+from controlplane.manifest.field import (
+    DurationMs,
+    HeaderName,
+    Name,
+    PercentBp,
+    PointsBp,
+    Spec,
+    as_tuple,
+    choice,
+    not_built,
+)
+from controlplane.manifest.limit import Limit, Limits
+from controlplane.manifest.version import Version
 from serinus.contract.metric import ERRORS, FINISH_LENGTH
 from serinus.contract.policy import StickyKind, StickySource
 
 API_VERSION = "serinus/v1"
-
-# Envoy cluster names, header values and metric labels are built from names: a DNS label is safe in all of them.
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
-HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$"), AfterValidator(str.lower)]
-PercentBp = Annotated[int, BeforeValidator(parse_percent_bp)]
-PointsBp = Annotated[int, BeforeValidator(parse_points_bp)]
-DurationMs = Annotated[int, BeforeValidator(parse_duration_ms)]
-
-
-class Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, strict=True)
-
-
-def _not_built(what: str) -> BeforeValidator:
-    def refuse(value: object) -> object:
-        if value is not None:
-            raise ValueError(f"{what} is not built yet in this version; leave it out")
-        return value
-
-    return BeforeValidator(refuse)
 
 
 class Protocol(StrEnum):
@@ -42,54 +34,26 @@ class Protocol(StrEnum):
     HTTP = "http"
 
 
+class Upgrade(StrEnum):
+    """What a connection may become. Its bytes are passed on; no outcome but its end is known."""
+
+    WEBSOCKET = "websocket"
+
+
+UpgradeName = Annotated[Upgrade, BeforeValidator(lambda v: choice(Upgrade, v))]
+
+
 class DataPath(StrEnum):
     AUTO = "auto"
     EXT_PROC = "ext_proc"
-
-
-class Health(Spec):
-    """Active health check. Without `path` (or without `health` at all) a TCP connect is the check."""
-
-    path: Annotated[str, Field(pattern=r"^/[!-~]*$")] | None = None
-    interval_ms: DurationMs = Field(default=2000, alias="interval")
-    timeout_ms: DurationMs = Field(default=1000, alias="timeout")
-
-
-def _parse_endpoint(text: object) -> object:
-    if not isinstance(text, str):
-        raise ValueError(f'{text!r} is not an endpoint; write it as "address:port"')
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f'{text!r} is not an endpoint; write it as "address:port", for example 127.0.0.1:8001')
-    return Endpoint(host=host.removeprefix("[").removesuffix("]"), port=int(port))
-
-
-class Endpoint(Spec):
-    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-class Version(Spec):
-    name: Name
-    endpoints: Annotated[
-        tuple[Annotated[Endpoint, BeforeValidator(_parse_endpoint)], ...],
-        BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v),
-        Field(min_length=1, max_length=1000),
-    ]
-    health: Health = Health()
-    tls: Annotated[None, _not_built("`tls` on a version")] = None
-    auth: Annotated[None, _not_built("`auth` on a version")] = None
 
 
 class HeaderMatchSpec(Spec):
     name: HeaderName
     exact: str | None = None
     prefix: str | None = None
-    one_of: Annotated[tuple[str, ...] | None, BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] = (
-        Field(default=None, alias="in", min_length=1, max_length=1000)
+    one_of: Annotated[tuple[str, ...] | None, BeforeValidator(as_tuple)] = Field(
+        default=None, alias="in", min_length=1, max_length=1000
     )
 
     @model_validator(mode="after")
@@ -107,7 +71,7 @@ class Cohort(Spec):
     name: Name
     match: CohortMatch
     pin: Literal["candidate", "baseline"]
-    weight_factor: Annotated[None, _not_built("`weight_factor`")] = None
+    weight_factor: Annotated[None, not_built("`weight_factor`")] = None
 
 
 class Observe(Spec):
@@ -136,35 +100,34 @@ def _parse_sticky_item(item: object) -> StickySource:
     raise ValueError("sticky is `request`, or one of {header: NAME}, {cookie: NAME}, {query: NAME}, or a list of these")
 
 
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
 class ServiceSpec(Spec):
-    protocol: Annotated[Protocol, BeforeValidator(lambda v: _choice(Protocol, v, {"kserve-v2"}))]
-    hosts: Annotated[tuple[str, ...], BeforeValidator(_as_tuple), Field(min_length=1, max_length=100)]
+    protocol: Annotated[Protocol, BeforeValidator(lambda v: choice(Protocol, v, {"kserve-v2"}))]
+    hosts: Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=100)]
     prefix: Annotated[str, Field(pattern=r"^/[!-~]*$")] = "/"
     sticky: Annotated[tuple[StickySource, ...], BeforeValidator(_parse_sticky), Field(min_length=1, max_length=8)]
-    datapath: Annotated[DataPath, BeforeValidator(lambda v: _choice(DataPath, v, {"native"}))] = DataPath.AUTO
-    versions: Annotated[tuple[Version, ...], BeforeValidator(_as_tuple), Field(min_length=1, max_length=20)]
+    datapath: Annotated[DataPath, BeforeValidator(lambda v: choice(DataPath, v, {"native"}))] = DataPath.AUTO
+    versions: Annotated[tuple[Version, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=20)]
     baseline: Name
-    cohorts: Annotated[tuple[Cohort, ...], BeforeValidator(_as_tuple), Field(max_length=100)] = ()
+    cohorts: Annotated[tuple[Cohort, ...], BeforeValidator(as_tuple), Field(max_length=100)] = ()
     drain_ms: DurationMs = Field(default=60_000, alias="drain")
     observe: Observe = Observe()
-    limits: Annotated[None, _not_built("`limits`")] = None
+    limits: Annotated[dict[Name, Limit], AfterValidator(Limits)] = Limits()
+    upgrades: Annotated[tuple[UpgradeName, ...], BeforeValidator(as_tuple), Field(max_length=10)] = ()
+    # Names of proxy groups; None: every group serves it.
+    proxies: Annotated[tuple[Name, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=100)] | None = None
 
     def version(self, name: str) -> Version:
         """The version of that name. Raises KeyError if there is none."""
         return {version.name: version for version in self.versions}[name]
 
+    def is_served_by(self, group: str) -> bool:
+        """Whether the proxies of that group serve it."""
+        return self.proxies is None or group in self.proxies
 
-def _choice(kinds: type[StrEnum], value: object, planned: set[str]) -> object:
-    """An enum by its text; a value that is planned but not built is refused by name."""
-    if isinstance(value, str) and value in planned:
-        raise ValueError(f"{value!r} is not built yet in this version; use one of {', '.join(kinds)}")
-    if value not in list(kinds):
-        raise ValueError(f"{value!r} is none of {', '.join(kinds)}")
-    return kinds(str(value))
+    @property
+    def files(self) -> frozenset[str]:
+        """The files of the secrets directory that its versions name."""
+        return frozenset().union(*(version.files for version in self.versions))
 
 
 class Strategy(StrEnum):
@@ -179,7 +142,7 @@ class OnDeadline(StrEnum):
 class Pace(Spec):
     min_step_ms: DurationMs = Field(default=30_000, alias="min_step")
     deadline_ms: DurationMs = Field(default=24 * 3_600_000, alias="deadline")
-    on_deadline: Annotated[OnDeadline, BeforeValidator(lambda v: _choice(OnDeadline, v, {"promote"}))] = OnDeadline.HOLD
+    on_deadline: Annotated[OnDeadline, BeforeValidator(lambda v: choice(OnDeadline, v, {"promote"}))] = OnDeadline.HOLD
     # How long after its start a request is waited for before its slot is judged; the same for both arms.
     follow_up_ms: DurationMs = Field(default=10_000, alias="follow_up")
 
@@ -212,7 +175,7 @@ class Guardrail(Spec):
     metric: Annotated[str, BeforeValidator(_metric)]
     of: str | None = None
     margin_bp: PointsBp | None = Field(default=None, alias="margin")
-    max_bp: Annotated[None, _not_built("`max`")] = Field(default=None, alias="max")
+    max_bp: Annotated[None, not_built("`max`")] = Field(default=None, alias="max")
 
     @model_validator(mode="after")
     def _known(self) -> "Guardrail":
@@ -233,14 +196,14 @@ class Guardrail(Spec):
 def _parse_steps(value: object) -> object:
     if value == "auto":
         raise ValueError("`steps: auto` is not built yet in this version; write a list such as [1%, 10%, 100%]")
-    return _as_tuple(value)
+    return as_tuple(value)
 
 
 class RolloutSpec(Spec):
     service: Name
     candidate: Name
     strategy: Annotated[
-        Strategy, BeforeValidator(lambda v: _choice(Strategy, v, {"blue-green", "shadow", "ab", "bandit"}))
+        Strategy, BeforeValidator(lambda v: choice(Strategy, v, {"blue-green", "shadow", "ab", "bandit"}))
     ] = Strategy.CANARY
     steps_bp: Annotated[
         tuple[PercentBp, ...],
@@ -251,14 +214,14 @@ class RolloutSpec(Spec):
     warm_up_ms: DurationMs = Field(default=0, alias="warm_up")
     harm_budget_bp: PercentBp = Field(default=25, alias="harm_budget")
     confidence: Confidence = Confidence()
-    guardrails: Annotated[tuple[Guardrail, ...], BeforeValidator(_as_tuple), Field(min_length=1, max_length=20)] = (
+    guardrails: Annotated[tuple[Guardrail, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=20)] = (
         Guardrail(metric=ERRORS),
     )
-    bake: Annotated[None, _not_built("`bake`")] = None
-    approvals: Annotated[None, _not_built("`approvals`")] = None
-    freeze: Annotated[None, _not_built("`freeze`")] = None
-    hooks: Annotated[None, _not_built("`hooks`")] = None
-    notify: Annotated[None, _not_built("`notify`")] = None
+    bake: Annotated[None, not_built("`bake`")] = None
+    approvals: Annotated[None, not_built("`approvals`")] = None
+    freeze: Annotated[None, not_built("`freeze`")] = None
+    hooks: Annotated[None, not_built("`hooks`")] = None
+    notify: Annotated[None, not_built("`notify`")] = None
 
     @model_validator(mode="before")
     @classmethod

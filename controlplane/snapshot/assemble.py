@@ -7,7 +7,8 @@ encodes the routes of one service and joins bytes.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from controlplane.manifest.schema import Protocol, Version
+from controlplane.manifest.schema import Protocol
+from controlplane.manifest.version import Version
 from controlplane.snapshot.cluster import build_cluster
 from controlplane.snapshot.errors import MissingClusterError, SnapshotError
 from controlplane.snapshot.filters import build_tag_filter, policy_headers

@@ -12,7 +12,8 @@ from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.endpoint import v3 as endpoint_v3
 from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 
-from controlplane.manifest.schema import Endpoint, Health, Version
+from controlplane.manifest.endpoint import Endpoint
+from controlplane.manifest.version import Health, Version
 from controlplane.snapshot.encoding import milliseconds, packed, serinus_metadata
 from controlplane.snapshot.model import cluster_name
 from controlplane.snapshot.resource import CLUSTER, Resource, resource

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from controlplane.manifest.schema import Protocol, ServiceSpec, Version
+from controlplane.manifest.schema import Protocol, ServiceSpec
+from controlplane.manifest.version import Version
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
 from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 
-from controlplane.manifest.schema import Version
+from controlplane.manifest.version import Version
 from controlplane.snapshot.cluster import build_cluster
 from tests.unit.controlplane.snapshot.factory import cluster
 

@@ -1,0 +1,57 @@
+"""The types that manifest fields are made of. Each refuses what it does not know, with words that say what to write.
+
+Field names are the manifest's keys; values are in base units, named by suffix (`_bp` basis points, `_ms`
+milliseconds). Unknown keys are errors.
+"""
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from controlplane.manifest.units import parse_duration_ms, parse_percent_bp, parse_points_bp
+
+
+class Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, strict=True)
+
+
+def not_built(what: str) -> BeforeValidator:
+    """For a key that the language has but this version has not built: refused by name, never ignored."""
+
+    def refuse(value: object) -> object:
+        if value is not None:
+            raise ValueError(f"{what} is not built yet in this version; leave it out")
+        return value
+
+    return BeforeValidator(refuse)
+
+
+def choice(kinds: type[StrEnum], value: object, planned: Collection[str] = ()) -> object:
+    """An enum by its text; a value that is planned but not built is refused by name."""
+    if isinstance(value, str) and value in planned:
+        raise ValueError(f"{value!r} is not built yet in this version; use one of {', '.join(kinds)}")
+    if value not in list(kinds):
+        raise ValueError(f"{value!r} is none of {', '.join(kinds)}")
+    return kinds(str(value))
+
+
+def as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _some_time(value_ms: int) -> int:
+    if value_ms == 0:
+        raise ValueError("must be longer than 0s")
+    return value_ms
+
+
+# Envoy cluster names, header values and metric labels are built from names: a DNS label is safe in all of them.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$"), AfterValidator(str.lower)]
+PercentBp = Annotated[int, BeforeValidator(parse_percent_bp)]
+PointsBp = Annotated[int, BeforeValidator(parse_points_bp)]
+DurationMs = Annotated[int, BeforeValidator(parse_duration_ms)]
+# Envoy refuses timers of 0.
+TimerMs = Annotated[int, BeforeValidator(parse_duration_ms), AfterValidator(_some_time)]
