@@ -4,6 +4,7 @@ import pytest
 
 from controlplane.manifest.errors import ManifestError
 from controlplane.manifest.load import load
+from controlplane.manifest.proxy_group import ProxyGroupSpec
 from controlplane.manifest.schema import RolloutSpec, ServiceSpec
 from serinus.contract.policy import StickyKind, StickySource
 from tests.unit.controlplane.manifest.samples import BOTH, ROLLOUT, SERVICE
@@ -83,6 +84,50 @@ def test_the_same_object_twice_is_refused_with_both_places() -> None:
     assert problems_of(SERVICE + "---\n" + SERVICE) == [
         "chat.yaml:19: metadata.name: Service chat is defined twice; the first is at chat.yaml:1"
     ]
+
+
+@pytest.mark.parametrize(
+    ("added", "expected"),
+    [
+        (
+            "limits: {candidate: {concurent: 5}}",
+            "spec.limits.candidate.concurent: unknown key `concurent`; did you mean `concurrent`?",
+        ),
+        ("limits: {candidate: {concurrent: 0}}", "spec.limits.candidate.concurrent: Input should be greater"),
+        ("limits: {Gold: {concurrent: 5}}", "spec.limits.Gold: String should match pattern"),
+        ("upgrades: [tls]", "spec.upgrades[0]: 'tls' is none of websocket"),
+        ("proxies: []", "spec.proxies: Value should have at least 1 item"),
+    ],
+)
+def test_a_mistake_below_a_name_is_shown_where_it_is(added: str, expected: str) -> None:
+    (problem,) = problems_of(f"{SERVICE}  {added}\n")
+    assert problem.startswith(f"chat.yaml:16: {expected}")
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("tls: {ca: /etc/ca.pem}", "spec.versions[0].tls.ca: '/etc/ca.pem' is not the name of a file in the control"),
+        ("tls: {cert: a, key: b}", "spec.versions[0].tls: tls needs a `ca` to verify the server with; next:"),
+        ("tls: {cacert: a}", "spec.versions[0].tls.cacert: unknown key `cacert`; did you mean `cert`?"),
+        ("outlier: {ejection: 30}", "spec.versions[0].outlier.ejection: 30 is not a duration; write it with its unit"),
+        ("dns: {family: v4}", "spec.versions[0]: `dns` is for endpoints that are names"),
+        (
+            "localities: [{zone: a, wieght: 5, endpoints: []}]",
+            "spec.versions[0].localities[0].wieght: unknown key `wieght`; did you mean `weight`?",
+        ),
+    ],
+)
+def test_a_mistake_in_a_version_is_shown_where_it_is(keys: str, expected: str) -> None:
+    problems = problems_of(SERVICE.replace("{name: v1, ", f"{{name: v1, {keys}, "))
+    assert any(problem.startswith(f"chat.yaml:10: {expected}") for problem in problems), problems
+
+
+def test_a_group_of_proxies_is_an_object_of_its_own() -> None:
+    text = "apiVersion: serinus/v1\nkind: ProxyGroup\nmetadata: {name: edge}\nspec: {listen: '0.0.0.0:80'}\n"
+    (manifest,) = load([("edge.yaml", text)])
+    assert isinstance(manifest.spec, ProxyGroupSpec)
+    assert str(manifest.spec.listen) == "0.0.0.0:80"
 
 
 @pytest.mark.parametrize(

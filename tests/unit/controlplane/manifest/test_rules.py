@@ -8,10 +8,12 @@ from controlplane.manifest.schema import ServiceSpec
 from tests.unit.controlplane.manifest.samples import BOTH, ROLLOUT, SERVICE
 
 
-def problems_of(text: str, baselines: dict[str, str] | None = None) -> list[str]:
+def problems_of(
+    text: str, baselines: dict[str, str] | None = None, groups: tuple[str, ...] = ("default",)
+) -> list[str]:
     manifests: list[Manifest] = load([("chat.yaml", text)])
     services = {m.name: m.spec for m in manifests if isinstance(m.spec, ServiceSpec)}
-    return [str(problem) for problem in check(manifests, services, baselines or {})]
+    return [str(problem) for problem in check(manifests, services, baselines or {}, groups=groups)]
 
 
 def test_right_manifests_have_no_problem() -> None:
@@ -29,6 +31,48 @@ def test_two_services_may_not_claim_one_host_and_prefix() -> None:
 
 def test_another_prefix_is_no_clash() -> None:
     assert problems_of(SERVICE + "---\n" + SERVICE.replace("name: chat}", "name: talk}").replace("/v1/", "/v2/")) == []
+
+
+def test_services_of_different_proxies_may_claim_one_host_and_prefix() -> None:
+    other = SERVICE.replace("name: chat}", "name: talk}") + "  proxies: [internal]\n"
+    groups = ("edge", "internal")
+    assert problems_of(SERVICE + "  proxies: [edge]\n---\n" + other, groups=groups) == []
+    assert len(problems_of(SERVICE + "  proxies: [edge, internal]\n---\n" + other, groups=groups)) == 2
+    assert len(problems_of(SERVICE + "---\n" + other, groups=groups)) == 2
+
+
+@pytest.mark.parametrize(
+    ("added", "expected"),
+    [
+        (
+            "proxies: [default, edge]",
+            "chat.yaml:16: spec.proxies[1]: proxy group edge does not exist; groups: default",
+        ),
+        ("proxies: [default, default]", "chat.yaml:16: spec.proxies[1]: proxy group default stands twice"),
+        (
+            "limits: {v9: {concurrent: 1}}",
+            "chat.yaml:16: spec.limits.v9: v9 is no arm, version or cohort; known: candidate, baseline, v1, v2, staff",
+        ),
+        (
+            "limits: {staff: {requests_per_second: 5, concurrent: 1}}",
+            "chat.yaml:16: spec.limits.staff.concurrent: concurrent requests are counted by version, not by cohort; "
+            "next: give the cohort requests_per_second, or limit a version",
+        ),
+    ],
+)
+def test_a_limit_or_proxy_group_that_nothing_has_is_named(added: str, expected: str) -> None:
+    assert problems_of(f"{SERVICE}  {added}\n") == [expected]
+
+
+def test_limits_of_arms_versions_and_cohorts_are_right() -> None:
+    limits = "limits: {candidate: {concurrent: 1}, v1: {concurrent: 1}, staff: {requests_per_second: 1}}"
+    assert problems_of(f"{SERVICE}  {limits}\n") == []
+
+
+def test_a_limit_whose_name_has_two_meanings_is_refused() -> None:
+    text = SERVICE.replace("name: staff", "name: v1") + "  limits: {v1: {requests_per_second: 1}}\n"
+    (problem,) = problems_of(text)
+    assert "v1 is a version and a cohort; next: rename the version or cohort" in problem
 
 
 @pytest.mark.parametrize(
