@@ -1,132 +1,164 @@
-"""One version of a service -> one Envoy cluster, encoded.
+"""One version of a service -> one Envoy cluster, its endpoints and the secrets that it asks for.
 
 A cluster each, so that health, statistics and circuit breakers are per version. It depends on the version's spec
-alone: moving a weight never touches a cluster. Outlier detection stays off: ejecting the candidate's hosts would
-hide from the judge what it is there to see.
+alone: moving a weight never touches a cluster. Outlier detection stays off unless the manifest asks: ejecting the
+candidate's hosts would hide from the judge what it is there to see.
+
+Servers with addresses come over EDS: a changed endpoint is no changed cluster, so nothing warms anew and no connection
+is lost. Names are resolved by Envoy.
 """
 
-import ipaddress
+from dataclasses import dataclass
 
-from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
-from envoy_data_plane.envoy.config.core import v3 as core
-from envoy_data_plane.envoy.config.endpoint import v3 as endpoint_v3
-from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.wrappers_pb2 import BoolValue
 
-from controlplane.manifest.endpoint import Endpoint
-from controlplane.manifest.version import Health, Version
-from controlplane.snapshot.encoding import milliseconds, packed, serinus_metadata
-from controlplane.snapshot.model import cluster_name
+from controlplane.manifest.version import DnsFamily, Outlier, Version
+from controlplane.snapshot import upstream_http
+from controlplane.snapshot.endpoint import build_endpoints, load_assignment
+from controlplane.snapshot.health import health_check
+from controlplane.snapshot.model import ClusterInput
 from controlplane.snapshot.resource import CLUSTER, Resource, resource
+from controlplane.snapshot.secret import SecretInput
+from controlplane.snapshot.upstream_tls import tls_secrets, transport_socket
+from controlplane.snapshot.wire import encoded, from_ads, milliseconds, number
+from serinus.contract.headers import METADATA_NAMESPACE
+from serinus.envoywire import cluster_pb2, core_pb2
 
-_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-
-# Loopback and data-centre handshakes take milliseconds; a host that needs 2 s to accept is as good as away.
-CONNECT_TIMEOUT_MS = 2_000
-# llama-server closes a kept-alive connection after 5 s idle or 100 requests: stay below both, so that no request is
-# sent into a connection that is just closing.
-UPSTREAM_IDLE_TIMEOUT_MS = 4_000
-REQUESTS_PER_CONNECTION_MAX = 90
-# It also closes after every *streamed* answer, 0.1 ms after its end and unannounced: 4 of 586 requests that reused the
-# connection at once got a 503 (and may not be retried: they were sent). A connect costs 0.1 ms where a generation
-# takes seconds, so a version that streams gets a connection a request.
-REQUESTS_PER_STREAMING_CONNECTION_MAX = 1
 # Envoy's default of 1024 is within reach of slow generations (200 requests/s of 5 s each). 16,384 streams still fit
 # in memory, and the model server's own queue is the limit that should act.
 CONCURRENT_REQUESTS_MAX = 16_384
 # Envoy's default of 3 concurrent retries is used up by one server restart.
 CONCURRENT_RETRIES_MAX = 1_024
-# One lost probe is no outage; Envoy ignores this for an HTTP answer outside 200, which is one.
-UNHEALTHY_THRESHOLD = 2
-# A server that answers once may serve: waiting for more would only delay a start.
-HEALTHY_THRESHOLD = 1
+# Envoy's default: with more than half of the hosts away it sends to all of them, the ejected ones too.
+_PANIC_PERCENT = 50
+
+_Message = cluster_pb2.Cluster
+_DNS_FAMILIES = {
+    DnsFamily.V4: _Message.V4_ONLY,
+    DnsFamily.V6: _Message.V6_ONLY,
+    DnsFamily.AUTO: _Message.AUTO,
+    DnsFamily.V4_PREFERRED: _Message.V4_PREFERRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VersionResources:
+    """What the proxies need for one version. `endpoints` None: they are names, inside the cluster.
+
+    `secrets` are the inputs of the secrets that the cluster asks for: without them it never becomes warm.
+    """
+
+    cluster: Resource
+    endpoints: Resource | None
+    secrets: tuple[SecretInput, ...]
+
+
+def build_version(item: ClusterInput) -> VersionResources:
+    """The cluster `<service>/<version>`: EDS for IP addresses, STRICT_DNS as soon as one endpoint is a name."""
+    version = item.version
+    message = _cluster(item)
+    if version.is_named:
+        _resolve_names(message, item)
+    else:
+        message.type = _Message.EDS
+        message.eds_cluster_config.eds_config.CopyFrom(from_ads())
+        # A host that left the list leaves at once, though its health check still passes.
+        message.ignore_health_on_host_removal = True
+    secrets: list[SecretInput] = []
+    if version.tls is not None:
+        secrets.extend(tls_secrets(item.name, version.tls))
+    if version.auth is not None:
+        secrets.append(upstream_http.auth_secret(item.name, version.auth))
+    return VersionResources(
+        cluster=resource(item.name, CLUSTER, encoded(message)),
+        endpoints=None if version.is_named else build_endpoints(item.name, version),
+        secrets=tuple(secrets),
+    )
 
 
 def build_cluster(service: str, version: Version, *, streams: bool) -> Resource:
-    """The cluster `<service>/<version>`: STATIC for IP addresses, STRICT_DNS as soon as one endpoint is a name.
+    """The cluster with its endpoints inline, for a snapshot that holds no endpoints of their own."""
+    item = ClusterInput(service, version, streams)
+    message = _cluster(item)
+    _resolve_names(message, item)
+    message.type = _Message.STRICT_DNS if version.is_named else _Message.STATIC
+    return resource(item.name, CLUSTER, encoded(message))
 
-    `streams`: its servers stream their answers (protocol openai).
-    """
-    name = cluster_name(service, version.name)
-    named = any(not _is_ip(endpoint.host) for endpoint in version.endpoints)
-    message = cluster_v3.Cluster(
-        name=name,
-        type=cluster_v3.ClusterDiscoveryType.STRICT_DNS if named else cluster_v3.ClusterDiscoveryType.STATIC,
-        # AUTO would prefer IPv6, and `localhost` then misses a server on 127.0.0.1.
-        dns_lookup_family=cluster_v3.ClusterDnsLookupFamily.V4_PREFERRED,
-        connect_timeout=milliseconds(CONNECT_TIMEOUT_MS),
+
+def _cluster(item: ClusterInput) -> cluster_pb2.Cluster:
+    """All but where the servers are."""
+    version = item.version
+    message = _Message(
+        name=item.name,
+        connect_timeout=milliseconds(version.connection.connect_timeout_ms),
         # Generations differ a hundredfold in length: round robin piles them up, two random choices do not.
-        lb_policy=cluster_v3.ClusterLbPolicy.LEAST_REQUEST,
-        load_assignment=endpoint_v3.ClusterLoadAssignment(
-            cluster_name=name,
-            endpoints=[endpoint_v3.LocalityLbEndpoints(lb_endpoints=[_lb_endpoint(e) for e in version.endpoints])],
-        ),
-        health_checks=[_health_check(version.health)],
-        circuit_breakers=_circuit_breakers(),
-        typed_extension_protocol_options={_HTTP_OPTIONS: packed(_http_options(streams=streams), _HTTP_OPTIONS)},
-        metadata=serinus_metadata({"service": service, "version": version.name}),
+        lb_policy=_Message.LEAST_REQUEST,
+        health_checks=[health_check(version)],
+        circuit_breakers=_circuit_breakers(item.concurrent_max),
+        typed_extension_protocol_options={
+            upstream_http.OPTIONS: upstream_http.http_options(item.name, version, streams=item.streams)
+        },
+        metadata=_metadata(item),
     )
-    return resource(name, CLUSTER, bytes(message))
+    if version.outlier is not None:
+        message.outlier_detection.CopyFrom(_outlier_detection(version.outlier))
+        message.common_lb_config.healthy_panic_threshold.value = _panic_percent(version.outlier)
+    if any(place.weight is not None for place in version.places):
+        message.common_lb_config.locality_weighted_lb_config.SetInParent()
+    if version.slow_start_ms is not None:
+        window = milliseconds(version.slow_start_ms)
+        message.least_request_lb_config.slow_start_config.slow_start_window.CopyFrom(window)
+    if version.tls is not None:
+        message.transport_socket.CopyFrom(transport_socket(item.name, version, version.tls))
+    return message
 
 
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+def _resolve_names(message: cluster_pb2.Cluster, item: ClusterInput) -> None:
+    dns = item.version.dns
+    message.type = _Message.STRICT_DNS
+    message.load_assignment.CopyFrom(load_assignment(item.name, item.version))
+    # Envoy's default, AUTO, would prefer IPv6, and `localhost` then misses a server on 127.0.0.1.
+    message.dns_lookup_family = _DNS_FAMILIES[dns.family if dns is not None else DnsFamily.V4_PREFERRED]
+    if dns is not None:
+        message.dns_refresh_rate.CopyFrom(milliseconds(dns.refresh_ms))
 
 
-def _lb_endpoint(endpoint: Endpoint) -> endpoint_v3.LbEndpoint:
-    address = core.SocketAddress(address=endpoint.host, port_value=endpoint.port)
-    # Without it the health check's Host header would be the cluster's name, whose slash strict servers refuse.
-    health = endpoint_v3.EndpointHealthCheckConfig(hostname=str(endpoint))
-    return endpoint_v3.LbEndpoint(
-        endpoint=endpoint_v3.Endpoint(address=core.Address(socket_address=address), health_check_config=health)
-    )
-
-
-def _health_check(health: Health) -> core.HealthCheck:
-    """Envoy probes a new host at once (no initial jitter) and a cluster is warm after its first round of probes.
-
-    `no_traffic_interval` is 60 s by default: a candidate at weight 0 would be seen dying a minute late.
-    """
-    check = core.HealthCheck(
-        timeout=milliseconds(health.timeout_ms),
-        interval=milliseconds(health.interval_ms),
-        no_traffic_interval=milliseconds(health.interval_ms),
-        no_traffic_healthy_interval=milliseconds(health.interval_ms),
-        unhealthy_threshold=UNHEALTHY_THRESHOLD,
-        healthy_threshold=HEALTHY_THRESHOLD,
-    )
-    if health.path is None:
-        check.tcp_health_check = core.HealthCheckTcpHealthCheck()
-    else:
-        check.http_health_check = core.HealthCheckHttpHealthCheck(path=health.path)
-    return check
-
-
-def _circuit_breakers() -> cluster_v3.CircuitBreakers:
-    return cluster_v3.CircuitBreakers(
+def _circuit_breakers(concurrent_max: int | None) -> cluster_pb2.CircuitBreakers:
+    """A limit of connections would make requests wait where `concurrent` says that they are refused."""
+    requests_max = CONCURRENT_REQUESTS_MAX if concurrent_max is None else concurrent_max
+    return cluster_pb2.CircuitBreakers(
         thresholds=[
-            cluster_v3.CircuitBreakersThresholds(
-                max_connections=CONCURRENT_REQUESTS_MAX,
-                max_pending_requests=CONCURRENT_REQUESTS_MAX,
-                max_requests=CONCURRENT_REQUESTS_MAX,
-                max_retries=CONCURRENT_RETRIES_MAX,
+            cluster_pb2.CircuitBreakers.Thresholds(
+                max_connections=number(max(CONCURRENT_REQUESTS_MAX, requests_max)),
+                max_pending_requests=number(requests_max),
+                max_requests=number(requests_max),
+                max_retries=number(CONCURRENT_RETRIES_MAX),
             )
         ]
     )
 
 
-def _http_options(*, streams: bool) -> upstream_http.HttpProtocolOptions:
-    return upstream_http.HttpProtocolOptions(
-        common_http_protocol_options=core.HttpProtocolOptions(
-            idle_timeout=milliseconds(UPSTREAM_IDLE_TIMEOUT_MS),
-            max_requests_per_connection=(
-                REQUESTS_PER_STREAMING_CONNECTION_MAX if streams else REQUESTS_PER_CONNECTION_MAX
-            ),
-        ),
-        explicit_http_config=upstream_http.HttpProtocolOptionsExplicitHttpConfig(
-            http_protocol_options=core.Http1ProtocolOptions()
-        ),
+def _outlier_detection(outlier: Outlier) -> cluster_pb2.OutlierDetection:
+    """Failures in a row, and nothing else: Envoy would also eject by success rate, which nobody asked for."""
+    return cluster_pb2.OutlierDetection(
+        consecutive_5xx=number(outlier.consecutive_5xx),
+        interval=milliseconds(outlier.interval_ms),
+        base_ejection_time=milliseconds(outlier.ejection_ms),
+        max_ejection_percent=number(outlier.max_ejected_bp // 100),
+        enforcing_success_rate=number(0),
+        # Every version has an active health check, which would bring an ejected host back after seconds.
+        successful_active_health_check_uneject_host=BoolValue(value=False),
     )
+
+
+def _panic_percent(outlier: Outlier) -> int:
+    """As many hosts as may be ejected may also be away without the ejected ones getting requests again."""
+    return min(_PANIC_PERCENT, 100 - outlier.max_ejected_bp // 100)
+
+
+def _metadata(item: ClusterInput) -> core_pb2.Metadata:
+    """What access logs and filters know a version by."""
+    values = Struct()
+    values.update({"service": item.service, "version": item.version.name})
+    return core_pb2.Metadata(filter_metadata={METADATA_NAMESPACE: values})

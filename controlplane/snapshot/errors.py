@@ -54,3 +54,12 @@ class BootstrapError(SerinusError):
     """A bootstrap that cannot be rendered from the settings given."""
 
     code = "bootstrap_invalid"
+
+
+class SecretFileError(SnapshotError):
+    """A file of the secrets directory that a version names cannot serve. The message never holds its content."""
+
+    def __init__(self, secret: str, file: str, fault: str, next_step: str) -> None:
+        super().__init__(f"secret {secret}: file {file} {fault}", next_step=next_step)
+        self.secret = secret
+        self.file = file
