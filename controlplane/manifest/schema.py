@@ -5,6 +5,7 @@ milliseconds). Unknown keys are errors. What the manifest language has but this 
 name, never ignored. Cross-object rules (a rollout's service exists, hosts do not clash) are in `rules.py`.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -128,6 +129,11 @@ class ServiceSpec(Spec):
     def files(self) -> frozenset[str]:
         """The files of the secrets directory that its versions name."""
         return frozenset().union(*(version.files for version in self.versions))
+
+
+def secret_files(specs: Iterable[ServiceSpec]) -> frozenset[str]:
+    """The files of the secrets directory that these services need."""
+    return frozenset().union(*(spec.files for spec in specs))
 
 
 class Strategy(StrEnum):

@@ -19,3 +19,9 @@ class TlsFilesError(SerinusError):
     """A certificate, key or CA file that is missing, unreadable, expired, or belongs to another."""
 
     code = "invalid_tls_files"
+
+
+class SecretReadError(SerinusError):
+    """A file of the secrets directory that cannot be read, or may not be. The message never holds its content."""
+
+    code = "secret_unreadable"

@@ -5,7 +5,7 @@ import pytest
 from controlplane.manifest.errors import ManifestError
 from controlplane.manifest.load import load
 from controlplane.manifest.proxy_group import ProxyGroupSpec
-from controlplane.manifest.schema import RolloutSpec, ServiceSpec
+from controlplane.manifest.schema import RolloutSpec, ServiceSpec, secret_files
 from serinus.contract.policy import StickyKind, StickySource
 from tests.unit.controlplane.manifest.samples import BOTH, ROLLOUT, SERVICE
 
@@ -175,3 +175,10 @@ def test_metrics_that_are_not_built_are_refused_by_name(metric: str) -> None:
         f"metric '{metric}' is not built yet"
         in problems_of(ROLLOUT.replace("{metric: errors}", f"{{metric: {metric}}}"))[0]
     )
+
+
+def test_services_say_which_secret_files_they_need() -> None:
+    text = SERVICE.replace("{name: v2, ", "{name: v2, tls: {ca: ca.pem}, auth: {file: token}, ")
+    specs = [each.spec for each in load([("chat.yaml", text)]) if isinstance(each.spec, ServiceSpec)]
+    assert secret_files(specs) == {"ca.pem", "token"}
+    assert secret_files([]) == frozenset()
