@@ -88,7 +88,10 @@ class DnsFamily(StrEnum):
 
 
 class Dns(Spec):
-    """How names are resolved. AUTO prefers IPv6, and `localhost` then misses a server on 127.0.0.1."""
+    """How names are resolved. AUTO prefers IPv6, and `localhost` then misses a server on 127.0.0.1.
+
+    `refresh` 5 s is Envoy's own default.
+    """
 
     refresh_ms: TimerMs = Field(default=5_000, alias="refresh")
     family: Annotated[DnsFamily, BeforeValidator(lambda v: choice(DnsFamily, v))] = DnsFamily.V4_PREFERRED

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import BoolValue
 
-from controlplane.manifest.version import DnsFamily, Outlier, Version
+from controlplane.manifest.version import Dns, DnsFamily, Outlier, Version
 from controlplane.snapshot import upstream_http
 from controlplane.snapshot.endpoint import build_endpoints, load_assignment
 from controlplane.snapshot.health import health_check
@@ -21,7 +21,7 @@ from controlplane.snapshot.model import ClusterInput
 from controlplane.snapshot.resource import CLUSTER, Resource, resource
 from controlplane.snapshot.secret import SecretInput
 from controlplane.snapshot.upstream_tls import tls_secrets, transport_socket
-from controlplane.snapshot.wire import encoded, from_ads, milliseconds, number
+from controlplane.snapshot.wire import encoded, from_ads, milliseconds, number, packed
 from serinus.contract.headers import METADATA_NAMESPACE
 from serinus.envoywire import cluster_pb2, core_pb2
 
@@ -33,13 +33,14 @@ CONCURRENT_RETRIES_MAX = 1_024
 # Envoy's default: with more than half of the hosts away it sends to all of them, the ejected ones too.
 _PANIC_PERCENT = 50
 
-_Message = cluster_pb2.Cluster
+_DNS_CLUSTER = "envoy.extensions.clusters.dns.v3.DnsCluster"
 _DNS_FAMILIES = {
-    DnsFamily.V4: _Message.V4_ONLY,
-    DnsFamily.V6: _Message.V6_ONLY,
-    DnsFamily.AUTO: _Message.AUTO,
-    DnsFamily.V4_PREFERRED: _Message.V4_PREFERRED,
+    DnsFamily.V4: cluster_pb2.V4_ONLY,
+    DnsFamily.V6: cluster_pb2.V6_ONLY,
+    DnsFamily.AUTO: cluster_pb2.AUTO,
+    DnsFamily.V4_PREFERRED: cluster_pb2.V4_PREFERRED,
 }
+_Message = cluster_pb2.Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class VersionResources:
 
 
 def build_version(item: ClusterInput) -> VersionResources:
-    """The cluster `<service>/<version>`: EDS for IP addresses, STRICT_DNS as soon as one endpoint is a name."""
+    """The cluster `<service>/<version>`: EDS for IP addresses, DNS as soon as one endpoint is a name."""
     version = item.version
     message = _cluster(item)
     if version.is_named:
@@ -81,8 +82,11 @@ def build_cluster(service: str, version: Version, *, streams: bool) -> Resource:
     """The cluster with its endpoints inline, for a snapshot that holds no endpoints of their own."""
     item = ClusterInput(service, version, streams)
     message = _cluster(item)
-    _resolve_names(message, item)
-    message.type = _Message.STRICT_DNS if version.is_named else _Message.STATIC
+    if version.is_named:
+        _resolve_names(message, item)
+    else:
+        message.type = _Message.STATIC
+        message.load_assignment.CopyFrom(load_assignment(item.name, version))
     return resource(item.name, CLUSTER, encoded(message))
 
 
@@ -115,13 +119,14 @@ def _cluster(item: ClusterInput) -> cluster_pb2.Cluster:
 
 
 def _resolve_names(message: cluster_pb2.Cluster, item: ClusterInput) -> None:
-    dns = item.version.dns
-    message.type = _Message.STRICT_DNS
+    """Every address that a name has becomes a host of its own: STRICT_DNS, without the fields that Envoy deprecated."""
+    dns = item.version.dns or Dns()
+    cluster_type = cluster_pb2.DnsCluster(
+        dns_refresh_rate=milliseconds(dns.refresh_ms), dns_lookup_family=_DNS_FAMILIES[dns.family]
+    )
+    message.cluster_type.name = "envoy.clusters.dns"
+    message.cluster_type.typed_config.CopyFrom(packed(cluster_type, _DNS_CLUSTER))
     message.load_assignment.CopyFrom(load_assignment(item.name, item.version))
-    # Envoy's default, AUTO, would prefer IPv6, and `localhost` then misses a server on 127.0.0.1.
-    message.dns_lookup_family = _DNS_FAMILIES[dns.family if dns is not None else DnsFamily.V4_PREFERRED]
-    if dns is not None:
-        message.dns_refresh_rate.CopyFrom(milliseconds(dns.refresh_ms))
 
 
 def _circuit_breakers(concurrent_max: int | None) -> cluster_pb2.CircuitBreakers:

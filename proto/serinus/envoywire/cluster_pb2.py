@@ -29,7 +29,7 @@ from serinus.envoywire import core_pb2 as serinus_dot_envoywire_dot_core__pb2
 from serinus.envoywire import endpoint_pb2 as serinus_dot_envoywire_dot_endpoint__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fserinus/envoywire/cluster.proto\x12\x19serinus.envoywire.cluster\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1cserinus/envoywire/core.proto\x1a serinus/envoywire/endpoint.proto\"\xc5\x02\n\x0f\x43ircuitBreakers\x12I\n\nthresholds\x18\x01 \x03(\x0b\x32\x35.serinus.envoywire.cluster.CircuitBreakers.Thresholds\x1a\xe6\x01\n\nThresholds\x12\x35\n\x0fmax_connections\x18\x02 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12:\n\x14max_pending_requests\x18\x03 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12\x32\n\x0cmax_requests\x18\x04 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12\x31\n\x0bmax_retries\x18\x05 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\"\xf8\x02\n\x10OutlierDetection\x12\x35\n\x0f\x63onsecutive_5xx\x18\x01 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12+\n\x08interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x12\x62\x61se_ejection_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12:\n\x14max_ejection_percent\x18\x04 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12<\n\x16\x65nforcing_success_rate\x18\x06 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12O\n+successful_active_health_check_uneject_host\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.BoolValue\"\xe5\x0e\n\x07\x43luster\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x43\n\x04type\x18\x02 \x01(\x0e\x32\x30.serinus.envoywire.cluster.Cluster.DiscoveryTypeH\x00\x88\x01\x01\x12O\n\x12\x65\x64s_cluster_config\x18\x03 \x01(\x0b\x32\x33.serinus.envoywire.cluster.Cluster.EdsClusterConfig\x12\x32\n\x0f\x63onnect_timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12>\n\tlb_policy\x18\x06 \x01(\x0e\x32+.serinus.envoywire.cluster.Cluster.LbPolicy\x12:\n\rhealth_checks\x18\x08 \x03(\x0b\x32#.serinus.envoywire.core.HealthCheck\x12\x44\n\x10\x63ircuit_breakers\x18\n \x01(\x0b\x32*.serinus.envoywire.cluster.CircuitBreakers\x12\x33\n\x10\x64ns_refresh_rate\x18\x10 \x01(\x0b\x32\x19.google.protobuf.Duration\x12M\n\x11\x64ns_lookup_family\x18\x11 \x01(\x0e\x32\x32.serinus.envoywire.cluster.Cluster.DnsLookupFamily\x12\x46\n\x11outlier_detection\x18\x13 \x01(\x0b\x32+.serinus.envoywire.cluster.OutlierDetection\x12\x41\n\x10transport_socket\x18\x18 \x01(\x0b\x32\'.serinus.envoywire.core.TransportSocket\x12\x32\n\x08metadata\x18\x19 \x01(\x0b\x32 .serinus.envoywire.core.Metadata\x12K\n\x10\x63ommon_lb_config\x18\x1b \x01(\x0b\x32\x31.serinus.envoywire.cluster.Cluster.CommonLbConfig\x12%\n\x1dignore_health_on_host_removal\x18  \x01(\x08\x12J\n\x0fload_assignment\x18! \x01(\x0b\x32\x31.serinus.envoywire.endpoint.ClusterLoadAssignment\x12o\n typed_extension_protocol_options\x18$ \x03(\x0b\x32\x45.serinus.envoywire.cluster.Cluster.TypedExtensionProtocolOptionsEntry\x12X\n\x17least_request_lb_config\x18% \x01(\x0b\x32\x37.serinus.envoywire.cluster.Cluster.LeastRequestLbConfig\x1aL\n\x10\x45\x64sClusterConfig\x12\x38\n\neds_config\x18\x01 \x01(\x0b\x32$.serinus.envoywire.core.ConfigSource\x1aG\n\x0fSlowStartConfig\x12\x34\n\x11slow_start_window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x1a\x65\n\x14LeastRequestLbConfig\x12M\n\x11slow_start_config\x18\x03 \x01(\x0b\x32\x32.serinus.envoywire.cluster.Cluster.SlowStartConfig\x1a\xdf\x01\n\x0e\x43ommonLbConfig\x12@\n\x17healthy_panic_threshold\x18\x01 \x01(\x0b\x32\x1f.serinus.envoywire.core.Percent\x12o\n\x1blocality_weighted_lb_config\x18\x03 \x01(\x0b\x32J.serinus.envoywire.cluster.Cluster.CommonLbConfig.LocalityWeightedLbConfig\x1a\x1a\n\x18LocalityWeightedLbConfig\x1aZ\n\"TypedExtensionProtocolOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any:\x02\x38\x01\"4\n\rDiscoveryType\x12\n\n\x06STATIC\x10\x00\x12\x0e\n\nSTRICT_DNS\x10\x01\x12\x07\n\x03\x45\x44S\x10\x03\".\n\x08LbPolicy\x12\x0f\n\x0bROUND_ROBIN\x10\x00\x12\x11\n\rLEAST_REQUEST\x10\x01\"G\n\x0f\x44nsLookupFamily\x12\x08\n\x04\x41UTO\x10\x00\x12\x0b\n\x07V4_ONLY\x10\x01\x12\x0b\n\x07V6_ONLY\x10\x02\x12\x10\n\x0cV4_PREFERRED\x10\x03\x42\x07\n\x05_typeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fserinus/envoywire/cluster.proto\x12\x19serinus.envoywire.cluster\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1cserinus/envoywire/core.proto\x1a serinus/envoywire/endpoint.proto\"\xc5\x02\n\x0f\x43ircuitBreakers\x12I\n\nthresholds\x18\x01 \x03(\x0b\x32\x35.serinus.envoywire.cluster.CircuitBreakers.Thresholds\x1a\xe6\x01\n\nThresholds\x12\x35\n\x0fmax_connections\x18\x02 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12:\n\x14max_pending_requests\x18\x03 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12\x32\n\x0cmax_requests\x18\x04 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12\x31\n\x0bmax_retries\x18\x05 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\"\xf8\x02\n\x10OutlierDetection\x12\x35\n\x0f\x63onsecutive_5xx\x18\x01 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12+\n\x08interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x12\x62\x61se_ejection_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12:\n\x14max_ejection_percent\x18\x04 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12<\n\x16\x65nforcing_success_rate\x18\x06 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12O\n+successful_active_health_check_uneject_host\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.BoolValue\"\xb3\x0e\n\x07\x43luster\x12\x0c\n\x04name\x18\x01 \x01(\t\x12@\n\x04type\x18\x02 \x01(\x0e\x32\x30.serinus.envoywire.cluster.Cluster.DiscoveryTypeH\x00\x12L\n\x0c\x63luster_type\x18& \x01(\x0b\x32\x34.serinus.envoywire.cluster.Cluster.CustomClusterTypeH\x00\x12O\n\x12\x65\x64s_cluster_config\x18\x03 \x01(\x0b\x32\x33.serinus.envoywire.cluster.Cluster.EdsClusterConfig\x12\x32\n\x0f\x63onnect_timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12>\n\tlb_policy\x18\x06 \x01(\x0e\x32+.serinus.envoywire.cluster.Cluster.LbPolicy\x12:\n\rhealth_checks\x18\x08 \x03(\x0b\x32#.serinus.envoywire.core.HealthCheck\x12\x44\n\x10\x63ircuit_breakers\x18\n \x01(\x0b\x32*.serinus.envoywire.cluster.CircuitBreakers\x12\x46\n\x11outlier_detection\x18\x13 \x01(\x0b\x32+.serinus.envoywire.cluster.OutlierDetection\x12\x41\n\x10transport_socket\x18\x18 \x01(\x0b\x32\'.serinus.envoywire.core.TransportSocket\x12\x32\n\x08metadata\x18\x19 \x01(\x0b\x32 .serinus.envoywire.core.Metadata\x12K\n\x10\x63ommon_lb_config\x18\x1b \x01(\x0b\x32\x31.serinus.envoywire.cluster.Cluster.CommonLbConfig\x12%\n\x1dignore_health_on_host_removal\x18  \x01(\x08\x12J\n\x0fload_assignment\x18! \x01(\x0b\x32\x31.serinus.envoywire.endpoint.ClusterLoadAssignment\x12o\n typed_extension_protocol_options\x18$ \x03(\x0b\x32\x45.serinus.envoywire.cluster.Cluster.TypedExtensionProtocolOptionsEntry\x12X\n\x17least_request_lb_config\x18% \x01(\x0b\x32\x37.serinus.envoywire.cluster.Cluster.LeastRequestLbConfig\x1aM\n\x11\x43ustomClusterType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x0ctyped_config\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any\x1aL\n\x10\x45\x64sClusterConfig\x12\x38\n\neds_config\x18\x01 \x01(\x0b\x32$.serinus.envoywire.core.ConfigSource\x1aG\n\x0fSlowStartConfig\x12\x34\n\x11slow_start_window\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x1a\x65\n\x14LeastRequestLbConfig\x12M\n\x11slow_start_config\x18\x03 \x01(\x0b\x32\x32.serinus.envoywire.cluster.Cluster.SlowStartConfig\x1a\xdf\x01\n\x0e\x43ommonLbConfig\x12@\n\x17healthy_panic_threshold\x18\x01 \x01(\x0b\x32\x1f.serinus.envoywire.core.Percent\x12o\n\x1blocality_weighted_lb_config\x18\x03 \x01(\x0b\x32J.serinus.envoywire.cluster.Cluster.CommonLbConfig.LocalityWeightedLbConfig\x1a\x1a\n\x18LocalityWeightedLbConfig\x1aZ\n\"TypedExtensionProtocolOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any:\x02\x38\x01\"$\n\rDiscoveryType\x12\n\n\x06STATIC\x10\x00\x12\x07\n\x03\x45\x44S\x10\x03\".\n\x08LbPolicy\x12\x0f\n\x0bROUND_ROBIN\x10\x00\x12\x11\n\rLEAST_REQUEST\x10\x01\x42\x18\n\x16\x63luster_discovery_type\"\x88\x01\n\nDnsCluster\x12\x33\n\x10\x64ns_refresh_rate\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x45\n\x11\x64ns_lookup_family\x18\x08 \x01(\x0e\x32*.serinus.envoywire.cluster.DnsLookupFamily*X\n\x0f\x44nsLookupFamily\x12\x0f\n\x0bUNSPECIFIED\x10\x00\x12\x08\n\x04\x41UTO\x10\x01\x12\x0b\n\x07V4_ONLY\x10\x02\x12\x0b\n\x07V6_ONLY\x10\x03\x12\x10\n\x0cV4_PREFERRED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CLUSTER_TYPEDEXTENSIONPROTOCOLOPTIONSENTRY']._loaded_options = None
   _globals['_CLUSTER_TYPEDEXTENSIONPROTOCOLOPTIONSENTRY']._serialized_options = b'8\001'
+  _globals['_DNSLOOKUPFAMILY']._serialized_start=2909
+  _globals['_DNSLOOKUPFAMILY']._serialized_end=2997
   _globals['_CIRCUITBREAKERS']._serialized_start=218
   _globals['_CIRCUITBREAKERS']._serialized_end=543
   _globals['_CIRCUITBREAKERS_THRESHOLDS']._serialized_start=313
@@ -45,23 +47,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OUTLIERDETECTION']._serialized_start=546
   _globals['_OUTLIERDETECTION']._serialized_end=922
   _globals['_CLUSTER']._serialized_start=925
-  _globals['_CLUSTER']._serialized_end=2818
-  _globals['_CLUSTER_EDSCLUSTERCONFIG']._serialized_start=2064
-  _globals['_CLUSTER_EDSCLUSTERCONFIG']._serialized_end=2140
-  _globals['_CLUSTER_SLOWSTARTCONFIG']._serialized_start=2142
-  _globals['_CLUSTER_SLOWSTARTCONFIG']._serialized_end=2213
-  _globals['_CLUSTER_LEASTREQUESTLBCONFIG']._serialized_start=2215
-  _globals['_CLUSTER_LEASTREQUESTLBCONFIG']._serialized_end=2316
-  _globals['_CLUSTER_COMMONLBCONFIG']._serialized_start=2319
-  _globals['_CLUSTER_COMMONLBCONFIG']._serialized_end=2542
-  _globals['_CLUSTER_COMMONLBCONFIG_LOCALITYWEIGHTEDLBCONFIG']._serialized_start=2516
-  _globals['_CLUSTER_COMMONLBCONFIG_LOCALITYWEIGHTEDLBCONFIG']._serialized_end=2542
-  _globals['_CLUSTER_TYPEDEXTENSIONPROTOCOLOPTIONSENTRY']._serialized_start=2544
-  _globals['_CLUSTER_TYPEDEXTENSIONPROTOCOLOPTIONSENTRY']._serialized_end=2634
-  _globals['_CLUSTER_DISCOVERYTYPE']._serialized_start=2636
-  _globals['_CLUSTER_DISCOVERYTYPE']._serialized_end=2688
-  _globals['_CLUSTER_LBPOLICY']._serialized_start=2690
-  _globals['_CLUSTER_LBPOLICY']._serialized_end=2736
-  _globals['_CLUSTER_DNSLOOKUPFAMILY']._serialized_start=2738
-  _globals['_CLUSTER_DNSLOOKUPFAMILY']._serialized_end=2809
+  _globals['_CLUSTER']._serialized_end=2768
+  _globals['_CLUSTER_CUSTOMCLUSTERTYPE']._serialized_start=2007
+  _globals['_CLUSTER_CUSTOMCLUSTERTYPE']._serialized_end=2084
+  _globals['_CLUSTER_EDSCLUSTERCONFIG']._serialized_start=2086
+  _globals['_CLUSTER_EDSCLUSTERCONFIG']._serialized_end=2162
+  _globals['_CLUSTER_SLOWSTARTCONFIG']._serialized_start=2164
+  _globals['_CLUSTER_SLOWSTARTCONFIG']._serialized_end=2235
+  _globals['_CLUSTER_LEASTREQUESTLBCONFIG']._serialized_start=2237
+  _globals['_CLUSTER_LEASTREQUESTLBCONFIG']._serialized_end=2338
+  _globals['_CLUSTER_COMMONLBCONFIG']._serialized_start=2341
+  _globals['_CLUSTER_COMMONLBCONFIG']._serialized_end=2564
+  _globals['_CLUSTER_COMMONLBCONFIG_LOCALITYWEIGHTEDLBCONFIG']._serialized_start=2538
+  _globals['_CLUSTER_COMMONLBCONFIG_LOCALITYWEIGHTEDLBCONFIG']._serialized_end=2564
+  _globals['_CLUSTER_TYPEDEXTENSIONPROTOCOLOPTIONSENTRY']._serialized_start=2566
+  _globals['_CLUSTER_TYPEDEXTENSIONPROTOCOLOPTIONSENTRY']._serialized_end=2656
+  _globals['_CLUSTER_DISCOVERYTYPE']._serialized_start=2658
+  _globals['_CLUSTER_DISCOVERYTYPE']._serialized_end=2694
+  _globals['_CLUSTER_LBPOLICY']._serialized_start=2696
+  _globals['_CLUSTER_LBPOLICY']._serialized_end=2742
+  _globals['_DNSCLUSTER']._serialized_start=2771
+  _globals['_DNSCLUSTER']._serialized_end=2907
 # @@protoc_insertion_point(module_scope)

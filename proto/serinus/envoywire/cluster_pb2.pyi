@@ -14,6 +14,19 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class DnsLookupFamily(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNSPECIFIED: _ClassVar[DnsLookupFamily]
+    AUTO: _ClassVar[DnsLookupFamily]
+    V4_ONLY: _ClassVar[DnsLookupFamily]
+    V6_ONLY: _ClassVar[DnsLookupFamily]
+    V4_PREFERRED: _ClassVar[DnsLookupFamily]
+UNSPECIFIED: DnsLookupFamily
+AUTO: DnsLookupFamily
+V4_ONLY: DnsLookupFamily
+V6_ONLY: DnsLookupFamily
+V4_PREFERRED: DnsLookupFamily
+
 class CircuitBreakers(_message.Message):
     __slots__ = ("thresholds",)
     class Thresholds(_message.Message):
@@ -48,14 +61,12 @@ class OutlierDetection(_message.Message):
     def __init__(self, consecutive_5xx: _Optional[_Union[_wrappers_pb2.UInt32Value, _Mapping]] = ..., interval: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., base_ejection_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_ejection_percent: _Optional[_Union[_wrappers_pb2.UInt32Value, _Mapping]] = ..., enforcing_success_rate: _Optional[_Union[_wrappers_pb2.UInt32Value, _Mapping]] = ..., successful_active_health_check_uneject_host: _Optional[_Union[_wrappers_pb2.BoolValue, _Mapping]] = ...) -> None: ...
 
 class Cluster(_message.Message):
-    __slots__ = ("name", "type", "eds_cluster_config", "connect_timeout", "lb_policy", "health_checks", "circuit_breakers", "dns_refresh_rate", "dns_lookup_family", "outlier_detection", "transport_socket", "metadata", "common_lb_config", "ignore_health_on_host_removal", "load_assignment", "typed_extension_protocol_options", "least_request_lb_config")
+    __slots__ = ("name", "type", "cluster_type", "eds_cluster_config", "connect_timeout", "lb_policy", "health_checks", "circuit_breakers", "outlier_detection", "transport_socket", "metadata", "common_lb_config", "ignore_health_on_host_removal", "load_assignment", "typed_extension_protocol_options", "least_request_lb_config")
     class DiscoveryType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATIC: _ClassVar[Cluster.DiscoveryType]
-        STRICT_DNS: _ClassVar[Cluster.DiscoveryType]
         EDS: _ClassVar[Cluster.DiscoveryType]
     STATIC: Cluster.DiscoveryType
-    STRICT_DNS: Cluster.DiscoveryType
     EDS: Cluster.DiscoveryType
     class LbPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
@@ -63,16 +74,13 @@ class Cluster(_message.Message):
         LEAST_REQUEST: _ClassVar[Cluster.LbPolicy]
     ROUND_ROBIN: Cluster.LbPolicy
     LEAST_REQUEST: Cluster.LbPolicy
-    class DnsLookupFamily(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-        __slots__ = ()
-        AUTO: _ClassVar[Cluster.DnsLookupFamily]
-        V4_ONLY: _ClassVar[Cluster.DnsLookupFamily]
-        V6_ONLY: _ClassVar[Cluster.DnsLookupFamily]
-        V4_PREFERRED: _ClassVar[Cluster.DnsLookupFamily]
-    AUTO: Cluster.DnsLookupFamily
-    V4_ONLY: Cluster.DnsLookupFamily
-    V6_ONLY: Cluster.DnsLookupFamily
-    V4_PREFERRED: Cluster.DnsLookupFamily
+    class CustomClusterType(_message.Message):
+        __slots__ = ("name", "typed_config")
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        TYPED_CONFIG_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        typed_config: _any_pb2.Any
+        def __init__(self, name: _Optional[str] = ..., typed_config: _Optional[_Union[_any_pb2.Any, _Mapping]] = ...) -> None: ...
     class EdsClusterConfig(_message.Message):
         __slots__ = ("eds_config",)
         EDS_CONFIG_FIELD_NUMBER: _ClassVar[int]
@@ -107,13 +115,12 @@ class Cluster(_message.Message):
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[_any_pb2.Any, _Mapping]] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_TYPE_FIELD_NUMBER: _ClassVar[int]
     EDS_CLUSTER_CONFIG_FIELD_NUMBER: _ClassVar[int]
     CONNECT_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     LB_POLICY_FIELD_NUMBER: _ClassVar[int]
     HEALTH_CHECKS_FIELD_NUMBER: _ClassVar[int]
     CIRCUIT_BREAKERS_FIELD_NUMBER: _ClassVar[int]
-    DNS_REFRESH_RATE_FIELD_NUMBER: _ClassVar[int]
-    DNS_LOOKUP_FAMILY_FIELD_NUMBER: _ClassVar[int]
     OUTLIER_DETECTION_FIELD_NUMBER: _ClassVar[int]
     TRANSPORT_SOCKET_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
@@ -124,13 +131,12 @@ class Cluster(_message.Message):
     LEAST_REQUEST_LB_CONFIG_FIELD_NUMBER: _ClassVar[int]
     name: str
     type: Cluster.DiscoveryType
+    cluster_type: Cluster.CustomClusterType
     eds_cluster_config: Cluster.EdsClusterConfig
     connect_timeout: _duration_pb2.Duration
     lb_policy: Cluster.LbPolicy
     health_checks: _containers.RepeatedCompositeFieldContainer[_core_pb2.HealthCheck]
     circuit_breakers: CircuitBreakers
-    dns_refresh_rate: _duration_pb2.Duration
-    dns_lookup_family: Cluster.DnsLookupFamily
     outlier_detection: OutlierDetection
     transport_socket: _core_pb2.TransportSocket
     metadata: _core_pb2.Metadata
@@ -139,4 +145,12 @@ class Cluster(_message.Message):
     load_assignment: _endpoint_pb2.ClusterLoadAssignment
     typed_extension_protocol_options: _containers.MessageMap[str, _any_pb2.Any]
     least_request_lb_config: Cluster.LeastRequestLbConfig
-    def __init__(self, name: _Optional[str] = ..., type: _Optional[_Union[Cluster.DiscoveryType, str]] = ..., eds_cluster_config: _Optional[_Union[Cluster.EdsClusterConfig, _Mapping]] = ..., connect_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lb_policy: _Optional[_Union[Cluster.LbPolicy, str]] = ..., health_checks: _Optional[_Iterable[_Union[_core_pb2.HealthCheck, _Mapping]]] = ..., circuit_breakers: _Optional[_Union[CircuitBreakers, _Mapping]] = ..., dns_refresh_rate: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., dns_lookup_family: _Optional[_Union[Cluster.DnsLookupFamily, str]] = ..., outlier_detection: _Optional[_Union[OutlierDetection, _Mapping]] = ..., transport_socket: _Optional[_Union[_core_pb2.TransportSocket, _Mapping]] = ..., metadata: _Optional[_Union[_core_pb2.Metadata, _Mapping]] = ..., common_lb_config: _Optional[_Union[Cluster.CommonLbConfig, _Mapping]] = ..., ignore_health_on_host_removal: _Optional[bool] = ..., load_assignment: _Optional[_Union[_endpoint_pb2.ClusterLoadAssignment, _Mapping]] = ..., typed_extension_protocol_options: _Optional[_Mapping[str, _any_pb2.Any]] = ..., least_request_lb_config: _Optional[_Union[Cluster.LeastRequestLbConfig, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[_Union[Cluster.DiscoveryType, str]] = ..., cluster_type: _Optional[_Union[Cluster.CustomClusterType, _Mapping]] = ..., eds_cluster_config: _Optional[_Union[Cluster.EdsClusterConfig, _Mapping]] = ..., connect_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lb_policy: _Optional[_Union[Cluster.LbPolicy, str]] = ..., health_checks: _Optional[_Iterable[_Union[_core_pb2.HealthCheck, _Mapping]]] = ..., circuit_breakers: _Optional[_Union[CircuitBreakers, _Mapping]] = ..., outlier_detection: _Optional[_Union[OutlierDetection, _Mapping]] = ..., transport_socket: _Optional[_Union[_core_pb2.TransportSocket, _Mapping]] = ..., metadata: _Optional[_Union[_core_pb2.Metadata, _Mapping]] = ..., common_lb_config: _Optional[_Union[Cluster.CommonLbConfig, _Mapping]] = ..., ignore_health_on_host_removal: _Optional[bool] = ..., load_assignment: _Optional[_Union[_endpoint_pb2.ClusterLoadAssignment, _Mapping]] = ..., typed_extension_protocol_options: _Optional[_Mapping[str, _any_pb2.Any]] = ..., least_request_lb_config: _Optional[_Union[Cluster.LeastRequestLbConfig, _Mapping]] = ...) -> None: ...
+
+class DnsCluster(_message.Message):
+    __slots__ = ("dns_refresh_rate", "dns_lookup_family")
+    DNS_REFRESH_RATE_FIELD_NUMBER: _ClassVar[int]
+    DNS_LOOKUP_FAMILY_FIELD_NUMBER: _ClassVar[int]
+    dns_refresh_rate: _duration_pb2.Duration
+    dns_lookup_family: DnsLookupFamily
+    def __init__(self, dns_refresh_rate: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., dns_lookup_family: _Optional[_Union[DnsLookupFamily, str]] = ...) -> None: ...
