@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from pathlib import Path
 
 import grpc
 
@@ -12,12 +13,16 @@ from controlplane.admin import server as admin
 from controlplane.clock import SystemClock
 from controlplane.dashboard.server import HttpServer
 from controlplane.engine.runner import Engine
+from controlplane.engine.secrets import Reading
 from controlplane.engine.series import refresh
-from controlplane.ingest.server import MESSAGE_BYTES_MAX, OutcomesServicer
+from controlplane.ingest.server import OutcomesServicer
 from controlplane.manifest.errors import ManifestError
+from controlplane.security.errors import SecretReadError
 from controlplane.security.listen import parse_listen, require_safe_listen
-from controlplane.security.server import server_credentials
+from controlplane.security.secrets.client import read_secret_file
+from controlplane.security.server import SERVER_OPTIONS, server_credentials
 from controlplane.settings import ControlPlaneSettings, SettingsError
+from controlplane.snapshot.errors import SnapshotError
 from controlplane.snapshot.model import Gateway
 from controlplane.store.sqlite import SqliteStore
 from controlplane.telemetry.exporter import Exporter
@@ -29,16 +34,21 @@ log = logging.getLogger("serinus")
 # Streams are cut after this when the process ends; Envoy keeps serving and reconnects to the next one.
 STOP_GRACE_S = 1.0
 
-_GRPC_OPTIONS = (
-    # Two control planes on one port by mistake must be an error, not a coin toss (grpc enables it by default).
-    ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-    # Sidecars and proxies ping idle streams; without these gRPC answers "too many pings".
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-)
+
+class SecretDirectory:
+    """The files of the secrets directory, read anew at each call."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def read(self, names: Collection[str]) -> Reading:
+        files, faults = {}, {}
+        for name in names:
+            try:
+                files[name] = read_secret_file(self._directory, name)
+            except SecretReadError as error:
+                faults[name] = str(error)
+        return Reading(files, faults)
 
 
 class ControlPlane:
@@ -60,6 +70,8 @@ class ControlPlane:
             clock=SystemClock(),
             gateway=Gateway(listen_host=listen.host, listen_port=listen.port),
             exporter=self._exporter,
+            secrets=SecretDirectory(settings.secrets),
+            proxy_timeout_s=settings.proxy_timeout_s,
         )
         self._http = HttpServer(metrics=self._metrics, not_ready=lambda: self._not_ready)
         self._not_ready = "starting"
@@ -88,7 +100,7 @@ class ControlPlane:
                 await self.engine.apply(files, dry_run=False, actor="the --manifest flag")
         except OSError as error:
             raise SettingsError(f"--manifest {error.filename} cannot be read: {error.strerror}") from error
-        except ManifestError as error:
+        except (ManifestError, SnapshotError) as error:
             if not had_state:
                 raise
             log.error("--manifest was refused; the stored state stays in force: %s", error)
@@ -98,7 +110,7 @@ class ControlPlane:
         outcomes_pb2_grpc.add_OutcomesServicer_to_server(OutcomesServicer(self.engine), server)
 
     async def _serve(self, flag: str, address: str, add: Callable[[grpc.aio.Server], None]) -> None:
-        server = grpc.aio.server(options=_GRPC_OPTIONS)
+        server = grpc.aio.server(options=SERVER_OPTIONS)
         add(server)
         try:
             if self._settings.tls is not None:

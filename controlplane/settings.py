@@ -5,6 +5,11 @@ from pathlib import Path
 
 from controlplane.errors import SerinusError
 
+# A cluster of dead endpoints warms until its first health check has failed (seconds), and an Envoy that lost its
+# control plane comes back within half a minute. Below a second every slow handshake would count as an absence.
+PROXY_TIMEOUT_S = 30.0
+PROXY_TIMEOUT_S_MIN, PROXY_TIMEOUT_S_MAX = 1.0, 3600.0
+
 
 class SettingsError(SerinusError):
     """A flag or environment variable that cannot be used."""
@@ -23,16 +28,35 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class ControlPlaneSettings:
-    """Addresses as HOST:PORT. Defaults stand on loopback; beyond it every listener needs TLS or `insecure` in words."""
+    """Addresses as HOST:PORT. Defaults stand on loopback; beyond it every listener needs TLS or `insecure` in words.
+
+    `proxy_timeout_s`: how long a proxy that is away or slow keeps a new cluster waiting for its first route, and an old
+    one from leaving. `secrets_dir` None: the directory `secrets` in the state.
+    """
 
     state_dir: Path
     admin: str = "127.0.0.1:7400"
     xds: str = "127.0.0.1:7401"
     http: str = "127.0.0.1:7402"
-    listen: str = "127.0.0.1:8080"  # where the proxies listen for users
+    listen: str = "127.0.0.1:8080"  # where the proxies listen for users, unless a ProxyGroup says so
     manifests: tuple[Path, ...] = ()
     tls: TlsFiles | None = None
     insecure: bool = False
+    secrets_dir: Path | None = None
+    proxy_timeout_s: float = PROXY_TIMEOUT_S
+
+    def __post_init__(self) -> None:
+        if not PROXY_TIMEOUT_S_MIN <= self.proxy_timeout_s <= PROXY_TIMEOUT_S_MAX:
+            raise SettingsError(
+                f"--proxy-timeout {self.proxy_timeout_s:g} is not between {PROXY_TIMEOUT_S_MIN:g} and "
+                f"{PROXY_TIMEOUT_S_MAX:g} seconds",
+                next_step=f"leave it out for {PROXY_TIMEOUT_S:g}",
+            )
+
+    @property
+    def secrets(self) -> Path:
+        """The directory whose files manifests may name."""
+        return self.secrets_dir or self.state_dir / "secrets"
 
 
 def tls_files(ca: Path | None, cert: Path | None, key: Path | None) -> TlsFiles | None:

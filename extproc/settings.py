@@ -100,7 +100,7 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     flag("http", "127.0.0.1:7412", "HOST:PORT", "/metrics, /healthz, /readyz; beyond loopback needs TLS or --insecure")
     flag("envoy-admin", "127.0.0.1:7420", "HOST:PORT", "Envoy's admin address, read for its own counters")
     flag("node-id", "", "ID", "the node id of the Envoy beside this sidecar; needed")
-    flag("node-cluster", "serinus", "NAME", "that Envoy's node cluster")
+    flag("node-cluster", "default", "NAME", "that Envoy's node cluster")
     flag("transport", "grpcio", "grpcio", "who speaks HTTP/2 on the socket")
     flag("follow-up", "10s", "TIME", "how long after its start a request is waited for, unless its service says")
     flag("tls-ca", "", "FILE", "PEM of the authority that signed the control plane's certificate")

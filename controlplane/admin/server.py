@@ -27,6 +27,7 @@ T = TypeVar("T")
 WATCHERS_MAX = 100
 WATCH_EVERY_S = 1.0
 TEXT_CHARS_MAX = 1_000
+KINDS = ("", "service", "rollout", "proxy", "group")
 
 
 class InvalidRequestError(SerinusError):
@@ -57,8 +58,8 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         return await _answer(context, lambda: self._get(request.kind, request.name))
 
     async def _get(self, kind: str, name: str) -> admin_pb2.GetResponse:
-        if kind not in ("", "service", "rollout", "proxy"):
-            raise InvalidRequestError(f"unknown kind {kind!r}", next_step="one of service, rollout, proxy")
+        if kind not in KINDS:
+            raise InvalidRequestError(f"unknown kind {kind!r}", next_step=f"one of {', '.join(KINDS[1:])}")
         engine, response = self._engine, admin_pb2.GetResponse()
         if kind in ("", "service"):
             services = engine.world.services
@@ -75,13 +76,28 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
                 rollout = engine.world.rollout(each)
                 if name in ("", each):
                     response.rollouts.append(await self._view(rollout))
+        groups = engine.publisher.groups.values()
+        if kind == "group":
+            response.groups.extend(wire.group_view(group) for group in groups if name in ("", group.name))
         if kind == "proxy":
             response.proxies.extend(
-                wire.proxy_view(engine, node)
-                for node in engine.ads.fleet.nodes.values()
+                wire.proxy_view(engine, group, node)
+                for group in groups
+                for node in group.fleet.nodes.values()
                 if name in ("", node.node.node_id)
             )
+            response.refusals.extend(self._refusals(name))
         return response
+
+    def _refusals(self, name: str) -> list[admin_pb2.RefusalView]:
+        """The fleet counts time by the loop's clock; people read the calendar's."""
+        now_ms = self._engine.now_ms()
+        loop_ms = int(asyncio.get_running_loop().time() * 1000)
+        return [
+            wire.refusal_view(refusal, at_ms=now_ms - (loop_ms - refusal.at_ms))
+            for refusal in self._engine.ads.refusals
+            if name in ("", refusal.node.node_id)
+        ]
 
     async def _view(self, rollout: Rollout) -> admin_pb2.RolloutView:
         return wire.rollout_view(self._engine, rollout, await self._engine.records(rollout.name))

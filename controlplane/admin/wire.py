@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from controlplane.engine.evidence import EvidenceTracker, Sample
+from controlplane.engine.group import Group
 from controlplane.engine.record import LastDecision
 from controlplane.engine.routing import Placement
 from controlplane.engine.runner import Engine
@@ -22,6 +23,7 @@ from controlplane.rollout.model import (
 )
 from controlplane.store.port import Record
 from controlplane.xds.fleet import NodeView
+from controlplane.xds.server import Refusal
 from serinus.contract.policy import HeaderLookup, StickySource
 from serinus.v1 import admin_pb2
 
@@ -30,11 +32,15 @@ STATUS_BY_CODE = {
     "invalid_manifest": "INVALID_ARGUMENT",
     "invalid_request": "INVALID_ARGUMENT",
     "not_found": "NOT_FOUND",
+    "snapshot_invalid": "INVALID_ARGUMENT",
     "illegal_event": "FAILED_PRECONDITION",
     "store": "UNAVAILABLE",
 }
 EVENTS_SHOWN = 20
 SAMPLES_SHOWN = 2_000
+# A thousand proxies that reject one thing say it in the same words.
+REJECTIONS_SHOWN = 20
+UP_TO_DATE = "up to date"
 
 
 def service_view(service: Service, rollout: Rollout | None) -> admin_pb2.ServiceView:
@@ -86,13 +92,24 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
         view.observed_ratio = _ratio(assessment.share.candidate_keys, assessment.share.keys)
     if tracker is not None and not rollout.is_terminal:
         _add_quality(view, engine, rollout, tracker)
+    if not rollout.is_terminal:
+        _add_proxies(view, engine, rollout.spec.service)
     return view
+
+
+def _add_proxies(view: admin_pb2.RolloutView, engine: Engine, service: str) -> None:
+    view.rejections.extend(
+        admin_pb2.RejectionView(node=node_id, group=group, type=_kind(nack.type_url), message=nack.message)
+        for group, node_id, nack in engine.publisher.rejections(service)[:REJECTIONS_SHOWN]
+    )
+    view.findings.extend(engine.delivery.secrets.findings(engine.world.services[service].spec.files))
 
 
 def _add_quality(view: admin_pb2.RolloutView, engine: Engine, rollout: Rollout, tracker: EvidenceTracker) -> None:
     routing = tracker.routing_fact(engine.publisher.route_snapshot(rollout.spec.service))
     view.routing_mismatches = routing.mismatches
-    data = engine.registry.data_fact(engine.publisher.connected_nodes(), engine.now_ms())
+    nodes = engine.publisher.connected_nodes(rollout.spec.service)
+    data = engine.registry.data_fact(nodes, engine.now_ms())
     view.untagged_recent = data.untagged
     view.lost_entries_recent = data.logs_lost
 
@@ -166,15 +183,29 @@ def samples_view(samples: Sequence[Sample]) -> list[admin_pb2.Sample]:
     ]
 
 
-def proxy_view(engine: Engine, node: NodeView) -> admin_pb2.ProxyView:
-    accepted, published = engine.publisher.route_versions(node)
+def group_view(group: Group) -> admin_pb2.ProxyGroupView:
+    target = group.target
+    fleet = group.fleet
+    return admin_pb2.ProxyGroupView(
+        name=group.name,
+        listen=f"{target.gateway.listen_host}:{target.gateway.listen_port}" if target else "",
+        nodes=target.nodes if target else (),
+        services=[route.name for route in target.routes] if target else (),
+        connected=len(fleet.connected),
+        up_to_date=sum(_state(group, node) == UP_TO_DATE for node in fleet.connected),
+    )
+
+
+def proxy_view(engine: Engine, group: Group, node: NodeView) -> admin_pb2.ProxyView:
+    accepted, published = engine.publisher.route_versions(group.name, node)
     return admin_pb2.ProxyView(
         node=node.node.node_id,
         cluster=node.node.cluster,
+        envoy_version=node.node.envoy_version,
         connected=node.is_connected,
         accepted_routes=accepted,
         published_routes=published,
-        last_error="; ".join(nack.message for nack in node.nacks.values()),
+        last_error="; ".join(f"{_kind(nack.type_url)}: {nack.message}" for nack in node.nacks.values()),
         sidecar_connected=engine.registry.connected(node.node.node_id, engine.now_ms()),
         clusters=[
             admin_pb2.ClusterHealthView(
@@ -185,7 +216,30 @@ def proxy_view(engine: Engine, node: NodeView) -> admin_pb2.ProxyView:
             )
             for entry in engine.registry.clusters(node.node.node_id)
         ],
+        group=group.name,
+        mode=node.mode,
+        state=_state(group, node),
     )
+
+
+def _state(group: Group, node: NodeView) -> str:
+    """What an operator must know first."""
+    if not node.is_connected:
+        return "gone"
+    if node.node.node_id in group.fleet.duplicates:
+        return "duplicate id"
+    if node.nacks:
+        return "rejected"
+    return UP_TO_DATE if group.snapshot is not None and node.has_accepted(group.snapshot) else "updating"
+
+
+def _kind(type_url: str) -> str:
+    return type_url.rpartition(".")[2]
+
+
+def refusal_view(refusal: Refusal, *, at_ms: int) -> admin_pb2.RefusalView:
+    node = refusal.node
+    return admin_pb2.RefusalView(node=node.node_id, cluster=node.cluster, reason=refusal.reason, at_ms=at_ms)
 
 
 def _ratio(part: int, whole: int) -> float:

@@ -1,6 +1,7 @@
 """apply, get, describe, explain: what is configured and why it is where it is."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,16 @@ import typer
 from google.protobuf.message import Message
 from rich.console import Console
 
-from controlplane.cli.client import ADMIN_OPTION, CALL_TIMEOUT_S, DEFAULT_ADMIN, EXIT_USAGE, actor, call, fail
+from controlplane.cli.client import (
+    ADMIN_OPTION,
+    CALL_TIMEOUT_S,
+    DEFAULT_ADMIN,
+    EXIT_NOT_FOUND,
+    EXIT_USAGE,
+    actor,
+    call,
+    fail,
+)
 from controlplane.cli.output import OUTPUT_OPTION, Output, as_dict, emit, table
 from serinus.contract.weight import format_bp
 from serinus.v1 import admin_pb2
@@ -16,6 +26,9 @@ from serinus.v1 import admin_pb2
 Admin = Annotated[str, ADMIN_OPTION]
 Format = Annotated[Output, OUTPUT_OPTION]
 
+# Enough of a hash to see whether two are the same.
+ROUTES_SHOWN_CHARS = 8
+NOTHING_THERE = {"proxy": "no proxy is connected; next: start an Envoy with what serinus bootstrap prints"}
 KINDS = {
     "service": "service",
     "services": "service",
@@ -23,6 +36,8 @@ KINDS = {
     "rollouts": "rollout",
     "proxy": "proxy",
     "proxies": "proxy",
+    "group": "group",
+    "groups": "group",
     "all": "",
 }
 
@@ -67,7 +82,7 @@ def apply(
 
 
 def get(
-    kind: Annotated[str, typer.Argument(help="services, rollouts, proxies or all.")] = "all",
+    kind: Annotated[str, typer.Argument(help="services, rollouts, proxies, groups or all.")] = "all",
     name: Annotated[str, typer.Argument(help="One object's name.")] = "",
     admin: Admin = DEFAULT_ADMIN,
     output: Format = Output.TABLE,
@@ -82,9 +97,10 @@ def get(
         return
     _print_services(response)
     _print_rollouts(response)
+    _print_groups(response)
     _print_proxies(response)
-    if not (response.services or response.rollouts or response.proxies):
-        typer.echo("nothing there; next: serinus apply -f FILE")
+    if not any((response.services, response.rollouts, response.proxies, response.groups, response.refusals)):
+        typer.echo(NOTHING_THERE.get(KINDS[kind], "nothing there; next: serinus apply -f FILE"))
 
 
 def _print_services(response: admin_pb2.GetResponse) -> None:
@@ -113,42 +129,81 @@ def _print_rollouts(response: admin_pb2.GetResponse) -> None:
         table(["ROLLOUT", "SERVICE", "VERSIONS", "PHASE", "STEP", "WEIGHT", "MESSAGE"], rows)
 
 
+def _print_groups(response: admin_pb2.GetResponse) -> None:
+    if response.groups:
+        rows = [
+            [
+                g.name,
+                g.listen,
+                ",".join(g.nodes) or "any",
+                f"{g.up_to_date}/{g.connected}",
+                ",".join(g.services) or "-",
+            ]
+            for g in response.groups
+        ]
+        table(["GROUP", "LISTEN", "NODES", "UP TO DATE", "SERVICES"], rows)
+
+
 def _print_proxies(response: admin_pb2.GetResponse) -> None:
     if response.proxies:
         rows = [
             [
                 p.node,
-                p.cluster,
-                p.envoy_version,
-                "yes" if p.connected else "no",
+                p.group,
+                p.mode,
+                p.state,
+                p.accepted_routes[:ROUTES_SHOWN_CHARS] or "-",
+                p.published_routes[:ROUTES_SHOWN_CHARS] or "-",
                 "yes" if p.sidecar_connected else "no",
-                "yes" if p.accepted_routes == p.published_routes else "no",
+                p.envoy_version or "-",
                 p.last_error or "-",
             ]
             for p in response.proxies
         ]
-        table(["PROXY", "CLUSTER", "ENVOY", "CONNECTED", "SIDECAR", "UP TO DATE", "LAST REJECTION"], rows)
+        headers = ["PROXY", "GROUP", "MODE", "STATE", "ACCEPTED", "PUBLISHED", "SIDECAR", "ENVOY", "LAST ERROR"]
+        table(headers, rows)
+    if response.refusals:
+        typer.echo("" if response.proxies else NOTHING_THERE["proxy"])
+        rows = [[r.node or "-", r.cluster or "-", _when(r.at_ms), r.reason] for r in response.refusals]
+        table(["REFUSED NODE", "CLUSTER", "AT (UTC)", "REASON"], rows)
+
+
+def _when(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def describe(
-    kind: Annotated[str, typer.Argument(help="service, rollout or proxy.")],
+    kind: Annotated[str, typer.Argument(help="service, rollout, proxy or group.")],
     name: Annotated[str, typer.Argument()],
     admin: Admin = DEFAULT_ADMIN,
     output: Format = Output.TABLE,
 ) -> None:
     """Everything about one object. Example: serinus describe rollout chat-v2"""
     if KINDS.get(kind, "") == "":
-        raise fail(f"unknown kind {kind!r}; next: service, rollout or proxy", code=EXIT_USAGE)
+        raise fail(f"unknown kind {kind!r}; next: service, rollout, proxy or group", code=EXIT_USAGE)
     request = admin_pb2.GetRequest(kind=KINDS[kind], name=name)
     response = call(admin, lambda stub: stub.Get(request, timeout=CALL_TIMEOUT_S))
-    objects: list[Message] = [*response.services, *response.rollouts, *response.proxies]
+    objects: list[Message] = [*response.services, *response.rollouts, *response.proxies, *response.groups]
     if output is Output.TABLE and response.rollouts:
-        from controlplane.cli.view import render_rollout
-
-        Console().print(render_rollout(response.rollouts[0]))
+        _describe_rollout(response.rollouts[0])
         return
+    if not objects:
+        raise fail(f"no {KINDS[kind]} {name}; next: serinus get {kind}", code=EXIT_NOT_FOUND)
     for each in objects:
         emit(as_dict(each), Output.YAML if output is Output.TABLE else output)
+
+
+def _describe_rollout(view: admin_pb2.RolloutView) -> None:
+    """The screen, and in full what it has to cut: Envoy's own words, and what should be known."""
+    from controlplane.cli.view import render_rollout
+
+    Console().print(render_rollout(view))
+    if view.rejections:
+        typer.echo("")
+        rows = [[r.node, r.group, r.type, r.message] for r in view.rejections]
+        table(["REJECTED BY", "GROUP", "TYPE", "ENVOY'S WORDS"], rows)
+    for finding in view.findings:
+        typer.echo(f"\nnote: {finding}")
 
 
 def explain(

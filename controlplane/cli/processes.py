@@ -16,7 +16,7 @@ import typer
 from controlplane.cli.client import EXIT_USAGE, fail
 from controlplane.errors import SerinusError
 from controlplane.security.listen import parse_listen
-from controlplane.settings import ControlPlaneSettings, tls_files
+from controlplane.settings import PROXY_TIMEOUT_S, ControlPlaneSettings, tls_files
 
 TlsCa = Annotated[Path | None, typer.Option("--tls-ca", envvar="SERINUS_TLS_CA", help="CA of the peers (PEM).")]
 TlsCert = Annotated[Path | None, typer.Option("--tls-cert", envvar="SERINUS_TLS_CERT", help="Own certificate (PEM).")]
@@ -32,6 +32,22 @@ HttpAddress = Annotated[
 Listen = Annotated[str, typer.Option("--listen", envvar="SERINUS_LISTEN", help="Where Envoy listens for users.")]
 Insecure = Annotated[
     bool, typer.Option("--insecure", envvar="SERINUS_INSECURE", help="Listen beyond loopback without TLS, knowingly.")
+]
+Secrets = Annotated[
+    Path | None,
+    typer.Option(
+        "--secrets",
+        envvar="SERINUS_SECRETS",
+        help="Directory of the CA, certificate and credential files that manifests name; default: STATE/secrets.",
+    ),
+]
+ProxyTimeout = Annotated[
+    float,
+    typer.Option(
+        "--proxy-timeout",
+        envvar="SERINUS_PROXY_TIMEOUT",
+        help="Seconds after which a proxy that is away or slow no longer keeps a change from the others.",
+    ),
 ]
 
 DEFAULT_STATE = Path("~/.local/state/serinus")
@@ -74,6 +90,7 @@ def up(
     http: HttpAddress = "127.0.0.1:7402",
     sidecar_http: Annotated[str, typer.Option("--sidecar-http", envvar="SERINUS_SIDECAR_HTTP")] = "127.0.0.1:7412",
     envoy_admin: Annotated[str, typer.Option("--envoy-admin", envvar="SERINUS_ENVOY_ADMIN")] = "127.0.0.1:7420",
+    secrets: Secrets = None,
     insecure: Insecure = False,
 ) -> None:
     """Control plane, sidecar and Envoy on this machine, in front of your own servers. Ctrl-C drains.
@@ -95,6 +112,7 @@ def up(
         sidecar_http=sidecar_http,
         envoy_admin=envoy_admin,
         manifests=tuple(filename),
+        secrets_dir=secrets.expanduser() if secrets else None,
         insecure=insecure,
     )
     raise typer.Exit(_run(run_up(settings)))
@@ -109,6 +127,8 @@ def controlplane(
     manifest: Annotated[
         list[Path] | None, typer.Option("--manifest", help="Applied at the start; may be repeated.")
     ] = None,
+    secrets: Secrets = None,
+    proxy_timeout: ProxyTimeout = PROXY_TIMEOUT_S,
     tls_ca: TlsCa = None,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
@@ -130,6 +150,8 @@ def controlplane(
             manifests=tuple(manifest or ()),
             tls=tls_files(tls_ca, tls_cert, tls_key),
             insecure=insecure,
+            secrets_dir=secrets.expanduser() if secrets else None,
+            proxy_timeout_s=proxy_timeout,
         )
     except SerinusError as error:
         raise fail(str(error), code=EXIT_USAGE) from error
@@ -144,7 +166,9 @@ def extproc(context: typer.Context) -> None:
 
 def bootstrap(
     node_id: Annotated[str, typer.Option("--node-id", envvar="SERINUS_NODE_ID", help="This Envoy's name.")] = "local",
-    node_cluster: Annotated[str, typer.Option("--node-cluster", envvar="SERINUS_NODE_CLUSTER")] = "serinus",
+    node_cluster: Annotated[
+        str, typer.Option("--node-cluster", envvar="SERINUS_NODE_CLUSTER", help="Its proxy group.")
+    ] = ("default"),
     xds: XdsAddress = "127.0.0.1:7401",
     socket: Annotated[str, typer.Option("--socket", envvar="SERINUS_SOCKET", help="The sidecar's Unix socket.")] = (
         "/run/serinus/extproc.sock"

@@ -19,6 +19,7 @@ COLUMNS, LINES = 80, 24
 METRICS_SHOWN_MAX = 5
 EVENTS_SHOWN_MIN = 3
 MESSAGE_LINES_MAX = 2
+REJECTION_LINES_MAX = 3
 BAR_CELLS = 6
 # The judge's "there is nothing to show" is 999: above any evidence that could be asked for.
 NOTHING_TO_SHOW_LOG_E = 900.0
@@ -68,13 +69,18 @@ def plain_line(view: admin_pb2.RolloutView) -> str:
         f"weight {format_bp(view.weight_bp)}",
     ]
     parts += [f"{row.metric} {VERDICTS.get(row.verdict, ('', row.verdict, ''))[1]}" for row in view.metrics]
+    parts += [f"{each.node} rejected {each.type}: {each.message}" for each in view.rejections[:1]]
     last = view.events[-1].text if view.events else view.message
-    return "; ".join([*parts, last])
+    # Envoy's words may hold line ends.
+    return " ".join("; ".join([*parts, last]).split())
 
 
 def screen_lines(view: admin_pb2.RolloutView, *, width: int = COLUMNS, height: int = LINES) -> list[Text]:
     """The screen as lines, at most `height`, each at most `width` characters."""
-    lines = [*_header(view, width), Text(""), *_metrics(view, width), Text("")]
+    notes = _notes(view, width)
+    # Two lines a metric: what the notes take, the metrics that matter least give up.
+    metrics_max = max(1, METRICS_SHOWN_MAX - len(notes) // 2)
+    lines = [*_header(view, width), *notes, Text(""), *_metrics(view, metrics_max), Text("")]
     room = max(EVENTS_SHOWN_MIN, height - len(lines) - 1)
     lines += [Text("EVENTS", style="bold"), *_events(view, width, room)]
     for line in lines:
@@ -98,6 +104,23 @@ def _header(view: admin_pb2.RolloutView, width: int) -> list[Text]:
     if faults := _faults(view):
         lines.append(Text(faults, style="bold red"))
     return lines
+
+
+def _notes(view: admin_pb2.RolloutView, width: int) -> list[Text]:
+    """What the proxies reject, and the first thing that should be known beside."""
+    lines = [Text(text, style="bold red") for text in _rejections(view, width)]
+    return lines + [
+        Text(text, style="yellow") for each in view.findings[:1] for text in _wrapped(f"! {each}", width, 2)
+    ]
+
+
+def _rejections(view: admin_pb2.RolloutView, width: int) -> list[str]:
+    """Envoy's own words of the first rejection, and how many proxies have rejected something."""
+    if not view.rejections:
+        return []
+    first, nodes = view.rejections[0], {each.node for each in view.rejections}
+    others = f" (and {len(nodes) - 1} more)" if len(nodes) > 1 else ""
+    return _wrapped(f"✖ {first.node}{others} rejected {first.type}: {first.message}", width, REJECTION_LINES_MAX)
 
 
 def _phase(view: admin_pb2.RolloutView) -> tuple[str, str, str]:
@@ -128,15 +151,15 @@ def _faults(view: admin_pb2.RolloutView) -> str:
     return ", ".join(f"! {count} {what}" for count, what in counts if count)
 
 
-def _metrics(view: admin_pb2.RolloutView, width: int) -> list[Text]:
+def _metrics(view: admin_pb2.RolloutView, shown_max: int) -> list[Text]:
     lines = [Text(f"{'METRIC':<21}{'BASELINE':<14}{'CANDIDATE':<14}{'WORSE':<16}GOOD ENOUGH", style="bold")]
     rows = sorted(view.metrics, key=lambda row: _URGENCY.index(row.verdict) if row.verdict in _URGENCY else 0)
     if not rows:
         return [*lines, Text("nothing is judged yet: no request has run its course", style="dim")]
-    for row in rows[:METRICS_SHOWN_MAX]:
+    for row in rows[:shown_max]:
         lines += _metric(row)
-    if len(rows) > METRICS_SHOWN_MAX:
-        lines.append(Text(f"and {len(rows) - METRICS_SHOWN_MAX} more that are no worse: serinus explain {view.name}"))
+    if len(rows) > shown_max:
+        lines.append(Text(f"and {len(rows) - shown_max} more that are no worse: serinus explain {view.name}"))
     return lines
 
 

@@ -1,7 +1,5 @@
 """The facts that the rollout machine decides on, gathered from the parts that know them."""
 
-from collections.abc import Sequence
-
 from controlplane.engine.evidence import EvidenceTracker
 from controlplane.engine.publisher import Publisher
 from controlplane.ingest.registry import Registry
@@ -16,15 +14,15 @@ def facts_of(
     publisher: Publisher,
     registry: Registry,
     tracker: EvidenceTracker,
-    nodes: Sequence[str],
-    policy_version: str,
+    policy: str,
     now_ms: int,
 ) -> Facts:
-    """`nodes` are the ids of the connected proxies; `policy_version` is the cohort policy in force."""
+    """Of the proxies that serve the rollout's service. `policy` is the version of the cohort policy in force."""
     service = rollout.spec.service
+    nodes = publisher.connected_nodes(service)
     return Facts(
-        fleet=publisher.fleet_fact(),
-        sidecars=registry.sidecar_fact(nodes, policy_version, now_ms),
+        fleet=publisher.fleet_fact(service),
+        sidecars=registry.sidecar_fact(nodes, policy, now_ms),
         health=HealthFact(registry.health(nodes, cluster_name(service, rollout.spec.candidate))),
         data=registry.data_fact(nodes, now_ms),
         routing=tracker.routing_fact(publisher.route_snapshot(service)),

@@ -1,90 +1,118 @@
-"""From a target to what the proxies hold: make before break, one phase after the other, each gated on the fleet.
+"""What the proxies are to hold, group by group, and what their fleets say of it.
 
-A proxy that is away or slow does not block the others for ever: after PHASE_MS_MAX the next phase goes out, and the
-slow one gets a consistent set when it comes back (its stream sends clusters before the routes that name them).
+`plan` builds what an intention comes to for every group and may refuse it; `take` puts it into force. Between them the
+caller records the intention: nothing is seen outside that a restart would not know.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
+from controlplane.engine.group import Group, Plan
+from controlplane.engine.routing import GroupTarget
+from controlplane.engine.secrets import NO_FILES
 from controlplane.rollout.events import FleetFact
-from controlplane.snapshot.assemble import BuildCache, build
-from controlplane.snapshot.model import Gateway, ServiceRoute
-from controlplane.snapshot.resource import ROUTE
+from controlplane.snapshot.model import ServiceRoute
+from controlplane.snapshot.resource import ROUTE, VIRTUAL_HOST
 from controlplane.snapshot.route import service_snapshot
-from controlplane.snapshot.snapshot import Snapshot
-from controlplane.snapshot.transition import phases
 from controlplane.telemetry.catalogue import XDS_PROPAGATION
 from controlplane.telemetry.exporter import Exporter
-from controlplane.xds.fleet import NodeView
+from controlplane.xds.fleet import Nack, NodeView
+from controlplane.xds.groups import GroupBook
 from controlplane.xds.server import AdsServer
-
-# A cluster of dead endpoints warms until its first health check has failed (seconds); half a minute is the time that
-# a proxy may be away before the others go on without it.
-PHASE_MS_MAX = 30_000
 
 
 class Publisher:
-    def __init__(self, ads: AdsServer, gateway: Gateway, exporter: Exporter) -> None:
+    def __init__(self, ads: AdsServer, exporter: Exporter, *, proxy_timeout_ms: int) -> None:
         self._ads = ads
-        self._gateway = gateway
         self._exporter = exporter
-        self._cache = BuildCache()
-        self._services: dict[str, ServiceRoute] = {}
-        self._waiting: list[Snapshot] = []
-        self._phase_since_ms = 0
-        self._target_since_ms: int | None = None
-        self._target: Snapshot | None = None
-        self._published: Snapshot | None = None
+        self._proxy_timeout_ms = proxy_timeout_ms
+        # Those in force, and those that were planned for, with what was built for them.
+        self._groups: dict[str, Group] = {}
+        self._made: dict[str, Group] = {}
+        self._files = NO_FILES
+        self._snapshots: dict[str, tuple[ServiceRoute, str]] = {}
 
-    def target(self, services: Sequence[ServiceRoute], now_ms: int) -> None:
-        """Head for these services. The first phase goes out at once. Raises SnapshotError; then nothing changes."""
-        snapshot = build(services, self._gateway, self._cache)
-        self._services = {service.name: service for service in services}
-        if self._target is not None and snapshot.version == self._target.version:
-            return
-        self._target = snapshot
-        self._target_since_ms = now_ms
-        # With nobody connected there is nothing to break, and a proxy that starts must not serve a half-made set.
-        self._waiting = phases(self._published, snapshot) if self._ads.fleet.connected else [snapshot]
-        self._publish_next(now_ms)
+    @property
+    def groups(self) -> Mapping[str, Group]:
+        """By name."""
+        return self._groups
+
+    def plan(self, targets: Mapping[str, GroupTarget], files: Mapping[str, bytes], now_ms: int) -> Mapping[str, Plan]:
+        """What each group would be sent next. Raises SnapshotError; nothing has changed then."""
+        return {name: self._group(name).plan(target, files, now_ms) for name, target in targets.items()}
+
+    def _group(self, name: str) -> Group:
+        if name not in self._made:
+            self._made[name] = Group(name, self._ads, proxy_timeout_ms=self._proxy_timeout_ms)
+        return self._made[name]
+
+    def take(self, plans: Mapping[str, Plan], files: Mapping[str, bytes], now_ms: int) -> None:
+        """Publish what was planned. Groups without a plan are gone: their proxies are told so."""
+        self._files = files
+        self._groups = self._made = {name: self._group(name) for name in plans}
+        self._ads.set_groups(GroupBook({name: plan.target.nodes for name, plan in plans.items()}))
+        for name, plan in plans.items():
+            self._groups[name].take(plan, now_ms)
 
     def tick(self, now_ms: int) -> None:
-        """Go on to the next phase once the fleet has this one, or has had its time."""
-        if self._published is None:
-            return
-        has_all = self._ads.fleet.has_accepted(self._published)
-        if self._waiting and (has_all or now_ms - self._phase_since_ms >= PHASE_MS_MAX):
-            self._publish_next(now_ms)
-        elif not self._waiting and has_all and self._target_since_ms is not None:
-            self._exporter.observe(XDS_PROPAGATION, (now_ms - self._target_since_ms) / 1000)
-            self._target_since_ms = None
+        """Let every group go on as far as its fleet has come, or had its time."""
+        for group in self._groups.values():
+            took_ms = group.tick(self._files, now_ms)
+            if took_ms is not None:
+                self._exporter.observe(XDS_PROPAGATION, took_ms / 1000)
 
-    def _publish_next(self, now_ms: int) -> None:
-        if not self._waiting:
-            return
-        self._published = self._waiting.pop(0)
-        self._phase_since_ms = now_ms
-        self._ads.publish(self._published)
+    @property
+    def files_in_use(self) -> frozenset[str]:
+        """The secret files of every cluster that is published, of those also that are about to go."""
+        return frozenset().union(*(group.files_in_use for group in self._groups.values()))
 
-    def fleet_fact(self) -> FleetFact:
-        """Who is connected, who has not got the target yet, and who rejected what is in force."""
-        fleet = self._ads.fleet
-        waiting = fleet.waiting_for(self._target) if self._target is not None else self.connected_nodes()
+    def fleet_fact(self, service: str) -> FleetFact:
+        """Of the groups that serve it: who is connected, who has not got it yet, and who rejected what is in force."""
+        connected, waiting, warming = 0, list[str](), set[str]()
+        rejections, duplicates = list[str](), set[str]()
+        for group in self._serving(service):
+            fleet = group.fleet
+            connected += len(fleet.connected)
+            clusters, nodes = group.waiting_for(service)
+            warming |= clusters
+            waiting += nodes
+            rejections += [f"{node_id}: {nack.message}" for node_id, nack in fleet.nacks()]
+            duplicates |= set(fleet.duplicates)
         return FleetFact(
-            connected=len(fleet.connected),
+            connected=connected,
             waiting=tuple(sorted(waiting)),
-            rejections=tuple(f"{node_id}: {nack.message}" for node_id, nack in fleet.nacks()),
+            warming=tuple(sorted(warming)),
+            rejections=tuple(rejections),
+            duplicates=tuple(sorted(duplicates)),
         )
 
-    def connected_nodes(self) -> tuple[str, ...]:
-        """The ids of the proxies that are connected now."""
-        return tuple(view.node.node_id for view in self._ads.fleet.connected)
+    def rejections(self, service: str) -> list[tuple[str, str, Nack]]:
+        """(group, node id, what the node refused and why) of the proxies that serve it."""
+        return [
+            (group.name, node_id, nack) for group in self._serving(service) for node_id, nack in group.fleet.nacks()
+        ]
+
+    def _serving(self, service: str) -> list[Group]:
+        return [group for group in self._groups.values() if group.route(service) is not None]
+
+    def connected_nodes(self, service: str | None = None) -> tuple[str, ...]:
+        """The ids of the proxies that are connected now: all of them, or those that serve a service."""
+        groups = self._groups.values() if service is None else self._serving(service)
+        return tuple(view.node.node_id for group in groups for view in group.fleet.connected)
 
     def route_snapshot(self, service: str) -> str:
         """The routing revision of a service, as it stands in its routes' metadata and comes back with each outcome."""
-        return service_snapshot(self._services[service]) if service in self._services else ""
+        serving = self._serving(service)
+        route = serving[0].route(service) if serving else None
+        if route is None:
+            return ""
+        known = self._snapshots.get(service)
+        if known is None or known[0] != route:
+            known = self._snapshots[service] = (route, service_snapshot(route))
+        return known[1]
 
-    def route_versions(self, node: NodeView) -> tuple[str, str]:
-        """(accepted by the node, published) versions of the routes."""
-        published = self._published.versions.get(ROUTE, "") if self._published else ""
-        return node.accepted.get(ROUTE, ""), published
+    def route_versions(self, group: str, node: NodeView) -> tuple[str, str]:
+        """(accepted by the node, published) versions of the routes, as the node gets them."""
+        snapshot = self._groups[group].snapshot if group in self._groups else None
+        wanted = node.wanted(snapshot) if snapshot is not None else {}
+        kind = VIRTUAL_HOST if VIRTUAL_HOST in wanted else ROUTE
+        return node.accepted.get(kind, ""), wanted.get(kind, "")

@@ -30,6 +30,14 @@ class LastDecision:
         return self.holds_written < HOLDS_IN_FULL or now_ms - self.written_at_ms >= HOLD_EVERY_MS
 
 
+def internal_hold(last: LastDecision | None, now_ms: int) -> LastDecision | None:
+    """A rollout that could not be judged holds, and says so; None: it was said. The journal's bound counts on."""
+    decision = Decision(Action.HOLD, "internal", "internal error while judging; next: see the control plane's log")
+    if last is None:
+        return LastDecision(decision, now_ms)
+    return LastDecision(decision, last.written_at_ms, last.holds_written) if last.decision != decision else None
+
+
 def record_of(rollout: Rollout, at_ms: int, decision: Decision, *, moved: bool) -> Record:
     return Record(
         rollout=rollout.name,
@@ -51,6 +59,11 @@ def apply_writes(plan: ApplyPlan, *, actor: str, now_ms: int) -> tuple[list[Stor
         StoredObject("Service", service.name, service.data, service.baseline, now_ms)
         for service in plan.world.services.values()
         if ("Service", service.name) in touched
+    ]
+    objects += [
+        StoredObject("ProxyGroup", group.name, group.data, "", now_ms)
+        for group in plan.world.groups.values()
+        if ("ProxyGroup", group.name) in touched
     ]
     records = []
     for name, entry in plan.world.rollouts.items():

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 
 from controlplane.engine.evidence import EvidenceTracker
-from controlplane.engine.world import RolloutObject, Service, World
+from controlplane.engine.world import ProxyGroup, RolloutObject, Service, World
 from controlplane.errors import SerinusError
 from controlplane.ingest import wire
 from controlplane.ingest.registry import Registry
 from controlplane.ingest.rows import Hello
 from controlplane.manifest.load import spec_of
+from controlplane.manifest.proxy_group import ProxyGroupSpec
 from controlplane.manifest.schema import RolloutSpec, ServiceSpec
 from controlplane.rollout.effects import BeginStep
 from controlplane.rollout.model import Observing, Rollout, next_weight_bp
@@ -21,6 +22,7 @@ def world_of(objects: Sequence[StoredObject], latest: Sequence[Record]) -> World
     records = {record.rollout: record for record in latest}
     services: dict[str, Service] = {}
     rollouts: dict[str, RolloutObject] = {}
+    groups: dict[str, ProxyGroup] = {}
     for stored in objects:
         try:
             spec = spec_of(stored.kind, stored.data)
@@ -30,7 +32,9 @@ def world_of(objects: Sequence[StoredObject], latest: Sequence[Record]) -> World
             services[stored.name] = Service(stored.name, spec, stored.data, stored.baseline or spec.baseline)
         elif isinstance(spec, RolloutSpec) and stored.name in records:
             rollouts[stored.name] = RolloutObject(decode(stored.name, spec, records[stored.name].state), stored.data)
-    return World(services, rollouts)
+        elif isinstance(spec, ProxyGroupSpec):
+            groups[stored.name] = ProxyGroup(stored.name, spec, stored.data)
+    return World(services, rollouts, groups)
 
 
 def begins_of(rollout: Rollout, records: Iterable[Record]) -> list[BeginStep]:

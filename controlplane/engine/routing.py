@@ -1,10 +1,11 @@
 """What a world means for traffic: routes for the proxies, policies for the sidecars, a place for one request. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from controlplane.engine.world import NotFoundError, Service, World
 from controlplane.rollout.model import Rollout, weight_bp_of
-from controlplane.snapshot.model import RolloutRoute, ServiceRoute
+from controlplane.snapshot.model import Gateway, RolloutRoute, ServiceRoute
 from serinus.contract.arm import Arm
 from serinus.contract.policy import Assignment, CohortRule, HeaderLookup, ServicePolicy, evaluate
 from serinus.contract.weight import arm_of_bucket, format_bp
@@ -16,8 +17,33 @@ def salt_of(world: World, service: str) -> str:
     return active.name if active else service
 
 
+@dataclass(frozen=True, slots=True)
+class GroupTarget:
+    """What a group of proxies is to serve, and where. `nodes`: patterns of the node ids that may join; none: any."""
+
+    gateway: Gateway
+    routes: tuple[ServiceRoute, ...]
+    nodes: tuple[str, ...] = ()
+
+
+def group_targets(world: World, gateway: Gateway) -> Mapping[str, GroupTarget]:
+    """By group. `gateway` is how the process was told to serve; a ProxyGroup says where its own proxies listen."""
+    routes = service_routes(world)
+    targets = {}
+    for name in sorted(world.group_names):
+        served = tuple(route for route in routes if route.spec.is_served_by(name))
+        group = world.groups.get(name)
+        if group is None:
+            targets[name] = GroupTarget(gateway, served)
+            continue
+        listen = group.spec.listen
+        own = replace(gateway, listen_host=listen.host, listen_port=listen.port)
+        targets[name] = GroupTarget(own, served, group.spec.nodes or ())
+    return targets
+
+
 def service_routes(world: World) -> tuple[ServiceRoute, ...]:
-    """What the proxies must serve."""
+    """What the proxies must serve, all groups together."""
     return tuple(_route(world, service) for _, service in sorted(world.services.items()))
 
 

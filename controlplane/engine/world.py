@@ -5,11 +5,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from controlplane.errors import SerinusError
 from controlplane.manifest.errors import ManifestError, Problem
 from controlplane.manifest.load import Manifest
+from controlplane.manifest.proxy_group import DEFAULT_GROUP, ProxyGroupSpec
 from controlplane.manifest.rules import check
 from controlplane.manifest.schema import RolloutSpec, ServiceSpec
 from controlplane.rollout.model import Preparing, Rollout
@@ -38,16 +40,38 @@ class RolloutObject:
 
 
 @dataclass(frozen=True, slots=True)
+class ProxyGroup:
+    name: str
+    spec: ProxyGroupSpec
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class World:
+    """`groups` as applied; without any there is one group, `default`, which listens where the process was told."""
+
     services: Mapping[str, Service] = field(default_factory=dict)
     rollouts: Mapping[str, RolloutObject] = field(default_factory=dict)
+    groups: Mapping[str, ProxyGroup] = field(default_factory=dict)
+
+    @cached_property
+    def _active(self) -> Mapping[str, Rollout]:
+        """By service. Ended rollouts only grow in number: they are passed over once a world."""
+        live = (entry.rollout for entry in self.rollouts.values() if not entry.rollout.is_terminal)
+        return {rollout.spec.service: rollout for rollout in live}
+
+    @property
+    def active_rollouts(self) -> tuple[Rollout, ...]:
+        """The rollouts that have not ended: one a service at most."""
+        return tuple(self._active.values())
 
     def active(self, service: str) -> Rollout | None:
         """The rollout that moves a service's traffic now, if any."""
-        for entry in self.rollouts.values():
-            if entry.rollout.spec.service == service and not entry.rollout.is_terminal:
-                return entry.rollout
-        return None
+        return self._active.get(service)
+
+    @property
+    def group_names(self) -> frozenset[str]:
+        return frozenset(self.groups) or frozenset({DEFAULT_GROUP})
 
     def rollout(self, name: str) -> Rollout:
         """Raises NotFoundError."""
@@ -93,8 +117,12 @@ def plan_apply(world: World, manifests: Sequence[Manifest], now_ms: int) -> Appl
         )
         services[name] = _service(manifest, services.get(name))
     baselines = {name: service.baseline for name, service in services.items()}
+    groups, group_changes = _groups(world, manifests)
+    changes += group_changes
     fresh = [m for m in manifests if not _is_unchanged_rollout(world, m)]
-    problems = check(fresh, specs, baselines) + _busy(world, fresh) + _in_use(world, new_services)
+    names = frozenset(groups) or frozenset({DEFAULT_GROUP})
+    problems = check(fresh, specs, baselines, groups=names) + _busy(world, fresh) + _in_use(world, new_services)
+    problems += _left_without_a_group(world, manifests, names) + _unlistenable(manifests)
     if problems:
         raise ManifestError(problems)
     rollouts = dict(world.rollouts)
@@ -104,7 +132,44 @@ def plan_apply(world: World, manifests: Sequence[Manifest], now_ms: int) -> Appl
             changes.append(Change("Rollout", manifest.name, _change(before.data if before else None, manifest.data)))
             if manifest in fresh:
                 rollouts[manifest.name] = _started(manifest, manifest.spec, before, baselines, now_ms)
-    return ApplyPlan(World(services, rollouts), tuple(changes))
+    return ApplyPlan(World(services, rollouts, groups), tuple(changes))
+
+
+def _groups(world: World, manifests: Sequence[Manifest]) -> tuple[Mapping[str, ProxyGroup], list[Change]]:
+    groups, changes = dict(world.groups), []
+    for manifest in manifests:
+        if isinstance(manifest.spec, ProxyGroupSpec):
+            before = groups.get(manifest.name)
+            changes.append(Change("ProxyGroup", manifest.name, _change(before.data if before else None, manifest.data)))
+            groups[manifest.name] = ProxyGroup(manifest.name, manifest.spec, manifest.data)
+    return groups, changes
+
+
+def _unlistenable(manifests: Sequence[Manifest]) -> list[Problem]:
+    return [
+        manifest.problem(("listen",), f"{manifest.spec.listen.host} is a name; a proxy listens on an IP address")
+        for manifest in manifests
+        if isinstance(manifest.spec, ProxyGroupSpec) and manifest.spec.listen.is_named
+    ]
+
+
+def _left_without_a_group(world: World, manifests: Sequence[Manifest], names: frozenset[str]) -> list[Problem]:
+    """The first ProxyGroup ends the group that exists without any; a service that names that one must not go silent."""
+    new = {manifest.name for manifest in manifests if isinstance(manifest.spec, ServiceSpec)}
+    first = next((manifest for manifest in manifests if isinstance(manifest.spec, ProxyGroupSpec)), None)
+    if first is None or world.groups:
+        return []
+    return [
+        first.problem(
+            (),
+            f"service {service.name} names proxy group {name}, which exists only while no ProxyGroup is applied; "
+            f"next: apply a ProxyGroup {name} too, or change `proxies` of the service",
+        )
+        for service in world.services.values()
+        if service.name not in new
+        for name in service.spec.proxies or ()
+        if name not in names
+    ]
 
 
 def _change(before: dict[str, Any] | None, after: dict[str, Any]) -> str:

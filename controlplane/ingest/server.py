@@ -16,9 +16,6 @@ from controlplane.ingest import wire
 from controlplane.ingest.rows import Batch, Hello
 from serinus.v1 import outcomes_pb2, outcomes_pb2_grpc
 
-# One batch of a busy sidecar is some hundred kilobytes (20,000 rows at most); gRPC's default limit is 4 MB.
-MESSAGE_BYTES_MAX = 16 * 1024 * 1024
-
 
 class Intake(Protocol):
     """What the engine does with what sidecars say."""

@@ -43,6 +43,7 @@ class ShippedCommands:
             *("--state", str(settings.state_dir)),
             *("--admin", settings.admin, "--xds", settings.xds, "--http", settings.http),
             *("--listen", settings.listen),
+            *(("--secrets", str(settings.secrets_dir)) if settings.secrets_dir else ()),
             *(("--insecure",) if settings.insecure else ()),
         )
         manifests = tuple(word for path in settings.manifests for word in ("--manifest", str(path)))

@@ -21,7 +21,10 @@ _FLAGS = {
 
 @dataclass(frozen=True)
 class StackSettings:
-    """Addresses as HOST:PORT. `manifests` are applied once, at the first start of the control plane."""
+    """Addresses as HOST:PORT. `manifests` are applied once, at the first start of the control plane.
+
+    `secrets_dir` None: the directory `secrets` in the state.
+    """
 
     state_dir: Path
     listen: str = "127.0.0.1:8080"
@@ -31,9 +34,10 @@ class StackSettings:
     sidecar_http: str = "127.0.0.1:7412"
     envoy_admin: str = "127.0.0.1:7420"
     manifests: tuple[Path, ...] = ()
+    secrets_dir: Path | None = None
     insecure: bool = False
     node_id: str = "local"
-    node_cluster: str = "serinus"
+    node_cluster: str = "default"
 
     @classmethod
     def ephemeral(cls, state_dir: Path, **overrides: Any) -> "StackSettings":

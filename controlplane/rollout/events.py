@@ -7,15 +7,14 @@ from controlplane.evidence.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class FleetFact:
-    """The proxies of the group. `waiting` are nodes that have not accepted the configuration in force."""
+    """The proxies that serve the service. `waiting` are nodes that do not run its routes in force yet; `warming` are
+    clusters that these routes wait for. `duplicates` are node ids under which two proxies have come."""
 
     connected: int
     waiting: tuple[str, ...] = ()
+    warming: tuple[str, ...] = ()
     rejections: tuple[str, ...] = ()  # "node: Envoy's own words"
-
-    @property
-    def is_ready(self) -> bool:
-        return self.connected > 0 and not self.waiting and not self.rejections
+    duplicates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from serinus.contract.weight import format_bp
 UNSEEN_SHARE_MAX = 0.01
 # A gap of fewer requests than this says nothing about a share.
 UNSEEN_REQUESTS_MIN = 2
+# A thousand proxies that reject one thing say it in the same words.
+REJECTIONS_SHOWN_MAX = 5
 # Outcomes that must have been seen under a weight before its step counts as started.
 ROUTED_OUTCOMES_MIN = 1
 
@@ -30,9 +32,26 @@ def fleet_hold(facts: Facts) -> Hold | None:
     """The proxies must be there and have accepted what is in force."""
     fleet = facts.fleet
     if fleet.rejections:
-        return Hold("proxy_rejected", f"a proxy rejected the configuration: {'; '.join(fleet.rejections)}")
+        shown = "; ".join(fleet.rejections[:REJECTIONS_SHOWN_MAX])
+        more = len(fleet.rejections) - REJECTIONS_SHOWN_MAX
+        return Hold(
+            "proxy_rejected",
+            f"a proxy rejected the configuration: {shown}" + (f"; and {more} more" if more > 0 else ""),
+        )
+    if fleet.duplicates:
+        return Hold(
+            "duplicate_node",
+            f"two proxies have come under one node id: {', '.join(fleet.duplicates[:5])}; "
+            "next: give every Envoy a node.id of its own",
+        )
     if fleet.connected == 0:
         return Hold("no_proxy", "no proxy is connected")
+    if fleet.warming:
+        return Hold(
+            "waiting_for_proxies",
+            f"waiting for {len(fleet.waiting)} of {fleet.connected} proxies to warm {', '.join(fleet.warming)}: "
+            f"{', '.join(fleet.waiting[:5])}",
+        )
     if fleet.waiting:
         return Hold(
             "waiting_for_proxies",

@@ -1,10 +1,28 @@
-"""The credentials of a gRPC server that lets in only clients with a certificate of its CA (mutual TLS)."""
+"""How a gRPC server of the control plane listens: its limits and pings, and whom it lets in (mutual TLS)."""
 
 import grpc
 
 from controlplane.clock import SystemClock
 from controlplane.security.client import read_tls
 from controlplane.settings import TlsFiles
+
+# A batch of a busy sidecar is some hundred kilobytes (20,000 rows at most), an Envoy's largest request is below 4 MiB,
+# past which `xds/wire.py` ends that stream with a reason.
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+# One set for every server, in the product and in tests.
+SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
+    # Two control planes on one port by mistake must be an error, not a coin toss (gRPC enables it by default).
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    # Responses are ours, and as large as the configuration.
+    ("grpc.max_send_message_length", -1),
+    # A peer that died without a word is found within 15 s. A ping costs some 10 us: 100 a second for 1,000 proxies.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # Sidecars and proxies ping idle streams too; without this gRPC answers "too many pings".
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+)
 
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:

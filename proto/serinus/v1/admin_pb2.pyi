@@ -49,14 +49,58 @@ class GetRequest(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class GetResponse(_message.Message):
-    __slots__ = ("services", "rollouts", "proxies")
+    __slots__ = ("services", "rollouts", "proxies", "groups", "refusals")
     SERVICES_FIELD_NUMBER: _ClassVar[int]
     ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
     PROXIES_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    REFUSALS_FIELD_NUMBER: _ClassVar[int]
     services: _containers.RepeatedCompositeFieldContainer[ServiceView]
     rollouts: _containers.RepeatedCompositeFieldContainer[RolloutView]
     proxies: _containers.RepeatedCompositeFieldContainer[ProxyView]
-    def __init__(self, services: _Optional[_Iterable[_Union[ServiceView, _Mapping]]] = ..., rollouts: _Optional[_Iterable[_Union[RolloutView, _Mapping]]] = ..., proxies: _Optional[_Iterable[_Union[ProxyView, _Mapping]]] = ...) -> None: ...
+    groups: _containers.RepeatedCompositeFieldContainer[ProxyGroupView]
+    refusals: _containers.RepeatedCompositeFieldContainer[RefusalView]
+    def __init__(self, services: _Optional[_Iterable[_Union[ServiceView, _Mapping]]] = ..., rollouts: _Optional[_Iterable[_Union[RolloutView, _Mapping]]] = ..., proxies: _Optional[_Iterable[_Union[ProxyView, _Mapping]]] = ..., groups: _Optional[_Iterable[_Union[ProxyGroupView, _Mapping]]] = ..., refusals: _Optional[_Iterable[_Union[RefusalView, _Mapping]]] = ...) -> None: ...
+
+class ProxyGroupView(_message.Message):
+    __slots__ = ("name", "listen", "nodes", "services", "connected", "up_to_date")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LISTEN_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    CONNECTED_FIELD_NUMBER: _ClassVar[int]
+    UP_TO_DATE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    listen: str
+    nodes: _containers.RepeatedScalarFieldContainer[str]
+    services: _containers.RepeatedScalarFieldContainer[str]
+    connected: int
+    up_to_date: int
+    def __init__(self, name: _Optional[str] = ..., listen: _Optional[str] = ..., nodes: _Optional[_Iterable[str]] = ..., services: _Optional[_Iterable[str]] = ..., connected: _Optional[int] = ..., up_to_date: _Optional[int] = ...) -> None: ...
+
+class RefusalView(_message.Message):
+    __slots__ = ("node", "cluster", "reason", "at_ms")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    cluster: str
+    reason: str
+    at_ms: int
+    def __init__(self, node: _Optional[str] = ..., cluster: _Optional[str] = ..., reason: _Optional[str] = ..., at_ms: _Optional[int] = ...) -> None: ...
+
+class RejectionView(_message.Message):
+    __slots__ = ("node", "group", "type", "message")
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    node: str
+    group: str
+    type: str
+    message: str
+    def __init__(self, node: _Optional[str] = ..., group: _Optional[str] = ..., type: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class ServiceView(_message.Message):
     __slots__ = ("name", "protocol", "hosts", "prefix", "versions", "baseline", "rollout", "sticky", "datapath")
@@ -81,7 +125,7 @@ class ServiceView(_message.Message):
     def __init__(self, name: _Optional[str] = ..., protocol: _Optional[str] = ..., hosts: _Optional[_Iterable[str]] = ..., prefix: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., baseline: _Optional[str] = ..., rollout: _Optional[str] = ..., sticky: _Optional[str] = ..., datapath: _Optional[str] = ...) -> None: ...
 
 class ProxyView(_message.Message):
-    __slots__ = ("node", "cluster", "envoy_version", "connected", "accepted_routes", "published_routes", "last_error", "sidecar_connected", "clusters")
+    __slots__ = ("node", "cluster", "envoy_version", "connected", "accepted_routes", "published_routes", "last_error", "sidecar_connected", "clusters", "group", "mode", "state")
     NODE_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     ENVOY_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -91,6 +135,9 @@ class ProxyView(_message.Message):
     LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
     SIDECAR_CONNECTED_FIELD_NUMBER: _ClassVar[int]
     CLUSTERS_FIELD_NUMBER: _ClassVar[int]
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
     node: str
     cluster: str
     envoy_version: str
@@ -100,7 +147,10 @@ class ProxyView(_message.Message):
     last_error: str
     sidecar_connected: bool
     clusters: _containers.RepeatedCompositeFieldContainer[ClusterHealthView]
-    def __init__(self, node: _Optional[str] = ..., cluster: _Optional[str] = ..., envoy_version: _Optional[str] = ..., connected: _Optional[bool] = ..., accepted_routes: _Optional[str] = ..., published_routes: _Optional[str] = ..., last_error: _Optional[str] = ..., sidecar_connected: _Optional[bool] = ..., clusters: _Optional[_Iterable[_Union[ClusterHealthView, _Mapping]]] = ...) -> None: ...
+    group: str
+    mode: str
+    state: str
+    def __init__(self, node: _Optional[str] = ..., cluster: _Optional[str] = ..., envoy_version: _Optional[str] = ..., connected: _Optional[bool] = ..., accepted_routes: _Optional[str] = ..., published_routes: _Optional[str] = ..., last_error: _Optional[str] = ..., sidecar_connected: _Optional[bool] = ..., clusters: _Optional[_Iterable[_Union[ClusterHealthView, _Mapping]]] = ..., group: _Optional[str] = ..., mode: _Optional[str] = ..., state: _Optional[str] = ...) -> None: ...
 
 class ClusterHealthView(_message.Message):
     __slots__ = ("version", "endpoints", "healthy", "cluster")
@@ -169,7 +219,7 @@ class EventView(_message.Message):
     def __init__(self, at_ms: _Optional[int] = ..., kind: _Optional[str] = ..., text: _Optional[str] = ..., action: _Optional[str] = ..., reason: _Optional[str] = ..., revision: _Optional[int] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class RolloutView(_message.Message):
-    __slots__ = ("name", "service", "baseline", "candidate", "phase", "step_index", "step_count", "weight_bp", "observed_ratio", "observed_keys", "message", "metrics", "events", "started_at_ms", "now_ms", "ended_at_ms", "revision", "terminal", "steps_bp", "routing_mismatches", "untagged_recent", "lost_entries_recent")
+    __slots__ = ("name", "service", "baseline", "candidate", "phase", "step_index", "step_count", "weight_bp", "observed_ratio", "observed_keys", "message", "metrics", "events", "started_at_ms", "now_ms", "ended_at_ms", "revision", "terminal", "steps_bp", "routing_mismatches", "untagged_recent", "lost_entries_recent", "rejections", "findings")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     BASELINE_FIELD_NUMBER: _ClassVar[int]
@@ -192,6 +242,8 @@ class RolloutView(_message.Message):
     ROUTING_MISMATCHES_FIELD_NUMBER: _ClassVar[int]
     UNTAGGED_RECENT_FIELD_NUMBER: _ClassVar[int]
     LOST_ENTRIES_RECENT_FIELD_NUMBER: _ClassVar[int]
+    REJECTIONS_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
     name: str
     service: str
     baseline: str
@@ -214,7 +266,9 @@ class RolloutView(_message.Message):
     routing_mismatches: int
     untagged_recent: int
     lost_entries_recent: int
-    def __init__(self, name: _Optional[str] = ..., service: _Optional[str] = ..., baseline: _Optional[str] = ..., candidate: _Optional[str] = ..., phase: _Optional[str] = ..., step_index: _Optional[int] = ..., step_count: _Optional[int] = ..., weight_bp: _Optional[int] = ..., observed_ratio: _Optional[float] = ..., observed_keys: _Optional[int] = ..., message: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[MetricView, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., ended_at_ms: _Optional[int] = ..., revision: _Optional[int] = ..., terminal: _Optional[bool] = ..., steps_bp: _Optional[_Iterable[int]] = ..., routing_mismatches: _Optional[int] = ..., untagged_recent: _Optional[int] = ..., lost_entries_recent: _Optional[int] = ...) -> None: ...
+    rejections: _containers.RepeatedCompositeFieldContainer[RejectionView]
+    findings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., service: _Optional[str] = ..., baseline: _Optional[str] = ..., candidate: _Optional[str] = ..., phase: _Optional[str] = ..., step_index: _Optional[int] = ..., step_count: _Optional[int] = ..., weight_bp: _Optional[int] = ..., observed_ratio: _Optional[float] = ..., observed_keys: _Optional[int] = ..., message: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[MetricView, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., ended_at_ms: _Optional[int] = ..., revision: _Optional[int] = ..., terminal: _Optional[bool] = ..., steps_bp: _Optional[_Iterable[int]] = ..., routing_mismatches: _Optional[int] = ..., untagged_recent: _Optional[int] = ..., lost_entries_recent: _Optional[int] = ..., rejections: _Optional[_Iterable[_Union[RejectionView, _Mapping]]] = ..., findings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
     __slots__ = ("rollout",)

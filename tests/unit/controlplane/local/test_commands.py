@@ -33,7 +33,7 @@ def test_the_sidecar_gets_its_socket_and_both_its_neighbours() -> None:
         "--http": "127.0.0.1:7412",
         "--envoy-admin": "127.0.0.1:7420",
         "--node-id": "local",
-        "--node-cluster": "serinus",
+        "--node-cluster": "default",
     }
 
 
@@ -55,4 +55,4 @@ def test_the_bootstrap_names_this_stacks_addresses() -> None:
     assert '"port_value": 1234' in said
     assert '{"address": "::1", "port_value": 4321}' in said
     assert "/s/run/extproc.sock" in said
-    assert '{"id": "local", "cluster": "serinus"}' in said
+    assert '{"id": "local", "cluster": "default"}' in said
