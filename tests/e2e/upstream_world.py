@@ -1,0 +1,115 @@
+"""One real Envoy, our ADS server, and services that come and go while the tests of one file run.
+
+Every service is called `<name>.test`, so each test adds its own and disturbs no other.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import grpc
+
+from controlplane.clock import SystemClock
+from controlplane.manifest.schema import ServiceSpec
+from controlplane.security.ca import make_authority
+from controlplane.snapshot.assemble import build
+from controlplane.snapshot.cluster import build_version
+from controlplane.snapshot.model import ServiceRoute, cluster_inputs
+from controlplane.snapshot.resource import CLUSTER, ENDPOINT, SECRET, ResourceSet
+from controlplane.snapshot.secret import build_secret
+from controlplane.snapshot.snapshot import Snapshot
+from controlplane.xds.groups import GroupBook
+from tests.e2e.path_world import SALT, Reply, World, until, world
+from tests.e2e.upstream_servers import Server, serve_http
+
+# The node cluster in `path_world`'s bootstrap.
+GROUP = "tests"
+NOW_MS = SystemClock().now_ms()
+
+
+@dataclass
+class UpstreamWorld:
+    """`files` is what the secrets directory holds."""
+
+    path: World
+    services: dict[str, ServiceRoute] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    async def serve(self, name: str, version: Mapping[str, Any], **spec: Any) -> str:
+        """Adds or replaces a service of one version and waits until Envoy serves it. Its cluster's name."""
+        values = {
+            "protocol": "http",
+            "hosts": [f"{name}.test"],
+            "sticky": "request",
+            "versions": [{"name": "v1", "health": {"interval": "200ms"}, **version}],
+            "baseline": "v1",
+            **spec,
+        }
+        self.services[name] = ServiceRoute(name, ServiceSpec.model_validate(values), baseline="v1", salt=SALT)
+        await self.publish()
+        return f"{name}/v1"
+
+    async def publish(self) -> None:
+        """Sends what has changed, and waits until Envoy has it."""
+        snapshot = self._snapshot()
+        ads = self.path.ads
+        ads.set_groups(GroupBook({GROUP: ()}))
+        ads.publish(GROUP, snapshot)
+        await until(lambda: ads.fleet(GROUP).has_accepted(snapshot) or bool(ads.fleet(GROUP).nacks()), "Envoy answers")
+        assert ads.fleet(GROUP).nacks() == ()
+
+    def _snapshot(self) -> Snapshot:
+        services = list(self.services.values())
+        snapshot = build(services, self.path.gateway)
+        versions = [build_version(item) for service in services for item in cluster_inputs(service)]
+        return Snapshot(
+            {
+                **snapshot.types,
+                CLUSTER: ResourceSet.of(each.cluster for each in versions),
+                ENDPOINT: ResourceSet.of(each.endpoints for each in versions if each.endpoints is not None),
+                SECRET: ResourceSet.of(build_secret(item, self.files) for each in versions for item in each.secrets),
+            }
+        )
+
+    async def get(self, name: str, path: str = "/", headers: Mapping[str, str] | None = None) -> Reply:
+        return await self.path.get({"host": f"{name}.test", **(headers or {})}, path)
+
+    def request(self, name: str, path: str) -> "aiohttp.client._RequestContextManager":
+        """For an answer that is read piece by piece."""
+        return self.path.client.get(self.url(path), headers={"host": f"{name}.test"})
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.path.gateway.listen_port}{path}"
+
+    def channel(self, name: str) -> grpc.aio.Channel:
+        address = f"127.0.0.1:{self.path.gateway.listen_port}"
+        return grpc.aio.insecure_channel(address, options=[("grpc.default_authority", f"{name}.test")])
+
+    async def stat(self, name: str) -> int:
+        return await self.path.stat(name)
+
+
+class Here:
+    """The world, its event loop, and what the tests add to both."""
+
+    def __init__(self, runner: asyncio.Runner, world: UpstreamWorld, stack: contextlib.AsyncExitStack) -> None:
+        self.runner, self.world, self.stack = runner, world, stack
+        self.authority = make_authority(now_ms=NOW_MS, days=1)
+
+    def run(self, story: Any) -> Any:
+        return self.runner.run(asyncio.wait_for(story, 60))
+
+    async def server(self, name: str = "a", **more: Any) -> Server:
+        return await serve_http(name, self.stack, **more)
+
+    async def until_stat(self, name: str, value: int) -> None:
+        await self.world.path.until_stat(name, value)
+
+
+@contextlib.asynccontextmanager
+async def upstream_world() -> AsyncIterator[UpstreamWorld]:
+    async with world() as path:
+        yield UpstreamWorld(path)
