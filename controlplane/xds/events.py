@@ -69,6 +69,13 @@ class Lingered:
 
 
 @dataclass(frozen=True, slots=True)
+class Overdue:
+    """The response of clusters with this nonce has had no answer for `CLUSTERS_OVERDUE_S`, if it still has none."""
+
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """A DiscoveryResponse to write. `version` is that of all that the client is to hold of the type."""
 
@@ -128,6 +135,6 @@ class Ignored:
     reason: str
 
 
-Event = Request | Published | Lingered
-DeltaEvent = DeltaRequest | Published | Lingered
+Event = Request | Published | Lingered | Overdue
+DeltaEvent = DeltaRequest | Published | Lingered | Overdue
 Effect = Send | DeltaSend | Opened | Accepted | Rejected | Linger | Ignored

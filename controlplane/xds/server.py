@@ -1,42 +1,57 @@
 """The ADS server on grpc.aio: carries bytes between Envoys and the stream machines, and nothing else.
 
-Each stream has at most one push waiting: publishing only sets a mark, and the stream takes the newest snapshot when
-it comes to it. So a client that stopped reading delays nobody and grows nothing; when a write has waited for
-`WRITE_TIMEOUT_S` the stream is dropped. Until the first `publish` nothing is answered: an empty or older config never
-leaves. One event loop, the one that calls `publish`.
+Each stream has at most one push waiting: publishing only sets a mark, and the stream takes its group's newest snapshot
+when it comes to it. So a client that stopped reading delays nobody and grows nothing; when a write has waited for
+`WRITE_TIMEOUT_S` the stream is dropped. Until a group's first `publish` nothing is answered: an empty or older config
+never leaves. One event loop, the one that calls `publish`.
 """
 
 import asyncio
 import itertools
 import logging
-from collections import Counter, OrderedDict
+from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 import grpc
 
-from controlplane.snapshot.resource import ResourceSet
+from controlplane.snapshot.resource import CLUSTER, ResourceSet, opaque
 from controlplane.snapshot.snapshot import Snapshot
-from controlplane.xds.errors import StreamError, TooManyStreamsError
-from controlplane.xds.fleet import Fleet, FleetView
-from controlplane.xds.stream import (
+from controlplane.xds.errors import (
+    DuplicateNodeError,
+    StreamError,
+    SupersededError,
+    TooManyStreamsError,
+    UnknownNodeError,
+)
+from controlplane.xds.events import (
     Accepted,
+    DeltaRequest,
+    DeltaSend,
     Effect,
-    Event,
     Ignored,
     Linger,
     Lingered,
+    Mode,
+    Node,
     Opened,
+    Overdue,
     Published,
     Rejected,
+    Request,
     Send,
-    StreamState,
-    advance,
 )
-from controlplane.xds.wire import REQUEST_BYTES_MAX, parse_request, response_prefix, with_nonce
+from controlplane.xds.fleet import Fleet, FleetView
+from controlplane.xds.groups import GroupBook
+from controlplane.xds.history import History
+from controlplane.xds.node import first_node
+from controlplane.xds.responses import Responses
+from controlplane.xds.runner import WRITE_TIMEOUT_S, Stream
+from controlplane.xds.wire import REQUEST_BYTES_MAX
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
-METHOD = "StreamAggregatedResources"
+METHODS = {"StreamAggregatedResources": Mode.SOTW, "DeltaAggregatedResources": Mode.DELTA}
 IDENTIFIER = "serinus"
 
 # For the server that this service is added to. Responses are ours and as large as the configuration; a dead peer is
@@ -48,22 +63,39 @@ SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )
-# A reader that takes nothing for this long is stuck; its Envoy reconnects when it lives again.
-WRITE_TIMEOUT_S = 30.0
 # How long a cluster outlives its last route on a stream. A request asks for its cluster after it has waited for the
 # sidecar (50 ms by default), and again when it is retried after a connect that took up to 2 s.
 CLUSTER_LINGER_S = 5.0
+# How long an answer to clusters is waited for. A cluster is warm after its first health check (its timeout is seconds)
+# and with its secrets (15 s at most, then Envoy goes on without).
+CLUSTERS_OVERDUE_S = 30.0
 # Ten thousand proxies, and as many again while all of them reconnect.
 STREAMS_MAX = 20_000
-# Encoded responses kept for all streams: three types, times the phases of a transition that streams may stand in.
-PREFIXES_MAX = 16
+# Refused streams that are shown to people; a misconfigured proxy comes back every second.
+REFUSALS_MAX = 20
 
 _LOG = logging.getLogger("serinus.xds")
 _Context = Any  # grpc.aio ships no types for a context of raw bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A stream that was refused, for people. Times are milliseconds of the event loop's clock."""
+
+    node: Node
+    reason: str
+    at_ms: int
+
+
+@dataclass(slots=True)
+class _Group:
+    snapshot: Snapshot | None = None
+    fleet: Fleet = field(default_factory=Fleet)
+    history: History = field(default_factory=History)
+
+
 class AdsServer:
-    """Serves one snapshot to every Envoy that asks, and keeps the book of who runs what."""
+    """Serves each group's snapshot to every Envoy of it that asks, and keeps the book of who runs what."""
 
     def __init__(
         self,
@@ -73,161 +105,177 @@ class AdsServer:
         write_timeout_s: float = WRITE_TIMEOUT_S,
         cluster_linger_s: float = CLUSTER_LINGER_S,
     ) -> None:
-        """`on_change` is called in the loop after the fleet has changed: a node came, went, accepted or refused."""
+        """`on_change` is called in the loop after a fleet has changed: a node came, went, accepted or refused."""
         self.on_change = on_change
         self.pushes_total: Counter[str] = Counter()
         self.nacks_total: Counter[str] = Counter()
-        self._identifier = identifier
+        self.refusals: deque[Refusal] = deque(maxlen=REFUSALS_MAX)
         self._write_timeout_s = write_timeout_s
         self._cluster_linger_s = cluster_linger_s
-        self._snapshot: Snapshot | None = None
-        self._fleet = Fleet()
-        self._streams: dict[int, _Stream] = {}
+        self._book = GroupBook()
+        self._groups: dict[str, _Group] = {}
+        self._streams: dict[int, Stream] = {}
         self._ids = itertools.count(1)
-        self._prefixes: OrderedDict[tuple[str, str], bytes] = OrderedDict()
-
-    @property
-    def fleet(self) -> FleetView:
-        return self._fleet.view()
+        self._responses = Responses(identifier)
 
     @property
     def stream_count(self) -> int:
         return len(self._streams)
 
-    def publish(self, snapshot: Snapshot) -> None:
-        """Puts a snapshot in force; every stream is told what it lacks of it. Call it from the event loop."""
-        self._snapshot = snapshot
+    def fleet(self, group: str) -> FleetView:
+        """The nodes of a group; none for a group that is not known."""
+        known = self._groups.get(group)
+        return known.fleet.view(_now_ms()) if known is not None else FleetView()
+
+    def set_groups(self, book: GroupBook) -> None:
+        """Which proxies are served. Streams of nodes that are no longer of their group end with the reason."""
+        self._book = book
+        for name in book.groups:
+            self._groups.setdefault(name, _Group())
         for stream in self._streams.values():
-            stream.wake.set()
+            if stream.node is not None:
+                try:
+                    book.group_of(stream.node)
+                except UnknownNodeError as error:
+                    stream.end(error)
+        for name in self._groups.keys() - book.groups.keys():
+            del self._groups[name]
+
+    def publish(self, group: str, snapshot: Snapshot) -> None:
+        """Puts a group's snapshot in force; each of its streams is told what it lacks. Call it from the event loop.
+
+        Raises KeyError for a group that `set_groups` did not name.
+        """
+        known = self._groups[group]
+        known.snapshot = snapshot
+        known.history.publish(snapshot)
+        for stream in self._streams.values():
+            if stream.group == group:
+                stream.wake()
 
     def add_to(self, server: grpc.aio.Server) -> None:
         """Registers the service. Both directions carry raw bytes: messages are parsed and built in `wire`."""
-        handler = grpc.stream_stream_rpc_method_handler(self._serve)
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler}),))
+        handlers = {
+            method: grpc.stream_stream_rpc_method_handler(self._handler(mode)) for method, mode in METHODS.items()
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
 
-    async def _serve(self, _requests: object, context: _Context) -> None:
-        stream = _Stream(next(self._ids), context)
+    def _handler(self, mode: Mode) -> Callable[[object, _Context], Any]:
+        async def serve(_requests: object, context: _Context) -> None:
+            await self._serve(Stream(next(self._ids), context, mode, self._write_timeout_s))
+
+        return serve
+
+    async def _serve(self, stream: Stream) -> None:
         try:
             if len(self._streams) >= STREAMS_MAX:
                 raise TooManyStreamsError("this control plane", STREAMS_MAX)
             self._streams[stream.stream_id] = stream
-            if self._snapshot is not None:
-                stream.wake.set()
-            await self._run(stream)
+            await stream.run(self._asked, self._woken)
         except StreamError as error:
-            _LOG.warning("ads stream refused: %s", error)
-            await context.abort(_STATUS[error.code], str(error))
+            self._refused(stream, error)
+            await stream.abort(_STATUS[error.code], str(error))
         except TimeoutError:
             _LOG.warning("ads stream dropped: nothing was read for %s s", self._write_timeout_s)
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "the client has stopped reading")
+            await stream.abort(grpc.StatusCode.UNAVAILABLE, "the client has stopped reading")
         finally:
             self._closed(stream)
 
-    async def _run(self, stream: "_Stream") -> None:
-        """Requests before pushes, until the client ends the stream. Cancellation passes through (grpc #43360)."""
-        read = asyncio.ensure_future(stream.context.read())
-        wake = asyncio.ensure_future(stream.wake.wait())
-        try:
-            while True:
-                await asyncio.wait((read, wake), return_when=asyncio.FIRST_COMPLETED)
-                if read.done():
-                    data = read.result()
-                    if data is grpc.aio.EOF:
-                        return
-                    read = asyncio.ensure_future(stream.context.read())
-                    await self._on(stream, parse_request(data))
-                elif self._snapshot is not None:
-                    stream.wake.clear()
-                    wake = asyncio.ensure_future(stream.wake.wait())
-                    while stream.lingered:
-                        await self._on(stream, Lingered(stream.lingered.pop()))
-                    await self._on(stream, Published(self._snapshot))
-        finally:
-            read.cancel()
-            wake.cancel()
+    def _refused(self, stream: Stream, error: StreamError) -> None:
+        _LOG.warning("ads stream refused: %s", error)
+        if stream.asked_by is not None and not isinstance(error, SupersededError):
+            self.refusals.append(Refusal(stream.asked_by, str(error), _now_ms()))
 
-    async def _on(self, stream: "_Stream", event: Event) -> None:
-        stream.state, effects = advance(stream.state, event)
+    async def _asked(self, stream: Stream, request: Request | DeltaRequest) -> None:
+        await self._on(stream, self._known(stream, request))
+
+    async def _woken(self, stream: Stream) -> None:
+        while stream.due:
+            await self._on(stream, stream.due.pop())
+        group = self._groups.get(stream.group)
+        if group is not None and group.snapshot is not None:
+            await self._on(stream, Published(group.snapshot))
+
+    def _known(self, stream: Stream, request: Request | DeltaRequest) -> Request | DeltaRequest:
+        """The request with what its client brings from before. Raises StreamError for a node of no group."""
+        if stream.node is None:
+            stream.asked_by = request.node
+            node = first_node(request.node)
+            stream.group = self._book.group_of(node)
+        group = self._groups.get(stream.group)
+        if group is None or request.type_url in stream.machine.state.types:
+            return request
+        if isinstance(request, DeltaRequest):
+            if not request.initial:
+                return request
+            if request.type_url == CLUSTER and group.fleet.distrusts(stream.asked_by):
+                # Measured: after a refusal, Envoy's list of what it holds is that of before the refused response.
+                held = ResourceSet.of(opaque(name, CLUSTER, "") for name in request.initial)
+                return replace(request, brought=held)
+            target = group.snapshot.incremental if group.snapshot is not None else Snapshot({})
+            held = group.history.held(request.type_url, request.initial, target.of_type(request.type_url))
+            return replace(request, brought=held)
+        return replace(request, brought=group.history.brought(request.type_url, request.version, request.names))
+
+    async def _on(self, stream: Stream, event: Request | DeltaRequest | Published | Lingered | Overdue) -> None:
+        effects = stream.machine.advance(event)
         is_changed = False
         for effect in effects:
-            is_changed |= self._book(stream, effect)
+            is_changed |= self._book_effect(stream, effect)
         if is_changed:
             self.on_change()
         for effect in effects:
-            if isinstance(effect, Send):
-                async with asyncio.timeout(self._write_timeout_s):
-                    await stream.context.write(
-                        with_nonce(self._prefix(effect.type_url, effect.resources), effect.nonce)
-                    )
+            if isinstance(effect, Send | DeltaSend):
+                if isinstance(effect, Send) and effect.type_url == CLUSTER:
+                    self._groups[stream.group].history.remember(CLUSTER, effect.resources)
+                if effect.type_url == CLUSTER:
+                    stream.answered()
+                    stream.later(Overdue(effect.nonce), CLUSTERS_OVERDUE_S)
+                await stream.write(self._responses.encoded(effect))
                 self.pushes_total[effect.type_url] += 1
 
-    def _book(self, stream: "_Stream", effect: Effect) -> bool:
+    def _book_effect(self, stream: Stream, effect: Effect) -> bool:
         """Puts an effect into the book of the fleet. Whether the fleet has changed by it."""
         match effect:
             case Opened(node):
-                self._fleet.opened(stream.stream_id, node)
+                group = self._groups[stream.group]
+                superseded = group.fleet.opened(stream.stream_id, node, stream.machine.mode, _now_ms())
+                stream.node = node
+                if superseded is not None and superseded in self._streams:
+                    self._streams[superseded].end(SupersededError(node.node_id))
+                stream.wake()
                 return True
             case Accepted() | Rejected():
                 if isinstance(effect, Rejected):
                     self.nacks_total[effect.type_url] += 1
                     _LOG.warning("a node refused %s %s: %s", effect.type_url, effect.version, effect.message)
-                assert stream.state.node is not None, "only a stream with a node answers"
-                self._fleet.answered(stream.stream_id, stream.state.node, effect)
+                group = self._groups.get(stream.group, _Group())
+                assert stream.node is not None, "only a stream with a node answers"
+                group.fleet.answered(stream.stream_id, stream.node.node_id, effect)
                 return True
             case Linger(generation):
-                stream.linger(generation, self._cluster_linger_s)
+                stream.later(Lingered(generation), self._cluster_linger_s)
                 return False
-            case Ignored() | Send():
+            case Ignored() | Send() | DeltaSend():
                 return False
             case _:
                 assert_never(effect)
 
-    def _prefix(self, type_url: str, resources: ResourceSet) -> bytes:
-        """The encoded response, shared by all streams that are sent the same content."""
-        key = (type_url, resources.version)
-        prefix = self._prefixes.get(key)
-        if prefix is None:
-            prefix = self._prefixes[key] = response_prefix(type_url, resources, self._identifier)
-            if len(self._prefixes) > PREFIXES_MAX:
-                self._prefixes.popitem(last=False)
-        self._prefixes.move_to_end(key)
-        return prefix
-
-    def _closed(self, stream: "_Stream") -> None:
+    def _closed(self, stream: Stream) -> None:
         self._streams.pop(stream.stream_id, None)
-        stream.close()
-        if stream.state.node is not None:
-            self._fleet.closed(stream.stream_id, stream.state.node)
+        if stream.node is not None and stream.group in self._groups:
+            self._groups[stream.group].fleet.closed(stream.stream_id, stream.node.node_id)
             self.on_change()
 
 
-class _Stream:
-    """What the shell holds of one stream: its machine's state and the mark that there is something to push."""
-
-    __slots__ = ("_timers", "context", "lingered", "state", "stream_id", "wake")
-
-    def __init__(self, stream_id: int, context: _Context) -> None:
-        self.stream_id = stream_id
-        self.context = context
-        self.state = StreamState()
-        self.wake = asyncio.Event()
-        self.lingered: list[int] = []
-        self._timers: dict[int, asyncio.TimerHandle] = {}
-
-    def linger(self, generation: int, seconds: float) -> None:
-        self._timers[generation] = asyncio.get_running_loop().call_later(seconds, self._has_lingered, generation)
-
-    def _has_lingered(self, generation: int) -> None:
-        del self._timers[generation]
-        self.lingered.append(generation)
-        self.wake.set()
-
-    def close(self) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
+def _now_ms() -> int:
+    return int(asyncio.get_running_loop().time() * 1000)
 
 
 _STATUS = {
     StreamError.code: grpc.StatusCode.INVALID_ARGUMENT,
     TooManyStreamsError.code: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    UnknownNodeError.code: grpc.StatusCode.PERMISSION_DENIED,
+    SupersededError.code: grpc.StatusCode.ABORTED,
+    DuplicateNodeError.code: grpc.StatusCode.ALREADY_EXISTS,
 }

@@ -7,123 +7,55 @@ Rules (xDS protocol; numbers are the section titles' rules in short):
   never compared for that;
 - at most one response of a type waits for its answer: what comes meanwhile is merged, and what the client runs is
   always known (it is the accepted or the pending one, never one of several that were under way);
-- what was rejected is not sent again until its content changes; what was sent is not sent again at all;
+- what was rejected is not sent again until its content changes (`refusal.py`); what was sent is not sent again at all;
+- clusters that a client has not answered for half a minute count as refused, until it does answer: Envoy 1.40 keeps
+  silent about some refusals, and would get nothing any more;
+- a response of listeners or clusters is their full state; of the other types it holds what is new to the client;
+- endpoints are sent again after their cluster changed, though they did not: the cluster stays warming otherwise;
 - nothing is sent before there is a snapshot; a client that comes with the version that is in force gets nothing;
 - a resource goes out only when the clusters that it names were accepted on this stream. Hence a client that never
   asks for clusters gets no routes either;
 - a cluster leaves only when no route that the client runs names it, and then lingers: a request keeps the routes of
   its start, and one that waits in ext_proc, or is tried again, asks for its cluster later (503 NC if it had gone).
+  While a client that has reconnected has not told its routes, all that it brought stays.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from controlplane.snapshot.resource import CLUSTER, ResourceSet
+from controlplane.snapshot.resource import CLUSTER, ENDPOINT, NOTHING, ResourceSet, difference, patched
 from controlplane.snapshot.snapshot import Snapshot
-from controlplane.xds.errors import StreamError
-from controlplane.xds.order import TYPE_ORDER, clusters_to_keep, held_clusters, in_order
-from controlplane.xds.subscription import Subscription
-
-# Node ids are host or pod names (253 bytes at most); they end up in reports.
-NODE_ID_BYTES_MAX = 256
-# Envoy's words can name every resource of a response. 2 KiB hold the first ones, and end up on the rollout.
-NACK_MESSAGE_CHARS_MAX = 2_048
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    node_id: str
-    cluster: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A DiscoveryRequest. `error` is the text of `error_detail`, None when it is not set."""
-
-    type_url: str
-    names: tuple[str, ...] = ()
-    version: str = ""
-    nonce: str = ""
-    error: str | None = None
-    node: Node | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A new snapshot is in force."""
-
-    snapshot: Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Lingered:
-    """Clusters that a `Linger` spoke of have lingered long enough."""
-
-    generation: int
-
-
-Event = Request | Published | Lingered
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """A DiscoveryResponse to write."""
-
-    type_url: str
-    nonce: str
-    resources: ResourceSet
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The node has named itself."""
-
-    node: Node
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The node runs all that it wants of this type in the snapshot whose version of the type this is."""
-
-    type_url: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """The node refused a response and goes on with what it had. `message` is its own words."""
-
-    type_url: str
-    version: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Linger:
-    """Clusters have lost their last route: `Lingered` with this generation is to follow after the linger time."""
-
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ignored:
-    """A request that changes nothing: `stale nonce` or `unknown type`."""
-
-    type_url: str
-    reason: str
-
-
-Effect = Send | Opened | Accepted | Rejected | Linger | Ignored
+from controlplane.xds.events import (
+    Accepted,
+    Effect,
+    Event,
+    Ignored,
+    Linger,
+    Lingered,
+    Node,
+    Opened,
+    Overdue,
+    Published,
+    Rejected,
+    Request,
+    Send,
+)
+from controlplane.xds.node import OVERDUE_MESSAGE, first_node, is_served, told
+from controlplane.xds.order import clusters_to_keep, held_clusters, in_order, naming_types
+from controlplane.xds.refusal import NOTHING_REFUSED, Refused
+from controlplane.xds.subscription import FULL_STATE_TYPES, Subscription
 
 
 @dataclass(frozen=True, slots=True)
 class TypeState:
     """One type on one stream.
 
-    `claimed`: the version that the client brought from before this stream. `sent`: what its last response held, of
-    what it still wants. `accepted`: what it runs, as far as this stream knows. `is_pending`: the response with `nonce`
-    has no answer yet. `reported`: the version last told as Accepted.
+    `claimed`: the version that the client brought from before this stream. `sent`: what it holds if it accepts what
+    it was sent, of what it still wants. `accepted`: what it runs, as far as this stream knows. `is_pending`: the
+    response with `nonce` has no answer yet. `again`: names to send although unchanged. `reported`: the version last
+    told as Accepted. `refused`: what it would not have and is not sent. `is_overdue`: the pending response has
+    waited too long to be waited for.
     """
 
     subscription: Subscription
@@ -132,7 +64,10 @@ class TypeState:
     accepted: ResourceSet | None = None
     nonce: str = ""
     is_pending: bool = False
+    again: frozenset[str] = frozenset()
     reported: str = ""
+    refused: Refused = NOTHING_REFUSED
+    is_overdue: bool = False
 
     @property
     def pending(self) -> ResourceSet | None:
@@ -168,6 +103,8 @@ def advance(state: StreamState, event: Event) -> tuple[StreamState, tuple[Effect
         case Lingered(generation):
             left = {key: names for key, names in state.lingering.items() if key != generation}
             state = replace(state, lingering=left)
+        case Overdue(nonce):
+            state = _overdue(state, nonce, effects)
         case _:
             assert_never(event)
     return _push(state, effects), tuple(effects)
@@ -175,41 +112,47 @@ def advance(state: StreamState, event: Event) -> tuple[StreamState, tuple[Effect
 
 def _take(state: StreamState, request: Request, effects: list[Effect]) -> tuple[StreamState, bool]:
     """The state with a request taken in, and whether it counted."""
-    if not request.type_url:
-        raise StreamError("a request on an aggregated stream needs a type_url", next_step="set type_url")
+    served = is_served(request.type_url)
     if state.node is None:
-        node = _first_node(request)
+        node = first_node(request.node)
         state = replace(state, node=node)
         effects.append(Opened(node))
-    if request.type_url not in TYPE_ORDER:
+    if not served:
         effects.append(Ignored(request.type_url, "unknown type"))
         return state, False
-    current = state.types.get(request.type_url)
-    if current is None:
-        # The first of its type: a nonce that it may carry is of an earlier stream and means nothing here.
-        current = TypeState(Subscription(request.type_url), claimed=request.version)
-    elif request.nonce != current.nonce:
+    before = state.types.get(request.type_url)
+    if before is None:
+        current = _first(request)
+    elif request.nonce != before.nonce:
         effects.append(Ignored(request.type_url, "stale nonce"))
         return state, False
-    elif current.is_pending:
-        current = _answered(current, request, effects)
+    else:
+        current = _answered(before, request, effects) if before.is_pending else before
     subscription = current.subscription.updated(request.names)
     current = replace(
         current,
         subscription=subscription,
-        sent=subscription.of(current.sent) if current.sent else current.sent,
-        accepted=subscription.of(current.accepted) if current.accepted else current.accepted,
+        sent=subscription.of(current.sent) if current.sent is not None else None,
+        accepted=subscription.of(current.accepted) if current.accepted is not None else None,
     )
-    before = state.types.get(request.type_url)
     state = replace(state, types={**state.types, request.type_url: current})
     return _linger(state, before, current, effects), True
 
 
+def _first(request: Request) -> TypeState:
+    """The first of its type: a nonce that it may carry is of an earlier stream and means nothing here."""
+    return TypeState(Subscription(request.type_url), claimed=request.version, accepted=request.brought)
+
+
 def _linger(state: StreamState, before: TypeState | None, now: TypeState, effects: list[Effect]) -> StreamState:
     """Clusters that the client has just stopped to name begin to linger."""
-    if before is None or before.accepted is None:
+    if before is None or before.accepted is None or before.accepted is now.accepted:
         return state
-    left = before.accepted.clusters - (now.accepted.clusters if now.accepted is not None else frozenset())
+    named = before.accepted.clusters
+    if before.accepted.has_opaque and CLUSTER in state.types:
+        clusters = state.types[CLUSTER].accepted
+        named = clusters.names if clusters is not None else frozenset()
+    left = named - (now.accepted.clusters if now.accepted is not None else frozenset())
     if not left:
         return state
     generation = state.generations + 1
@@ -217,50 +160,110 @@ def _linger(state: StreamState, before: TypeState | None, now: TypeState, effect
     return replace(state, generations=generation, lingering={**state.lingering, generation: left})
 
 
-def _first_node(request: Request) -> Node:
-    if request.node is None or not request.node.node_id:
-        raise StreamError("the first request of a stream needs node.id", next_step="set node.id in Envoy's bootstrap")
-    if len(request.node.node_id.encode()) > NODE_ID_BYTES_MAX:
-        raise StreamError(f"node.id has more than {NODE_ID_BYTES_MAX} bytes", next_step="use a shorter node.id")
-    return request.node
-
-
 def _answered(current: TypeState, request: Request, effects: list[Effect]) -> TypeState:
     """ACK or NACK of the newest response."""
     if request.error is None:
-        return replace(current, is_pending=False, accepted=current.sent)
-    version = current.sent.version if current.sent is not None else ""
-    effects.append(Rejected(request.type_url, version, request.error[:NACK_MESSAGE_CHARS_MAX]))
-    return replace(current, is_pending=False, reported="")
+        return replace(current, is_pending=False, is_overdue=False, accepted=current.sent)
+    return replace(_refusing(current, request.error, effects), is_pending=False, is_overdue=False)
+
+
+def _refusing(current: TypeState, message: str, effects: list[Effect]) -> TypeState:
+    sent = current.sent if current.sent is not None else NOTHING
+    held = current.accepted if current.accepted is not None else NOTHING
+    effects.append(Rejected(current.subscription.type_url, sent.version, told(message)))
+    refused = current.refused.after(difference(held, sent).changed, message)
+    return replace(current, refused=refused, reported="")
+
+
+def _overdue(state: StreamState, nonce: str, effects: list[Effect]) -> StreamState:
+    """Clusters have waited too long for their answer. If it is none of those any more, nothing happens."""
+    current = state.types.get(CLUSTER)
+    if current is None or not current.is_pending or current.nonce != nonce or current.is_overdue:
+        return state
+    current = replace(_refusing(current, OVERDUE_MESSAGE, effects), is_overdue=True)
+    return replace(state, types={**state.types, CLUSTER: current})
 
 
 def _push(state: StreamState, effects: list[Effect]) -> StreamState:
     """Everything that is wanted, not sent and allowed now; and which types have come to the target."""
-    if state.target is None:
+    target = state.target
+    if target is None:
         return state
     types = dict(state.types)
     responses = state.responses
     for type_url in in_order(types):
-        current = types[type_url]
-        wanted = _wanted(state, state.target, types, type_url)
+        wanted, current = _wanted(state, target, types, type_url)
         if current.sent is None and current.claimed == wanted.version and not current.subscription.is_empty:
             current = replace(current, sent=wanted, accepted=wanted)
-        is_due = not current.is_pending and current.subscription.lacks(current.sent, wanted)
+        again = current.again & wanted.names
+        is_free = not current.is_pending or current.is_overdue
+        is_due = is_free and (
+            again or (current.subscription.lacks(current.sent, wanted) and not _is_back(current, wanted))
+        )
         if is_due and wanted.clusters <= _held_clusters(types):
             responses += 1
-            current = replace(current, sent=wanted, nonce=str(responses), is_pending=True)
-            effects.append(Send(type_url, current.nonce, wanted))
-        types[type_url] = _reported(state.target, current, effects)
+            body = _body(current, wanted, again)
+            effects.append(Send(type_url, str(responses), body, wanted.version))
+            if type_url == CLUSTER:
+                _endpoints_again(types, current, wanted)
+            current = replace(current, sent=wanted, nonce=str(responses), is_pending=True, again=frozenset())
+            current = replace(current, is_overdue=False)
+        types[type_url] = _reported(target, current, effects)
     return replace(state, types=types, responses=responses)
 
 
-def _wanted(state: StreamState, target: Snapshot, types: Mapping[str, TypeState], type_url: str) -> ResourceSet:
+def _is_back(current: TypeState, wanted: ResourceSet) -> bool:
+    """Whether a refusal that stands has left nothing to send but what the client runs already."""
+    return current.refused != NOTHING_REFUSED and wanted == (
+        current.accepted if current.accepted is not None else NOTHING
+    )
+
+
+def _body(current: TypeState, wanted: ResourceSet, again: frozenset[str]) -> ResourceSet:
+    """What a response must hold: everything where absence deletes, else what the client does not run yet."""
+    if current.subscription.type_url in FULL_STATE_TYPES or current.accepted is None:
+        return wanted
+    changed = difference(current.accepted, wanted).changed
+    if len(changed) == len(wanted):
+        return wanted
+    back = difference(current.sent, wanted).changed if current.sent is not None else ()
+    return patched(wanted.only(again), (*back, *changed), ())
+
+
+def _endpoints_again(types: dict[str, TypeState], clusters: TypeState, wanted: ResourceSet) -> None:
+    """ "Resource warming": a cluster that was changed waits for its endpoints anew, also when these did not change."""
+    endpoints = types.get(ENDPOINT)
+    if endpoints is None:
+        return
+    changed = difference(clusters.accepted if clusters.accepted is not None else NOTHING, wanted).changed
+    again = endpoints.again | {item.name for item in changed}
+    types[ENDPOINT] = replace(endpoints, again=again)
+
+
+def _wanted(
+    state: StreamState, target: Snapshot, types: Mapping[str, TypeState], type_url: str
+) -> tuple[ResourceSet, TypeState]:
+    """What the client is to hold of a type, and the type without refusals that the target has overtaken."""
     current = types[type_url]
     wanted = current.subscription.of(target.of_type(type_url))
-    if type_url != CLUSTER:
-        return wanted
+    if current.refused != NOTHING_REFUSED:
+        current = replace(current, refused=current.refused.still(wanted))
+        wanted = current.refused.instead(wanted, current.accepted)
+    if type_url != CLUSTER or current.accepted is None:
+        return wanted, current
+    if current.claimed and not _tells_its_routes(target, types):
+        return wanted.over(current.accepted), current
     users = [item.clusters for other in types.values() for item in (other.accepted, other.pending) if item is not None]
-    return clusters_to_keep(wanted, current.accepted, [*users, *state.lingering.values()])
+    return clusters_to_keep(wanted, current.accepted, [*users, *state.lingering.values()]), current
+
+
+def _tells_its_routes(target: Snapshot, types: Mapping[str, TypeState]) -> bool:
+    """Whether it is known which clusters the routes of a client name that has reconnected."""
+    for type_url in naming_types(target.types.items()):
+        current = types.get(type_url)
+        if current is None or current.accepted is None or current.accepted.has_opaque:
+            return False
+    return True
 
 
 def _held_clusters(types: Mapping[str, TypeState]) -> frozenset[str]:
@@ -269,12 +272,15 @@ def _held_clusters(types: Mapping[str, TypeState]) -> frozenset[str]:
 
 
 def _reported(target: Snapshot, current: TypeState, effects: list[Effect]) -> TypeState:
-    """Tells Accepted once, when the client lacks nothing that it wants of the target."""
+    """Tells Accepted once, when the client lacks nothing that it wants of the target.
+
+    Clusters that it has beyond the target do not count: they stay as long as its routes, or their requests, need them.
+    """
     type_url = current.subscription.type_url
     goal = target.of_type(type_url)
-    if current.is_pending or current.reported == goal.version:
+    if current.is_pending or current.accepted is None or current.reported == goal.version:
         return current
-    if current.subscription.lacks(current.accepted, current.subscription.of(goal)):
+    if difference(current.accepted, current.subscription.of(goal)).changed or current.subscription.is_empty:
         return current
     effects.append(Accepted(type_url, goal.version))
     return replace(current, reported=goal.version)

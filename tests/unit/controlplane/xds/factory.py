@@ -5,19 +5,8 @@ from dataclasses import dataclass, field
 
 from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE, Resource, ResourceSet, resource
 from controlplane.snapshot.snapshot import Snapshot
-from controlplane.xds.stream import (
-    Accepted,
-    Effect,
-    Linger,
-    Lingered,
-    Node,
-    Published,
-    Rejected,
-    Request,
-    Send,
-    StreamState,
-    advance,
-)
+from controlplane.xds.events import Accepted, Effect, Linger, Lingered, Node, Published, Rejected, Request, Send
+from controlplane.xds.stream import StreamState, advance
 
 NODE = Node("envoy-1", "edge")
 

@@ -4,19 +4,9 @@ import pytest
 
 from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE
 from controlplane.xds.errors import StreamError
-from controlplane.xds.stream import (
-    NACK_MESSAGE_CHARS_MAX,
-    NODE_ID_BYTES_MAX,
-    Accepted,
-    Ignored,
-    Linger,
-    Node,
-    Opened,
-    Rejected,
-    Request,
-    StreamState,
-    advance,
-)
+from controlplane.xds.events import Accepted, Ignored, Linger, Node, Opened, Rejected, Request
+from controlplane.xds.node import NACK_MESSAGE_CHARS_MAX, NODE_ID_BYTES_MAX
+from controlplane.xds.stream import StreamState, advance
 from tests.unit.controlplane.xds.factory import NODE, Client, answers, sends, sent_types, snapshot
 
 
@@ -146,7 +136,7 @@ def test_a_name_that_does_not_exist_is_remembered_and_sent_when_it_appears() -> 
     route = sends(client.asks(ROUTE, "services", "later", nonce=client.state.types[ROUTE].nonce))
     assert route == []
     (send,) = sends(client.publish(snapshot(routes={"services": "a", "later": "a"})))
-    assert send.resources.names == {"services", "later"}
+    assert send.resources.names == {"later"}
 
 
 def test_a_name_asked_for_again_is_sent_although_nothing_changed() -> None:
@@ -158,7 +148,7 @@ def test_a_name_asked_for_again_is_sent_although_nothing_changed() -> None:
     nonce = client.state.types[ROUTE].nonce
     assert sends(client.asks(ROUTE, "services", nonce=nonce)) == []
     (send,) = sends(client.asks(ROUTE, "services", "other", nonce=nonce))
-    assert send.resources.names == {"services", "other"}
+    assert send.resources.names == {"other"}
 
 
 def test_a_route_that_disappears_is_not_a_response_and_the_client_counts_as_current() -> None:
@@ -223,14 +213,16 @@ def test_a_cluster_goes_only_after_the_route_that_named_it() -> None:
     target = snapshot("b", routes="b")
     (clusters,) = sends(client.publish(target))
     assert clusters.resources.names == {"a", "b"}
-    (routes,) = sends(client.acks(clusters))
+    accepted = client.acks(clusters)
+    (routes,) = sends(accepted)
     assert routes.type_url == ROUTE
+    assert answers(accepted) == [Accepted(CLUSTER, target.versions[CLUSTER])], "it has all that it is to have"
     effects = client.acks(routes)
     assert sends(effects) == []
     assert answers(effects) == [Accepted(ROUTE, target.versions[ROUTE])]
     (last,) = sends(client.waits(effects))
     assert last.resources.names == {"b"}
-    assert answers(client.acks(last)) == [Accepted(CLUSTER, target.versions[CLUSTER])]
+    assert answers(client.acks(last)) == []
 
 
 def test_a_cluster_lingers_after_its_last_route_and_stays_when_a_route_comes_back_meanwhile() -> None:
@@ -263,10 +255,11 @@ def test_a_refused_route_keeps_the_cluster_of_the_one_that_runs() -> None:
     assert sends(client.nacks(routes)) == []
 
 
-def test_an_unknown_type_does_not_disturb_the_others() -> None:
+def test_a_type_that_is_not_served_does_not_disturb_the_others() -> None:
     client = Client()
     client.publish(snapshot())
-    assert client.asks("type.googleapis.com/unknown")[-1] == Ignored("type.googleapis.com/unknown", "unknown type")
+    runtime = "type.googleapis.com/envoy.service.runtime.v3.Runtime"
+    assert client.asks(runtime, "layer")[-1] == Ignored(runtime, "unknown type")
     assert sent_types(client.asks(CLUSTER)) == [CLUSTER]
 
 
@@ -282,6 +275,7 @@ def test_the_node_is_remembered_from_the_first_request() -> None:
     ("request_", "message"),
     [
         (Request("", node=NODE), "type_url"),
+        (Request("type.googleapis.com/unknown", node=NODE), "none of xDS"),
         (Request(CLUSTER), "node.id"),
         (Request(CLUSTER, node=Node("")), "node.id"),
         (Request(CLUSTER, node=Node("x" * (NODE_ID_BYTES_MAX + 1))), "more than"),

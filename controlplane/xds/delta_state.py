@@ -1,0 +1,65 @@
+"""The state of one incremental ADS stream. Values only: `delta.py` takes requests in, `delta_push.py`
+decides what to send."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controlplane.snapshot.resource import NOTHING, Resource, ResourceSet
+from controlplane.snapshot.snapshot import Snapshot
+from controlplane.xds.events import Node
+from controlplane.xds.refusal import NOTHING_REFUSED, Refused
+from controlplane.xds.subscription import Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A response without an answer: what was in it, and what the client runs once it has accepted it."""
+
+    nonce: str
+    changed: tuple[Resource, ...]
+    removed: tuple[str, ...]
+    then: ResourceSet
+    is_overdue: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaType:
+    """One type on one stream.
+
+    `accepted`: what the client runs, as far as known. `again`: names to answer although unchanged. `is_answered`: it
+    has had a response, or brought something, so that an empty one would tell it nothing. `refused`: what it would not
+    have and is not sent; `heal`: clusters of it that the next response must settle. `reported`: the version last told
+    as Accepted.
+    """
+
+    subscription: Subscription
+    accepted: ResourceSet = NOTHING
+    pending: Pending | None = None
+    again: frozenset[str] = frozenset()
+    is_answered: bool = False
+    has_brought: bool = False
+    refused: Refused = NOTHING_REFUSED
+    heal: frozenset[str] = frozenset()
+    reported: str = ""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a response may be sent."""
+        return self.pending is None or self.pending.is_overdue
+
+    @property
+    def running(self) -> tuple[ResourceSet, ...]:
+        """What the client may run: the accepted, and what follows when it accepts what is under way."""
+        return (self.accepted,) if self.pending is None else (self.accepted, self.pending.then)
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaState:
+    """`lingering`: clusters without a route, by generation. Counts say how many were given out so far."""
+
+    node: Node | None = None
+    target: Snapshot | None = None
+    types: Mapping[str, DeltaType] = field(default_factory=dict)
+    responses: int = 0
+    lingering: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    generations: int = 0
