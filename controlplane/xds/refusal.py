@@ -33,7 +33,7 @@ class Refused:
     def after(self, changed: Iterable[Resource], message: str) -> "Refused":
         """With the resources of another refused response."""
         every = frozenset(changed)
-        named = frozenset(item for item in every if _is_named(item.name, message))
+        named = named_in(every, message)
         if named:
             return Refused(self.named | named, self.suspects - named)
         return Refused(self.named, self.suspects | every)
@@ -54,6 +54,17 @@ class Refused:
 
 
 NOTHING_REFUSED = Refused()
+
+
+def named_in(resources: Iterable[Resource], message: str) -> frozenset[Resource]:
+    """The resources that Envoy's words name."""
+    return frozenset(item for item in resources if _is_named(item.name, message))
+
+
+def culprits(resources: Iterable[Resource], message: str) -> frozenset[Resource]:
+    """The resources that Envoy's words name, or all of them where they name none."""
+    every = frozenset(resources)
+    return named_in(every, message) or every
 
 
 def _is_named(name: str, message: str) -> bool:
