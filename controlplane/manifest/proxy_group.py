@@ -1,6 +1,5 @@
 """A group of proxies that serve the same services. Its name is what its Envoys say as `node.cluster`."""
 
-from fnmatch import fnmatchcase
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -16,13 +15,9 @@ _Pattern = Annotated[str, Field(pattern=r"^[!-~]{1,256}$")]
 
 
 class ProxyGroupSpec(Spec):
-    """`listen` is where its proxies serve users. `nodes` None: any node id may join."""
+    """`listen` is where its proxies serve users. `nodes` None: any node id may join, else those that fit a pattern."""
 
     listen: Address
     nodes: Annotated[tuple[_Pattern, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=1000)] | None = (
         None
     )
-
-    def admits(self, node_id: str) -> bool:
-        """Whether a proxy of that id belongs here."""
-        return self.nodes is None or any(fnmatchcase(node_id, pattern) for pattern in self.nodes)

@@ -189,10 +189,13 @@ def at(service: ServiceRoute, weight_bp: int, *, pins: bool = True) -> ServiceRo
 
 
 @contextlib.asynccontextmanager
-async def world(*, has_tls: bool = False, xds_host: str = "127.0.0.1") -> AsyncIterator[World]:
+async def world(
+    *, has_tls: bool = False, xds_host: str = "127.0.0.1", is_incremental: bool = False
+) -> AsyncIterator[World]:
     """Everything started, nothing published. A request waits 3 s for the sidecar: all share one event loop.
 
     `has_tls`: Envoy and the control plane have certificates of one CA; the control plane's is for 127.0.0.1.
+    `is_incremental`: Envoy asks for differences (delta ADS) instead of the state of the world.
     """
     # Short: a Unix socket's path holds 107 bytes.
     directory = Path(tempfile.mkdtemp(prefix="srp-"))
@@ -218,7 +221,8 @@ async def world(*, has_tls: bool = False, xds_host: str = "127.0.0.1") -> AsyncI
             here.server_tls = _certificates(directory)
         await here.start_ads()
         stack.push_async_callback(_stop_ads, here)
-        here.envoy = await _envoy(directory, settings, stack)
+        template = _patient(read_template())
+        here.envoy = await _envoy(directory, settings, stack, _incremental(template) if is_incremental else template)
         yield here
 
 
@@ -248,11 +252,16 @@ def _patient(template: str) -> str:
     return template.replace("timeout: 0.5s", "timeout: 5s")
 
 
+def _incremental(template: str) -> str:
+    assert template.count("api_type: GRPC") == 1
+    return template.replace("api_type: GRPC", "api_type: DELTA_GRPC")
+
+
 async def _envoy(
-    directory: Path, settings: BootstrapSettings, stack: contextlib.AsyncExitStack
+    directory: Path, settings: BootstrapSettings, stack: contextlib.AsyncExitStack, template: str
 ) -> asyncio.subprocess.Process:
     bootstrap = directory / "bootstrap.yaml"
-    bootstrap.write_text(render(_patient(read_template()), settings))
+    bootstrap.write_text(render(template, settings))
     log = stack.enter_context((directory / "envoy.log").open("wb"))
     process = await asyncio.create_subprocess_exec(
         ENVOY, *envoy_arguments(str(bootstrap), workers=2), stdout=log, stderr=log

@@ -1,4 +1,4 @@
-"""Every kind of upstream through one real Envoy: what a version's manifest says is what its servers get."""
+"""Every kind of upstream through a real Envoy, over both modes of xDS: what a version's manifest says is what its servers get."""
 
 import asyncio
 import contextlib
@@ -20,10 +20,11 @@ pytestmark = pytest.mark.e2e
 ONE_REQUEST = {"requests_max": 1}
 
 
-@pytest.fixture(scope="module")
-def here(runner: asyncio.Runner) -> Iterator[Here]:
+@pytest.fixture(scope="module", params=[False, True], ids=["sotw", "delta"])
+def here(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Iterator[Here]:
     stack = contextlib.AsyncExitStack()
-    yield Here(runner, runner.run(stack.enter_async_context(upstream_world())), stack)
+    world = runner.run(stack.enter_async_context(upstream_world(is_incremental=request.param)))
+    yield Here(runner, world, stack)
     runner.run(stack.aclose())
 
 

@@ -16,11 +16,7 @@ from controlplane.clock import SystemClock
 from controlplane.manifest.schema import ServiceSpec
 from controlplane.security.ca import make_authority
 from controlplane.snapshot.assemble import build
-from controlplane.snapshot.cluster import build_version
-from controlplane.snapshot.model import ServiceRoute, cluster_inputs
-from controlplane.snapshot.resource import CLUSTER, ENDPOINT, SECRET, ResourceSet
-from controlplane.snapshot.secret import build_secret
-from controlplane.snapshot.snapshot import Snapshot
+from controlplane.snapshot.model import ServiceRoute
 from controlplane.xds.groups import GroupBook
 from tests.e2e.path_world import SALT, Reply, World, until, world
 from tests.e2e.upstream_servers import Server, serve_http
@@ -54,25 +50,12 @@ class UpstreamWorld:
 
     async def publish(self) -> None:
         """Sends what has changed, and waits until Envoy has it."""
-        snapshot = self._snapshot()
+        snapshot = build(list(self.services.values()), self.path.gateway, files=self.files)
         ads = self.path.ads
         ads.set_groups(GroupBook({GROUP: ()}))
         ads.publish(GROUP, snapshot)
         await until(lambda: ads.fleet(GROUP).has_accepted(snapshot) or bool(ads.fleet(GROUP).nacks()), "Envoy answers")
         assert ads.fleet(GROUP).nacks() == ()
-
-    def _snapshot(self) -> Snapshot:
-        services = list(self.services.values())
-        snapshot = build(services, self.path.gateway)
-        versions = [build_version(item) for service in services for item in cluster_inputs(service)]
-        return Snapshot(
-            {
-                **snapshot.types,
-                CLUSTER: ResourceSet.of(each.cluster for each in versions),
-                ENDPOINT: ResourceSet.of(each.endpoints for each in versions if each.endpoints is not None),
-                SECRET: ResourceSet.of(build_secret(item, self.files) for each in versions for item in each.secrets),
-            }
-        )
 
     async def get(self, name: str, path: str = "/", headers: Mapping[str, str] | None = None) -> Reply:
         return await self.path.get({"host": f"{name}.test", **(headers or {})}, path)
@@ -110,6 +93,6 @@ class Here:
 
 
 @contextlib.asynccontextmanager
-async def upstream_world() -> AsyncIterator[UpstreamWorld]:
-    async with world() as path:
+async def upstream_world(*, is_incremental: bool) -> AsyncIterator[UpstreamWorld]:
+    async with world(is_incremental=is_incremental) as path:
         yield UpstreamWorld(path)

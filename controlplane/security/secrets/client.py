@@ -7,7 +7,6 @@ and why, never what it holds. Files are read anew at each call, so a renewed one
 
 import os
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 
 from controlplane.security.errors import SecretReadError
@@ -15,18 +14,6 @@ from controlplane.security.errors import SecretReadError
 # A chain of four certificates is 8 KB; a bundle of private CAs stays below this. System bundles (200 KB) have no
 # place in every proxy's memory once per version.
 FILE_BYTES_MAX = 64 * 1024
-
-
-def read_secret_files(directory: Path, names: Iterable[str]) -> tuple[dict[str, bytes], tuple[SecretReadError, ...]]:
-    """What could be read, by name, and what could not. One bad file takes none of the others away."""
-    contents: dict[str, bytes] = {}
-    faults: list[SecretReadError] = []
-    for name in sorted(set(names)):
-        try:
-            contents[name] = read_secret_file(directory, name)
-        except SecretReadError as fault:
-            faults.append(fault)
-    return contents, tuple(faults)
 
 
 def read_secret_file(directory: Path, name: str) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.security.errors import SecretReadError
-from controlplane.security.secrets.client import FILE_BYTES_MAX, read_secret_file, read_secret_files
+from controlplane.security.secrets.client import FILE_BYTES_MAX, read_secret_file
 
 SECRET = b"sk-do-not-print"
 
@@ -85,15 +85,15 @@ def test_a_file_of_the_largest_size_is_read(directory: Path) -> None:
     assert len(read_secret_file(directory, "large")) == FILE_BYTES_MAX
 
 
-def test_one_bad_file_takes_none_of_the_others_away(directory: Path) -> None:
-    contents, faults = read_secret_files(directory, ["nothing", "chat/key", "chat/key"])
-    assert contents == {"chat/key": SECRET}
-    assert [str(fault) for fault in faults] == [
+def test_the_message_says_which_file_why_and_what_to_do(directory: Path) -> None:
+    with pytest.raises(SecretReadError) as caught:
+        read_secret_file(directory, "nothing")
+    assert str(caught.value) == (
         f"secret file nothing in {directory} cannot be read: No such file or directory; "
         "next: check --secrets, the file's name and who may read it"
-    ]
+    )
 
 
 def test_a_directory_that_is_not_there_makes_every_file_unreadable(tmp_path: Path) -> None:
-    contents, faults = read_secret_files(tmp_path / "none", ["a", "b"])
-    assert (contents, len(faults)) == ({}, 2)
+    with pytest.raises(SecretReadError, match="cannot be read"):
+        read_secret_file(tmp_path / "none", "a")
