@@ -2,9 +2,9 @@
 
 The way itself is planned by `snapshot/transition.py`; here its questions are answered by the fleet and the time. A
 proxy that is away or slow does not block the others for ever: after the timeout it counts as having done its part, and
-gets a consistent set when it comes back (its own stream keeps the order). One that *refuses* clusters does block: no
-route may then name a new one, since a route that such a proxy cannot follow would keep every later one from it too,
-a rollback's among them.
+gets a consistent set when it comes back (its own stream keeps the order). A cluster that a proxy *refuses* is another
+matter: no route may name it until it is mended or taken back, since a route that a proxy cannot follow would keep every
+later one from it too, a rollback's among them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,6 +19,7 @@ from controlplane.snapshot.snapshot import Snapshot
 from controlplane.snapshot.transition import Progress, Publication, step, whole
 from controlplane.xds.fleet import FleetView
 from controlplane.xds.order import NAMING_TYPES
+from controlplane.xds.refusal import NOTHING_REFUSED
 from controlplane.xds.server import AdsServer
 
 # What a cluster needs to get warm: a refusal of one of these is a refusal of some cluster.
@@ -141,12 +142,20 @@ class Group:
         connected, published = self.fleet.connected, plan.publication
         warm = frozenset(published.clusters)
         if not all(view.has_accepted_type(CLUSTER, plan.snapshot) for view in connected):
-            is_refused = any(nack.type_url in _CLUSTER_TYPES for _, nack in self.fleet.nacks())
-            warm = frozenset() if is_refused else self._overdue(self._warming_ms, now_ms)
+            warm = self._overdue(self._warming_ms, now_ms) - self._refused(plan.snapshot)
         unused = published.confirmed - published.named
         if not all(view.has_accepted_type(kind, plan.snapshot) for view in connected for kind in NAMING_TYPES):
             unused &= self._overdue(self._unnamed_ms, now_ms)
         return Progress(warm, unused)
+
+    def _refused(self, snapshot: Snapshot) -> frozenset[str]:
+        """The clusters that some connected proxy will not have, itself or what belongs to it."""
+        names = set[str]()
+        for _, nack in self.fleet.nacks():
+            if nack.type_url in _CLUSTER_TYPES:
+                names |= NOTHING_REFUSED.after(snapshot.of_type(nack.type_url), nack.message).names
+        # A secret is named `<cluster>/<what it is>`, endpoints as their cluster.
+        return frozenset(names | {name.rpartition("/")[0] for name in names})
 
     def _overdue(self, since_ms: Mapping[str, int], now_ms: int) -> frozenset[str]:
         return frozenset(name for name, since in since_ms.items() if now_ms - since >= self._proxy_timeout_ms)

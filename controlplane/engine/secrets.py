@@ -24,7 +24,7 @@ NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 class Reading:
     """What was found. `faults`: by file, why it cannot be read, a sentence that names it and holds no content."""
 
-    files: Mapping[str, bytes] = field(default=NO_FILES, repr=False)
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     faults: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -39,9 +39,7 @@ class NoSecrets:
     """A control plane without a secrets directory."""
 
     def read(self, names: Collection[str], /) -> Reading:
-        return Reading(
-            faults=dict.fromkeys(names, "there is no secrets directory; next: serinus controlplane --secrets")
-        )
+        return Reading(faults={name: f"secret file {name}: there is no directory of secrets" for name in names})
 
 
 def names_of(world: World) -> frozenset[str]:

@@ -34,7 +34,7 @@ class FakeProxy:
                 request_serializer=discovery_pb2.DiscoveryRequest.SerializeToString,
                 response_deserializer=discovery_pb2.DiscoveryResponse.FromString,
             )()
-            node = discovery_pb2.Node(id=self.node, cluster="serinus")
+            node = discovery_pb2.Node(id=self.node, cluster="default")
             for type_url, names in ASKED.items():
                 request = discovery_pb2.DiscoveryRequest(type_url=type_url, node=node, resource_names=names)
                 await call.write(request)
@@ -73,7 +73,7 @@ class FakeSidecar:
     async def run(self) -> None:
         async with grpc.aio.insecure_channel(self.xds) as channel:
             call = outcomes_pb2_grpc.OutcomesStub(channel).Report()
-            hello = outcomes_pb2.Hello(sidecar=self.node, epoch=self._epoch, cluster="serinus")
+            hello = outcomes_pb2.Hello(sidecar=self.node, epoch=self._epoch, cluster="default")
             await call.write(outcomes_pb2.ReportRequest(hello=hello))
             reader = asyncio.create_task(self._read(call))
             try:

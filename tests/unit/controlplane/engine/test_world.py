@@ -124,3 +124,49 @@ def test_without_a_rollout_everyone_is_on_the_baseline() -> None:
     assert place(promoted(), "chat", headers(x_user_id="u1")).version == "v2"
     with pytest.raises(NotFoundError, match="no service nope; services: chat"):
         place(promoted(), "nope", headers())
+
+
+GROUP = "apiVersion: serinus/v1\nkind: ProxyGroup\nmetadata: {name: edge}\nspec: {listen: '0.0.0.0:8080'}\n"
+
+
+def only_by(*groups: str) -> str:
+    return SERVICE.replace("  baseline: v1\n", f"  baseline: v1\n  proxies: [{', '.join(groups)}]\n")
+
+
+def test_a_proxy_group_is_applied_as_anything_else() -> None:
+    world, changes = applied(World(), GROUP)
+    assert changes == ["ProxyGroup/edge created"]
+    assert applied(world, GROUP)[1] == ["ProxyGroup/edge unchanged"]
+    assert applied(world, GROUP.replace("8080", "9090"))[1] == ["ProxyGroup/edge configured"]
+
+
+def test_there_is_one_group_until_there_are_others() -> None:
+    assert World().group_names == {"default"}
+    assert applied(World(), GROUP)[0].group_names == {"edge"}
+
+
+def test_a_service_may_name_groups_of_the_same_apply_and_no_unknown_ones() -> None:
+    assert applied(World(), only_by("edge") + "---\n" + GROUP)[1][-1] == "ProxyGroup/edge created"
+    with pytest.raises(ManifestError, match="proxy group edge does not exist; groups: default"):
+        applied(World(), only_by("edge"))
+
+
+def test_the_first_group_does_not_silence_a_service_that_names_the_one_without_any() -> None:
+    world, _ = applied(World(), only_by("default"))
+    with pytest.raises(
+        ManifestError, match=r"chat.yaml:4: .*service chat names proxy group default, which exists only"
+    ):
+        applied(world, GROUP)
+    applied(world, GROUP + "---\n" + GROUP.replace("name: edge", "name: default"))
+    applied(world, GROUP + "---\n" + only_by("edge"))
+
+
+def test_a_group_listens_on_an_address_and_not_on_a_name() -> None:
+    with pytest.raises(ManifestError, match=r"spec.listen: gateway is a name; a proxy listens on an IP address"):
+        applied(World(), GROUP.replace("0.0.0.0", "gateway"))
+
+
+def test_of_many_rollouts_only_the_one_that_runs_is_active() -> None:
+    world = promoted()
+    assert world.active_rollouts == ()
+    assert [rollout.name for rollout in started().active_rollouts] == ["chat-v2"]

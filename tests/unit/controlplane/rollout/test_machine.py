@@ -122,6 +122,8 @@ GOOD = right(step_index=0, verdict=Verdict.GOOD_ENOUGH)
         (without(GOOD, fleet=FleetFact(connected=0)), "no_proxy"),
         (without(GOOD, fleet=FleetFact(2, waiting=("edge-1",))), "waiting_for_proxies"),
         (without(GOOD, fleet=FleetFact(2, rejections=("edge-1: Sum of weights",))), "proxy_rejected"),
+        (without(GOOD, fleet=FleetFact(2, duplicates=("edge-1",))), "duplicate_node"),
+        (without(GOOD, fleet=FleetFact(2, waiting=("edge-1",), warming=("chat/v2",))), "waiting_for_proxies"),
         (without(GOOD, sidecars=SidecarFact(0)), "no_sidecar"),
         (without(GOOD, sidecars=SidecarFact(2, silent=("edge-2",))), "sidecar_silent"),
         (without(GOOD, sidecars=SidecarFact(2, waiting=("edge-2",))), "waiting_for_sidecars"),
