@@ -1,11 +1,12 @@
-"""The HTTP filters and the access log of the listener: tag, observe, router, outcomes.
+"""The HTTP filters and the access log of the listener: tag, limit, observe, router, outcomes.
 
 Only the headers that some service's policy needs are forwarded to the sidecar: no prompt, no Authorization. That
 set changes with the services, so the tag filter's config is a resource of its own (ECDS): it takes effect at a
 connection's next request. Inside the listener it would reach new connections only, and old ones only after a drain.
+The same for the limits (`limits.py`), whose filter stands behind the tags because a cohort is one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from envoy_data_plane.envoy.config.accesslog import v3 as accesslog_v3
 from envoy_data_plane.envoy.config.core import v3 as core
@@ -18,7 +19,8 @@ from envoy_data_plane.envoy.type.metadata import v3 as metadata_v3
 from envoy_data_plane.envoy.type.tracing import v3 as tracing
 
 from controlplane.manifest.schema import ServiceSpec
-from controlplane.snapshot.encoding import milliseconds, packed
+from controlplane.snapshot.encoding import from_ads, milliseconds, packed
+from controlplane.snapshot.limits import LIMIT_FILTER, LIMIT_TYPE
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import EXTENSION, TYPE_PREFIX, Resource, resource
 from serinus.contract import headers
@@ -54,41 +56,41 @@ _Send = ext_proc.ProcessingModeHeaderSendMode
 _Body = ext_proc.ProcessingModeBodySendMode
 
 
-def policy_headers(specs: Iterable[ServiceSpec]) -> tuple[str, ...]:
-    """The request headers that the cohort policies of these services read, sorted."""
-    names: set[str] = set()
-    for spec in specs:
-        names.update(cohort.match.header.name for cohort in spec.cohorts)
-        for source in spec.sticky:
-            match source.kind:
-                case StickyKind.HEADER:
-                    names.add(source.name)
-                case StickyKind.COOKIE:
-                    names.add("cookie")
-                case StickyKind.QUERY:
-                    names.add(":path")
-                case StickyKind.REQUEST:
-                    names.add("x-request-id")
-    return tuple(sorted(names))
+def policy_headers(spec: ServiceSpec) -> frozenset[str]:
+    """The request headers that the service's cohort policy reads."""
+    names = {cohort.match.header.name for cohort in spec.cohorts}
+    for source in spec.sticky:
+        match source.kind:
+            case StickyKind.HEADER:
+                names.add(source.name)
+            case StickyKind.COOKIE:
+                names.add("cookie")
+            case StickyKind.QUERY:
+                names.add(":path")
+            case StickyKind.REQUEST:
+                names.add("x-request-id")
+    return frozenset(names)
 
 
 def build_tag_filter(gateway: Gateway, forwarded: Sequence[str]) -> Resource:
-    """The config of the tag filter, encoded. `forwarded`: see `policy_headers`."""
+    """The config of the tag filter, encoded. `forwarded`: of every service what `policy_headers` says."""
     message = core.TypedExtensionConfig(name=TAG_FILTER, typed_config=packed(_tag(gateway, forwarded), _EXT_PROC))
     return resource(TAG_FILTER, EXTENSION, bytes(message))
 
 
 def http_filters() -> list[hcm.HttpFilter]:
-    """Tag, observe (off until a route turns it on), router."""
-    tag = core.ExtensionConfigSource(
-        config_source=core.ConfigSource(ads=core.AggregatedConfigSource(), resource_api_version=core.ApiVersion.V3),
-        type_urls=[TYPE_PREFIX + _EXT_PROC],
-    )
+    """Tag, limit, observe (off until a route turns it on), router."""
     return [
-        hcm.HttpFilter(name=TAG_FILTER, config_discovery=tag),
+        hcm.HttpFilter(name=TAG_FILTER, config_discovery=_over_ads(_EXT_PROC)),
+        hcm.HttpFilter(name=LIMIT_FILTER, config_discovery=_over_ads(LIMIT_TYPE)),
         hcm.HttpFilter(name=OBSERVE_FILTER, disabled=True, typed_config=packed(_observe(), _EXT_PROC)),
         hcm.HttpFilter(name="envoy.filters.http.router", typed_config=packed(router.Router(), _ROUTER)),
     ]
+
+
+def _over_ads(type_name: str) -> core.ExtensionConfigSource:
+    """The config is a resource under the filter's name."""
+    return core.ExtensionConfigSource(config_source=from_ads(), type_urls=[TYPE_PREFIX + type_name])
 
 
 def _tag(gateway: Gateway, forwarded: Sequence[str]) -> ext_proc.ExternalProcessor:

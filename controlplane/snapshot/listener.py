@@ -11,7 +11,7 @@ from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager i
 from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutation import v3 as early_mutation
 from envoy_data_plane.envoy.type.matcher import v3 as matcher_v3
 
-from controlplane.snapshot.encoding import milliseconds, packed
+from controlplane.snapshot.encoding import from_ads, milliseconds, packed
 from controlplane.snapshot.filters import access_log, http_filters
 from controlplane.snapshot.model import ROUTE_CONFIGURATION, Gateway
 from controlplane.snapshot.resource import LISTENER, Resource, resource
@@ -53,10 +53,7 @@ def _connection_manager(gateway: Gateway) -> hcm.HttpConnectionManager:
         stream_idle_timeout=milliseconds(gateway.stream_idle_timeout_ms),
         delayed_close_timeout=milliseconds(DELAYED_CLOSE_TIMEOUT_MS),
         early_header_mutation_extensions=[_strip_owned_headers()],
-        rds=hcm.Rds(
-            route_config_name=ROUTE_CONFIGURATION,
-            config_source=core.ConfigSource(ads=core.AggregatedConfigSource(), resource_api_version=core.ApiVersion.V3),
-        ),
+        rds=hcm.Rds(route_config_name=ROUTE_CONFIGURATION, config_source=from_ads()),
         http_filters=http_filters(),
         access_log=[access_log()],
     )

@@ -1,7 +1,9 @@
 """What a snapshot is built from: services with the weights in force. No Envoy types here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from controlplane.manifest.limit import BASELINE, CANDIDATE, Limit
 from controlplane.manifest.schema import Protocol, ServiceSpec
 from controlplane.manifest.version import Version
 
@@ -53,13 +55,55 @@ class ClusterInput:
 def cluster_inputs(service: ServiceRoute) -> tuple[ClusterInput, ...]:
     """A cluster for every version, whether a route names it or not: a candidate is warm before its first request."""
     streams = service.spec.protocol is Protocol.OPENAI
-    return tuple(ClusterInput(service.name, version, streams) for version in service.spec.versions)
+    return tuple(
+        ClusterInput(service.name, version, streams, version_limit(service, version.name).concurrent)
+        for version in service.spec.versions
+    )
 
 
 def clusters_named(service: ServiceRoute) -> frozenset[str]:
     """The clusters that the service's routes send to."""
     versions = {service.baseline} | ({service.rollout.candidate} if service.rollout else set())
     return frozenset(cluster_name(service.name, version) for version in versions)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionLimit:
+    """What each proxy lets through to one version; None: as much as comes. `burst`: after a quiet while, at once."""
+
+    requests_per_second: int | None = None
+    burst: int | None = None
+    concurrent: int | None = None
+
+
+_NO_LIMIT = VersionLimit()
+
+
+def version_limit(service: ServiceRoute, version: str) -> VersionLimit:
+    """By the version's own name, and by that of the arm it plays now. Of two the tighter holds, number by number."""
+    limits, rollout = service.spec.limits, service.rollout
+    if not limits:
+        return _NO_LIMIT
+    names = [version]
+    if version == service.baseline:
+        names.append(BASELINE)
+    if rollout is not None and version == rollout.candidate:
+        names.append(CANDIDATE)
+    found = [limits[name] for name in names if name in limits]
+    return VersionLimit(
+        requests_per_second=_least(limit.requests_per_second for limit in found),
+        burst=_least(burst_of(limit) for limit in found),
+        concurrent=_least(limit.concurrent for limit in found),
+    )
+
+
+def burst_of(limit: Limit) -> int | None:
+    """A second's worth, if the manifest says nothing else."""
+    return limit.burst if limit.burst is not None else limit.requests_per_second
+
+
+def _least(numbers: Iterable[int | None]) -> int | None:
+    return min((number for number in numbers if number is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

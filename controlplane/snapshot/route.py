@@ -14,23 +14,44 @@ weight grows and none goes back.
 """
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from envoy_data_plane.envoy.config.route import v3 as route_v3
-from envoy_data_plane.google import protobuf
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.struct_pb2 import Struct, Value
 
 from controlplane.manifest.schema import Cohort, Protocol
-from controlplane.snapshot.encoding import milliseconds, packed, response_header, serinus_metadata
 from controlplane.snapshot.errors import UnknownVersionError, WeightError
 from controlplane.snapshot.filters import OBSERVE_FILTER
 from controlplane.snapshot.match import equals, hash_by, is_absent, is_not_empty, is_present, meets
 from controlplane.snapshot.model import RolloutRoute, ServiceRoute, cluster_name
 from controlplane.snapshot.resource import content_hash
+from controlplane.snapshot.wire import encoded, number, packed
 from serinus.contract import headers
 from serinus.contract.policy import StickyKind
 from serinus.contract.weight import WEIGHT_TOTAL_BP
+from serinus.envoywire.core_pb2 import Metadata
+from serinus.envoywire.ext_proc_pb2 import HeaderValue, HeaderValueOption
+from serinus.envoywire.route_pb2 import (
+    FilterConfig,
+    HeaderMatcher,
+    RetryPolicy,
+    Route,
+    RouteAction,
+    RouteMatch,
+    WeightedCluster,
+)
 
+# envoy.config.core.v3.HeaderValueOption.HeaderAppendAction
+_OVERWRITE_IF_EXISTS_OR_ADD = 2
 # Turns a filter on that is disabled by default, with the config that it has.
-_ENABLED = packed(route_v3.FilterConfig(config=protobuf.Any()), "envoy.config.route.v3.FilterConfig")
+_ENABLED = packed(FilterConfig(config=Any()), "envoy.config.route.v3.FilterConfig")
+# Envoy's default of 15 s cuts generations; the listener's stream idle timeout bounds a stalled one. Without
+# `max_stream_duration` a grpc-timeout header is the server's business and cuts nothing here.
+_NO_TIMEOUT = Duration()
+# A retry stays on the chosen cluster: nothing is ever retried on the other arm.
+_RETRY = RetryPolicy(retry_on="reset-before-request", num_retries=number(1))
 # Counts up when the way in which the same inputs are routed changes.
 _ROUTING_FORMAT = "1"
 _REQUEST_ID_HEADER = "x-request-id"
@@ -71,22 +92,32 @@ def plain_key_header(service: ServiceRoute) -> str | None:
             return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """What all routes of one service have alike. `tail` is encoded: fields of one message may come in any order."""
+
+    service: ServiceRoute
+    action: RouteAction
+    tail: bytes
+
+
 def build_routes(service: ServiceRoute) -> tuple[bytes, ...]:
     """The service's routes as encoded `envoy.config.route.v3.Route` messages.
 
     Raises UnknownVersionError, WeightError.
     """
     _check(service)
+    template = _template(service)
     rollout = service.rollout
     if rollout is None:
-        return (bytes(_to_version(service, "baseline", [], service.baseline)),)
-    routes = [_pinned(service, service.baseline)]
+        return (_to_version(template, "baseline", [], service.baseline),)
+    routes = [_pinned(template, service.baseline)]
     if rollout.pins and rollout.candidate != service.baseline:
-        routes.append(_pinned(service, rollout.candidate))
-    routes += [_untagged_cohort(service, cohort) for cohort in service.spec.cohorts]
-    routes.append(_randomised(service, rollout))
-    routes.append(_to_version(service, "baseline", [], service.baseline))
-    return tuple(bytes(route) for route in routes)
+        routes.append(_pinned(template, rollout.candidate))
+    routes += [_untagged_cohort(template, cohort) for cohort in service.spec.cohorts]
+    routes.append(_randomised(template, rollout))
+    routes.append(_to_version(template, "baseline", [], service.baseline))
+    return tuple(routes)
 
 
 def _check(service: ServiceRoute) -> None:
@@ -97,76 +128,19 @@ def _check(service: ServiceRoute) -> None:
         raise UnknownVersionError(service.name, "candidate", service.rollout.candidate)
 
 
-def _pinned(service: ServiceRoute, version: str) -> route_v3.Route:
-    return _to_version(service, f"pin/{version}", [equals(headers.PIN, version)], version)
-
-
-def _untagged_cohort(service: ServiceRoute, cohort: Cohort) -> route_v3.Route:
-    matchers = [is_absent(headers.BUCKET), is_absent(headers.COHORT), meets(cohort.match.header)]
-    return _to_version(service, f"untagged/{cohort.name}", matchers, service.baseline)
-
-
-def _randomised(service: ServiceRoute, rollout: RolloutRoute) -> route_v3.Route:
-    policies = [hash_by(headers.KEY, terminal=True)]
-    key_header = plain_key_header(service)
-    if key_header is None:
-        name, matchers = "tagged", [is_present(headers.BUCKET)]
-    else:
-        name, matchers = "mix", [is_present(key_header), is_not_empty(key_header)]
-        policies.append(hash_by(key_header, salt=service.salt))
-    action = _action()
-    action.hash_policy = policies
-    action.weighted_clusters = route_v3.WeightedCluster(
-        use_hash_policy=True, clusters=_weights(service, rollout.candidate, rollout.weight_bp)
-    )
-    return _route(service, name, matchers, action)
-
-
-def _weights(service: ServiceRoute, candidate: str, weight_bp: int) -> list[route_v3.WeightedClusterClusterWeight]:
-    weights_bp = (weight_bp, WEIGHT_TOTAL_BP - weight_bp)
-    if not all(0 <= weight <= WEIGHT_TOTAL_BP for weight in weights_bp):
-        raise WeightError(service.name, weights_bp)
-    return [
-        route_v3.WeightedClusterClusterWeight(
-            name=cluster_name(service.name, version),
-            weight=weight,
-            response_headers_to_add=[response_header(headers.VERSION, version)],
-        )
-        for version, weight in zip((candidate, service.baseline), weights_bp, strict=True)
-    ]
-
-
-def _to_version(
-    service: ServiceRoute, name: str, matchers: list[route_v3.HeaderMatcher], version: str
-) -> route_v3.Route:
-    action = _action()
-    action.cluster = cluster_name(service.name, version)
-    route = _route(service, name, matchers, action)
-    route.response_headers_to_add = [response_header(headers.VERSION, version)]
-    return route
-
-
-def _action() -> route_v3.RouteAction:
-    return route_v3.RouteAction(
-        # Envoy's default of 15 s cuts generations; the listener's stream idle timeout bounds a stalled one.
-        timeout=milliseconds(0),
-        # A retry stays on the chosen cluster: nothing is ever retried on the other arm.
-        retry_policy=route_v3.RetryPolicy(retry_on="reset-before-request", num_retries=1),
-    )
-
-
-def _route(
-    service: ServiceRoute, name: str, matchers: list[route_v3.HeaderMatcher], action: route_v3.RouteAction
-) -> route_v3.Route:
-    observed = service.spec.observe.body and service.spec.protocol is Protocol.OPENAI
-    return route_v3.Route(
-        name=f"{service.name}/{name}",
-        match=route_v3.RouteMatch(prefix=service.spec.prefix, headers=matchers),
-        route=action,
-        metadata=serinus_metadata(_metadata(service)),
+def _template(service: ServiceRoute) -> _Template:
+    spec = service.spec
+    observed = spec.observe.body and spec.protocol is Protocol.OPENAI
+    fields = {key: Value(string_value=value) for key, value in _metadata(service).items()}
+    tail = Route(
+        metadata=Metadata(filter_metadata={headers.METADATA_NAMESPACE: Struct(fields=fields)}),
         # Envoy decides which filters run at a request's first route, before the tags: so on every route.
         typed_per_filter_config={OBSERVE_FILTER: _ENABLED} if observed else {},
     )
+    # An upgrade, too, is allowed or refused by a request's first route.
+    upgrades = [RouteAction.UpgradeConfig(upgrade_type=upgrade.value) for upgrade in spec.upgrades]
+    action = RouteAction(timeout=_NO_TIMEOUT, retry_policy=_RETRY, upgrade_configs=upgrades)
+    return _Template(service, action, encoded(tail))
 
 
 def _metadata(service: ServiceRoute) -> dict[str, str]:
@@ -180,3 +154,67 @@ def _metadata(service: ServiceRoute) -> dict[str, str]:
         "candidate": rollout.candidate if rollout else "",
         "baseline": service.baseline,
     }
+
+
+def _pinned(template: _Template, version: str) -> bytes:
+    return _to_version(template, f"pin/{version}", [equals(headers.PIN, version)], version)
+
+
+def _untagged_cohort(template: _Template, cohort: Cohort) -> bytes:
+    matchers = [is_absent(headers.BUCKET), is_absent(headers.COHORT), meets(cohort.match.header)]
+    return _to_version(template, f"untagged/{cohort.name}", matchers, template.service.baseline)
+
+
+def _to_version(template: _Template, name: str, matchers: Sequence[HeaderMatcher], version: str) -> bytes:
+    route = _route(template, name, matchers)
+    route.route.cluster = cluster_name(template.service.name, version)
+    route.response_headers_to_add.append(_version_header(version))
+    return _bytes(template, route)
+
+
+def _randomised(template: _Template, rollout: RolloutRoute) -> bytes:
+    service = template.service
+    policies = [hash_by(headers.KEY, terminal=True)]
+    key_header = plain_key_header(service)
+    if key_header is None:
+        name, matchers = "tagged", [is_present(headers.BUCKET)]
+    else:
+        name, matchers = "mix", [is_present(key_header), is_not_empty(key_header)]
+        policies.append(hash_by(key_header, salt=service.salt))
+    route = _route(template, name, matchers)
+    route.route.hash_policy.extend(policies)
+    route.route.weighted_clusters.use_hash_policy.value = True
+    route.route.weighted_clusters.clusters.extend(_weights(service, rollout.candidate, rollout.weight_bp))
+    return _bytes(template, route)
+
+
+def _weights(service: ServiceRoute, candidate: str, weight_bp: int) -> list[WeightedCluster.ClusterWeight]:
+    weights_bp = (weight_bp, WEIGHT_TOTAL_BP - weight_bp)
+    if not all(0 <= weight <= WEIGHT_TOTAL_BP for weight in weights_bp):
+        raise WeightError(service.name, weights_bp)
+    return [
+        WeightedCluster.ClusterWeight(
+            name=cluster_name(service.name, version),
+            weight=number(weight),
+            response_headers_to_add=[_version_header(version)],
+        )
+        for version, weight in zip((candidate, service.baseline), weights_bp, strict=True)
+    ]
+
+
+def _version_header(version: str) -> HeaderValueOption:
+    """It replaces what the upstream may have sent under that name."""
+    header = HeaderValue(key=headers.VERSION, value=version)
+    return HeaderValueOption(header=header, append_action=_OVERWRITE_IF_EXISTS_OR_ADD)
+
+
+def _route(template: _Template, name: str, matchers: Sequence[HeaderMatcher]) -> Route:
+    return Route(
+        name=f"{template.service.name}/{name}",
+        match=RouteMatch(prefix=template.service.spec.prefix, headers=matchers),
+        route=template.action,
+    )
+
+
+def _bytes(template: _Template, route: Route) -> bytes:
+    return encoded(route) + template.tail

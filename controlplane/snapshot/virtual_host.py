@@ -1,18 +1,29 @@
-"""All services' routes -> the one RouteConfiguration, joined from bytes that were encoded before.
+"""All services' routes -> virtual hosts, one a host, and the route configurations that they make.
 
-Services are grouped by host: Envoy takes the virtual host with the most specific domain and looks no further. Within
-one, routes stand by prefix, longest first, whatever the order of the services.
+A virtual host a host, though services with several hosts are then sent once for each: no host ever moves from one
+resource to another, so the resources of one update can arrive in any order, and nobody's name changes because somebody
+else came. Envoy refuses a whole update in which two virtual hosts claim one host.
+
+Envoy takes the virtual host with the most specific domain and looks no further. Within one, routes stand by prefix,
+longest first, whatever the order of the services.
+
+Two forms of the same bytes: streams that send the state of the world get them inside the RouteConfiguration, since
+Envoy takes VHDS over incremental streams only; those get each by itself, so that a weight step sends what it changed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
 
 from envoy_data_plane.envoy.config.route import v3 as route_v3
 
-from controlplane.snapshot.encoding import length_delimited, response_header
+from controlplane.snapshot.encoding import from_ads, length_delimited, response_header
 from controlplane.snapshot.errors import DuplicateRouteError
 from controlplane.snapshot.model import ROUTE_CONFIGURATION, ServiceRoute
-from controlplane.snapshot.resource import ROUTE, Resource, resource
+from controlplane.snapshot.resource import ROUTE, VIRTUAL_HOST, Resource, ResourceSet, joined, resource
+from controlplane.snapshot.wire import encoded
 from serinus.contract import headers
+from serinus.envoywire.route_pb2 import VirtualHost
 
 # Field numbers of envoy.config.route.v3, by which encoded parts are joined.
 _CONFIGURATION_VIRTUAL_HOSTS = 2
@@ -27,40 +38,93 @@ _STRIPPED_UPSTREAM = (
     headers.VERSION,
     headers.REQUEST_ID,
 )
+# A host that nobody can ask for (RFC 6761).
+_NO_HOST = "serinus.invalid"
 
 
-def build_route_configuration(
-    services: Sequence[ServiceRoute], routes: Mapping[str, Sequence[bytes]], clusters: Iterable[str]
-) -> Resource:
-    """The RouteConfiguration `services`. `routes` by service name, encoded; `clusters`: all that they name.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one service answers: these hosts, in small letters (Envoy compares them without case), under this prefix."""
+
+    service: str
+    hosts: tuple[str, ...]
+    prefix: str
+
+
+def claim(service: ServiceRoute) -> Claim:
+    """What the service answers."""
+    return Claim(service.name, tuple(sorted({host.lower() for host in service.spec.hosts})), service.spec.prefix)
+
+
+def services_by_host(claims: Iterable[Claim]) -> Mapping[str, tuple[str, ...]]:
+    """Who answers on each host, in the order in which Envoy must try them.
 
     Raises DuplicateRouteError when two services claim one host and prefix.
     """
-    frame = route_v3.RouteConfiguration(
+    by_host: dict[str, dict[str, str]] = {}
+    for item in claims:
+        for host in item.hosts:
+            prefixes = by_host.setdefault(host, {})
+            other = prefixes.setdefault(item.prefix, item.service)
+            if other != item.service:
+                raise DuplicateRouteError(host, item.prefix, (other, item.service))
+    return {host: _longest_first(prefixes) for host, prefixes in by_host.items()}
+
+
+def _longest_first(prefixes: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(prefixes[prefix] for prefix in sorted(prefixes, key=lambda prefix: (-len(prefix), prefix)))
+
+
+def virtual_host_name(host: str) -> str:
+    """VHDS: the route configuration's name comes first. Envoy files a virtual host under the name inside the message,
+    so both are this.
+    """
+    return f"{ROUTE_CONFIGURATION}/{host}"
+
+
+def build_virtual_host(host: str, routes: Iterable[bytes], clusters: Iterable[str]) -> Resource:
+    """The virtual host of one host. `routes`: encoded, in order; `clusters`: all that they name."""
+    name = virtual_host_name(host)
+    frame = encoded(VirtualHost(name=name, domains=[host]))
+    body = b"".join((frame, *(length_delimited(_HOST_ROUTES, route) for route in routes)))
+    return resource(name, VIRTUAL_HOST, body, clusters)
+
+
+def inline_configuration(virtual_hosts: ResourceSet) -> Resource:
+    """The RouteConfiguration with all virtual hosts in it."""
+    frame = _encoded_frame()
+    made_of = (frame, virtual_hosts.version.encode())
+    return joined(ROUTE_CONFIGURATION, ROUTE, partial(_join, frame, virtual_hosts), made_of, virtual_hosts.clusters)
+
+
+def _join(frame: bytes, virtual_hosts: ResourceSet) -> bytes:
+    return b"".join((frame, *(length_delimited(_CONFIGURATION_VIRTUAL_HOSTS, item.body) for item in virtual_hosts)))
+
+
+@cache
+def discovering_configuration() -> Resource:
+    """The RouteConfiguration whose virtual hosts are resources of their own."""
+    message = _frame()
+    message.vhds = route_v3.Vhds(config_source=from_ads())
+    return resource(ROUTE_CONFIGURATION, ROUTE, bytes(message))
+
+
+def discovered(virtual_hosts: ResourceSet) -> ResourceSet:
+    """What a proxy discovers. There is always something: a listener opens with the first virtual host that comes, and
+    after 15 s if none does.
+    """
+    return virtual_hosts if len(virtual_hosts) else ResourceSet.of((build_virtual_host(_NO_HOST, (), ()),))
+
+
+@cache
+def _encoded_frame() -> bytes:
+    return bytes(_frame())
+
+
+def _frame() -> route_v3.RouteConfiguration:
+    return route_v3.RouteConfiguration(
         name=ROUTE_CONFIGURATION,
         ignore_port_in_host_matching=True,
         request_headers_to_remove=list(_STRIPPED_UPSTREAM),
         response_headers_to_add=[response_header(headers.REQUEST_ID, headers.REQUEST_ID_FORMAT)],
     )
-    parts = [bytes(frame)]
-    for members, domains in sorted(_domains_by_members(services).items()):
-        host = route_v3.VirtualHost(name=domains[0], domains=domains)
-        encoded = [length_delimited(_HOST_ROUTES, route) for name in members for route in routes[name]]
-        parts.append(length_delimited(_CONFIGURATION_VIRTUAL_HOSTS, b"".join((bytes(host), *encoded))))
-    return resource(ROUTE_CONFIGURATION, ROUTE, b"".join(parts), clusters)
-
-
-def _domains_by_members(services: Sequence[ServiceRoute]) -> dict[tuple[str, ...], list[str]]:
-    """Hosts with the same services share a virtual host, so that no route is sent twice."""
-    by_host: dict[str, dict[str, str]] = {}
-    for service in services:
-        for host in sorted({host.lower() for host in service.spec.hosts}):
-            prefixes = by_host.setdefault(host, {})
-            other = prefixes.setdefault(service.spec.prefix, service.name)
-            if other != service.name:
-                raise DuplicateRouteError(host, service.spec.prefix, (other, service.name))
-    by_members: dict[tuple[str, ...], list[str]] = {}
-    for host, prefixes in sorted(by_host.items()):
-        longest_first = sorted(prefixes, key=lambda prefix: (-len(prefix), prefix))
-        by_members.setdefault(tuple(prefixes[prefix] for prefix in longest_first), []).append(host)
-    return by_members

@@ -11,7 +11,7 @@ Headers = Mapping[str, Sequence[bytes]]
 
 def route_of(routes: Sequence[route_v3.Route], headers: Headers) -> route_v3.Route:
     """The first route whose header matchers all hold."""
-    return next(route for route in routes if route.match and all(_holds(m, headers) for m in route.match.headers))
+    return next(route for route in routes if route.match and all(holds(m, headers) for m in route.match.headers))
 
 
 def cluster_of(routes: Sequence[route_v3.Route], headers: Headers) -> str | None:
@@ -20,7 +20,7 @@ def cluster_of(routes: Sequence[route_v3.Route], headers: Headers) -> str | None
     assert action is not None
     if action.weighted_clusters is None:
         return action.cluster
-    number = _hash(action.hash_policy, headers)
+    number = hash_of(action.hash_policy, headers)
     if number is None:
         return None
     place = number % sum(cluster.weight or 0 for cluster in action.weighted_clusters.clusters)
@@ -31,7 +31,7 @@ def cluster_of(routes: Sequence[route_v3.Route], headers: Headers) -> str | None
     raise AssertionError("weights do not cover the total")
 
 
-def _holds(matcher: route_v3.HeaderMatcher, headers: Headers) -> bool:
+def holds(matcher: route_v3.HeaderMatcher, headers: Headers) -> bool:
     values = headers.get(matcher.name)
     if matcher.present_match is not None:
         return ((values is not None) == matcher.present_match) != matcher.invert_match
@@ -50,7 +50,7 @@ def _holds(matcher: route_v3.HeaderMatcher, headers: Headers) -> bool:
     return found != matcher.invert_match
 
 
-def _hash(policies: Sequence[route_v3.RouteActionHashPolicy], headers: Headers) -> int | None:
+def hash_of(policies: Sequence[route_v3.RouteActionHashPolicy], headers: Headers) -> int | None:
     for policy in policies:
         assert policy.header is not None
         values = headers.get(policy.header.header_name)

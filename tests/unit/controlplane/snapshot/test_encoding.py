@@ -5,7 +5,7 @@ from envoy_data_plane.envoy.config.cluster import v3 as cluster_v3
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.route import v3 as route_v3
 
-from controlplane.snapshot.encoding import length_delimited, response_header, serinus_metadata
+from controlplane.snapshot.encoding import from_ads, length_delimited, milliseconds, packed, response_header
 
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 300_000])
@@ -28,6 +28,15 @@ def test_a_response_header_replaces_what_the_upstream_sent() -> None:
     assert option.append_action is core.HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 
 
-def test_metadata_stands_under_our_namespace() -> None:
-    fields = serinus_metadata({"service": "chat"}).filter_metadata["serinus"].fields
-    assert fields["service"].string_value == "chat"
+def test_what_comes_over_ads_says_so_in_version_3() -> None:
+    source = from_ads()
+    assert source.ads is not None
+    assert source.resource_api_version is core.ApiVersion.V3
+
+
+def test_an_extension_is_packed_under_its_type() -> None:
+    config = packed(core.HttpProtocolOptions(idle_timeout=milliseconds(4_000)), "envoy.config.core.v3.X")
+    assert config.type_url == "type.googleapis.com/envoy.config.core.v3.X"
+    idle = core.HttpProtocolOptions.parse(config.value).idle_timeout
+    assert idle is not None
+    assert idle.total_seconds() == 4

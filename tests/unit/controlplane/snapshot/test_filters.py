@@ -7,8 +7,10 @@ from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
 
-from controlplane.snapshot.filters import TAG_FILTER, access_log, build_tag_filter, http_filters, policy_headers
+from controlplane.snapshot.filters import access_log, build_tag_filter, http_filters, policy_headers
+from controlplane.snapshot.limits import build_limit_filter
 from controlplane.snapshot.model import Gateway
+from controlplane.snapshot.resource import Resource
 from tests.unit.controlplane.snapshot.factory import GOLD, STAFF, service
 
 
@@ -32,7 +34,7 @@ def _tag(forwarded: tuple[str, ...] = ("x-user-id",)) -> ext_proc.ExternalProces
 def test_the_sidecar_sees_the_headers_that_a_policy_reads_and_no_other(
     spec: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
-    assert policy_headers([service(**spec).spec]) == expected
+    assert policy_headers(service(**spec).spec) == set(expected)
 
 
 def test_the_tag_filter_sends_one_message_and_goes_on_without_an_answer() -> None:
@@ -49,14 +51,25 @@ def test_the_tag_filter_sends_one_message_and_goes_on_without_an_answer() -> Non
     assert tag.grpc_service.timeout is None, "it would bound the whole stream"
 
 
-def test_its_config_comes_over_ads_under_the_name_of_the_filter() -> None:
-    """Inside the listener a new header would reach new connections only, and old ones after a drain."""
-    tag = http_filters()[0]
-    assert tag.name == TAG_FILTER
-    assert tag.config_discovery is not None
-    assert tag.config_discovery.config_source is not None
-    assert tag.config_discovery.config_source.ads is not None
-    assert build_tag_filter(Gateway(), ()).name == TAG_FILTER
+def test_the_filters_stand_in_this_order() -> None:
+    """A cohort has its limit only once the request is tagged; what is over a limit needs no observing."""
+    names = [item.name for item in http_filters()]
+    assert names == ["serinus.tag", "serinus.limit", "serinus.observe", "envoy.filters.http.router"]
+
+
+@pytest.mark.parametrize(
+    ("position", "built"), [(0, build_tag_filter(Gateway(), ())), (1, build_limit_filter(()))], ids=["tag", "limit"]
+)
+def test_a_config_that_changes_comes_over_ads_under_the_name_of_its_filter(position: int, built: Resource) -> None:
+    """Inside the listener a change would reach new connections only, and old ones after a drain."""
+    item = http_filters()[position]
+    assert item.config_discovery is not None
+    assert item.config_discovery.config_source is not None
+    assert item.config_discovery.config_source.ads is not None
+    config = core.TypedExtensionConfig.parse(built.body)
+    assert config.typed_config is not None
+    assert (config.name, [config.typed_config.type_url]) == (item.name, item.config_discovery.type_urls)
+    assert built.name == item.name
 
 
 def test_only_named_headers_are_forwarded() -> None:
@@ -74,7 +87,7 @@ def test_without_a_policy_nothing_is_forwarded() -> None:
 
 
 def test_the_observing_filter_waits_for_nothing_and_is_off_by_default() -> None:
-    observing = http_filters()[1]
+    observing = http_filters()[2]
     assert observing.disabled
     assert observing.typed_config is not None
     observe = ext_proc.ExternalProcessor.parse(observing.typed_config.value)

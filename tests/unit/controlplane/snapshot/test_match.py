@@ -1,6 +1,7 @@
 """Header matchers and hash policies."""
 
 import pytest
+from envoy_data_plane.envoy.config.route import v3 as route_v3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,7 +9,19 @@ from controlplane.manifest.schema import HeaderMatchSpec
 from controlplane.snapshot.match import equals, hash_by, is_absent, is_not_empty, is_present, meets
 from serinus.contract.bucket import key_hash
 from serinus.contract.policy import CohortRule, matches
-from tests.unit.controlplane.snapshot.envoy_model import _hash, _holds
+from serinus.envoywire.route_pb2 import HeaderMatcher, RouteAction
+from tests.unit.controlplane.snapshot.envoy_model import hash_of, holds
+
+Headers = dict[str, list[bytes]]
+
+
+def _holds(matcher: HeaderMatcher, headers: Headers) -> bool:
+    return holds(route_v3.HeaderMatcher.parse(matcher.SerializeToString()), headers)
+
+
+def _policy(policy: RouteAction.HashPolicy) -> route_v3.RouteActionHashPolicy:
+    return route_v3.RouteActionHashPolicy.parse(policy.SerializeToString())
+
 
 _TEXT = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=8)
 
@@ -42,11 +55,11 @@ def test_an_empty_prefix_is_met_by_any_value() -> None:
 
 @pytest.mark.parametrize("salt", ["r1", "chat-v2.3", r"a\1b"])
 def test_a_salted_hash_is_the_hash_of_the_bucket_function(salt: str) -> None:
-    assert _hash([hash_by("k", salt=salt)], {"k": [b"user-1"]}) == key_hash(salt, b"user-1")
+    assert hash_of([_policy(hash_by("k", salt=salt))], {"k": [b"user-1"]}) == key_hash(salt, b"user-1")
 
 
 def test_a_terminal_policy_that_finds_its_header_is_the_last() -> None:
-    policy = hash_by("x-serinus-key", terminal=True)
+    policy = _policy(hash_by("x-serinus-key", terminal=True))
     assert policy.terminal
     assert policy.header is not None
     assert policy.header.regex_rewrite is None

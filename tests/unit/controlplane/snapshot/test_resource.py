@@ -5,7 +5,7 @@ import sys
 
 from controlplane.snapshot.assemble import build
 from controlplane.snapshot.model import Gateway
-from controlplane.snapshot.resource import CLUSTER, ROUTE, ResourceSet, content_hash, resource
+from controlplane.snapshot.resource import CLUSTER, ROUTE, ResourceSet, content_hash, joined, resource
 from controlplane.snapshot.snapshot import Snapshot
 from tests.unit.controlplane.snapshot.factory import GOLD, STAFF, at, service
 
@@ -77,3 +77,24 @@ def test_another_process_with_another_hash_seed_gives_the_same_version() -> None
         check=True,
     )
     assert done.stdout.strip() == build_some().version
+
+
+def test_a_joined_body_is_made_when_it_is_asked_for_and_its_version_without_it() -> None:
+    calls: list[int] = []
+
+    def join() -> bytes:
+        calls.append(1)
+        return b"body"
+
+    made = joined("n", ROUTE, join, (b"1", b"2"), frozenset({"c"}))
+    assert (made.version, made.clusters) == (content_hash((b"n", b"1", b"2")), {"c"})
+    assert calls == []
+    assert made.body == b"body"
+
+
+def test_a_set_that_holds_the_same_stays_the_object_that_it_is() -> None:
+    """Streams compare by identity first."""
+    one = ResourceSet.of((resource("a", CLUSTER, b"1"), resource("b", CLUSTER, b"2")))
+    assert one.renewed({"b": resource("b", CLUSTER, b"2"), "a": resource("a", CLUSTER, b"1")}) is one
+    assert one.renewed({"a": resource("a", CLUSTER, b"1")}).names == {"a"}
+    assert one.renewed({"a": resource("a", CLUSTER, b"1"), "b": resource("b", CLUSTER, b"3")}) != one

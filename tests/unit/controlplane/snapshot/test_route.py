@@ -12,8 +12,10 @@ from serinus.contract.arm import Arm
 from serinus.contract.bucket import bucket_of, salted_key
 from serinus.contract.policy import CohortRule, ServicePolicy, evaluate
 from serinus.contract.weight import arm_of_bucket
+from tests.unit.controlplane.snapshot.drawn import service_routes
 from tests.unit.controlplane.snapshot.envoy_model import cluster_of, route_of
 from tests.unit.controlplane.snapshot.factory import GOLD, SALT, STAFF, at, decoded_routes, service
+from tests.unit.controlplane.snapshot.route_oracle import expected_routes
 
 Headers = dict[str, list[bytes]]
 
@@ -50,8 +52,16 @@ def _expected(user: bytes, weight_bp: int) -> str:
 _BYTES = st.integers(0x20, 0xFF).filter(lambda byte: byte != 0x7F) | st.just(0x09)
 _USERS = st.lists(_BYTES, min_size=1, max_size=20).map(lambda raw: bytes(raw).strip(b" \t")).filter(bool)
 _WEIGHTS = (0, 1, 137, 2_500, 5_000, 9_999, 10_000)
-# Encoding takes milliseconds (envoy-data-plane), so the routes of a weight are made once.
+# Reading takes milliseconds (envoy-data-plane), so the routes of a weight are read once.
 _MIX = {weight_bp: _routes(at(service(), weight_bp)) for weight_bp in _WEIGHTS}
+
+
+@settings(deadline=None)
+@given(route=service_routes())
+def test_another_implementation_reads_what_was_meant_and_nothing_else(route: ServiceRoute) -> None:
+    encoded, expected = build_routes(route), expected_routes(route)
+    assert decoded_routes(encoded) == expected
+    assert [len(body) for body in encoded] == [len(bytes(again)) for again in expected], "a field that it does not know"
 
 
 @settings(deadline=None)
@@ -155,6 +165,25 @@ def test_no_timeout_and_one_retry_before_anything_was_sent() -> None:
         assert route.route.retry_policy is not None
         assert route.route.timeout.total_seconds() == 0
         assert (route.route.retry_policy.retry_on, route.route.retry_policy.num_retries) == ("reset-before-request", 1)
+
+
+def test_a_grpc_timeout_of_the_client_is_the_servers_business() -> None:
+    """Envoy cuts a call short by that header only where `max_stream_duration` or `max_grpc_timeout` is set."""
+    for route in _routes(at(service(), 500)):
+        assert route.route is not None
+        assert route.route.max_stream_duration is None
+        assert route.route.max_grpc_timeout is None
+
+
+def test_a_websocket_passes_on_every_route_of_a_service_that_allows_it_and_on_no_other() -> None:
+    """Envoy decides at a request's first route, before the tags."""
+    for route in _routes(at(service(upgrades=["websocket"], cohorts=[STAFF]), 500)):
+        assert route.route is not None
+        assert [upgrade.upgrade_type for upgrade in route.route.upgrade_configs] == ["websocket"]
+        assert [upgrade.enabled for upgrade in route.route.upgrade_configs] == [None], "as by default: true"
+    for route in _routes(at(service(cohorts=[STAFF]), 500)):
+        assert route.route is not None
+        assert route.route.upgrade_configs == []
 
 
 def test_metadata_tells_the_sidecar_and_the_log_all_they_need() -> None:

@@ -10,6 +10,7 @@ from tests.unit.controlplane.snapshot.factory import GOLD, STAFF, at, service
 
 _BASE = at(service(cohorts=[STAFF]), 500)
 _OTHER_ENDPOINTS = [{"name": "v1", "endpoints": ["127.0.0.1:9"]}, {"name": "v2", "endpoints": ["127.0.0.1:8"]}]
+_OVER_TLS = [{**version, "tls": {"ca": "ca.pem"}} for version in _OTHER_ENDPOINTS]
 
 
 @pytest.mark.parametrize(
@@ -41,8 +42,12 @@ def test_it_changes_with_the_routing(changed: ServiceRoute) -> None:
         at(service(cohorts=[STAFF], versions=_OTHER_ENDPOINTS), 500),
         at(service(cohorts=[STAFF], drain="5s"), 500),
         at(service(cohorts=[STAFF], protocol="openai", observe={"body": True}), 500),
+        at(service(cohorts=[STAFF], limits={"candidate": {"requests_per_second": 5}}), 500),
+        at(service(cohorts=[STAFF], upgrades=["websocket"]), 500),
+        at(service(cohorts=[STAFF], proxies=["edge"]), 500),
+        at(service(cohorts=[STAFF], versions=_OVER_TLS), 500),
     ],
-    ids=["equal", "endpoints", "drain", "observation"],
+    ids=["equal", "endpoints", "drain", "observation", "limits", "upgrades", "proxies", "tls"],
 )
 def test_it_does_not_change_with_anything_else(same: ServiceRoute) -> None:
     assert service_snapshot(same) == service_snapshot(_BASE)

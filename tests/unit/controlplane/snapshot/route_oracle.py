@@ -1,0 +1,134 @@
+"""The routes of a service, written a second time with envoy-data-plane's classes: field numbers come from elsewhere.
+
+What the product encodes with its own wire subset must read back as exactly this. The subset could otherwise write a
+field under a wrong number, which Envoy ignores in silence.
+"""
+
+import re
+from datetime import timedelta
+
+from envoy_data_plane.envoy.config.core import v3 as core
+from envoy_data_plane.envoy.config.route import v3 as route_v3
+from envoy_data_plane.envoy.type.matcher import v3 as matcher_v3
+from envoy_data_plane.google import protobuf
+
+from controlplane.manifest.schema import HeaderMatchSpec
+from controlplane.snapshot.model import ServiceRoute
+from controlplane.snapshot.route import plain_key_header, service_snapshot
+
+
+def expected_routes(service: ServiceRoute) -> list[route_v3.Route]:
+    rollout = service.rollout
+    baseline = _route(service, "baseline", [], service.baseline)
+    if rollout is None:
+        return [baseline]
+    pinned = [service.baseline]
+    if rollout.pins and rollout.candidate != service.baseline:
+        pinned.append(rollout.candidate)
+    untagged = [_matcher("x-serinus-bucket", None, absent=True), _matcher("x-serinus-cohort", None, absent=True)]
+    return [
+        *(_route(service, f"pin/{name}", [_matcher("x-serinus-pin", _exact(name))], name) for name in pinned),
+        *(
+            _route(service, f"untagged/{cohort.name}", [*untagged, _cohort(cohort.match.header)], service.baseline)
+            for cohort in service.spec.cohorts
+        ),
+        _randomised(service),
+        baseline,
+    ]
+
+
+def _route(service: ServiceRoute, name: str, matchers: list[route_v3.HeaderMatcher], version: str) -> route_v3.Route:
+    route = _any_route(service, name, matchers)
+    assert route.route is not None
+    route.route.cluster = f"{service.name}/{version}"
+    route.response_headers_to_add = [_version_header(version)]
+    return route
+
+
+def _randomised(service: ServiceRoute) -> route_v3.Route:
+    rollout, key = service.rollout, plain_key_header(service)
+    assert rollout is not None
+    hashes = [_hash("x-serinus-key", terminal=True)]
+    matchers = [_matcher("x-serinus-bucket", None)]
+    if key is not None:
+        hashes.append(_hash(key, salt=service.salt))
+        matchers = [_matcher(key, None), _matcher(key, _exact(""), absent=True)]
+    route = _any_route(service, "tagged" if key is None else "mix", matchers)
+    assert route.route is not None
+    route.route.hash_policy = hashes
+    arms = [(rollout.candidate, rollout.weight_bp), (service.baseline, 10_000 - rollout.weight_bp)]
+    route.route.weighted_clusters = route_v3.WeightedCluster(
+        use_hash_policy=True,
+        clusters=[
+            route_v3.WeightedClusterClusterWeight(
+                name=f"{service.name}/{version}", weight=weight, response_headers_to_add=[_version_header(version)]
+            )
+            for version, weight in arms
+        ],
+    )
+    return route
+
+
+def _any_route(service: ServiceRoute, name: str, matchers: list[route_v3.HeaderMatcher]) -> route_v3.Route:
+    rollout = service.rollout
+    fields = {
+        "service": service.name,
+        "rollout": rollout.name if rollout else "",
+        "snapshot": service_snapshot(service),
+        "weight_bp": str(rollout.weight_bp) if rollout else "0",
+        "candidate": rollout.candidate if rollout else "",
+        "baseline": service.baseline,
+    }
+    struct = protobuf.Struct(fields={key: protobuf.Value(string_value=value) for key, value in fields.items()})
+    enabled = protobuf.Any(
+        type_url="type.googleapis.com/envoy.config.route.v3.FilterConfig",
+        value=bytes(route_v3.FilterConfig(config=protobuf.Any())),
+    )
+    observed = service.spec.observe.body and service.spec.protocol.value == "openai"
+    return route_v3.Route(
+        name=f"{service.name}/{name}",
+        match=route_v3.RouteMatch(prefix=service.spec.prefix, headers=matchers),
+        route=route_v3.RouteAction(
+            timeout=timedelta(),
+            retry_policy=route_v3.RetryPolicy(retry_on="reset-before-request", num_retries=1),
+            upgrade_configs=[route_v3.RouteActionUpgradeConfig(upgrade_type=kind) for kind in service.spec.upgrades],
+        ),
+        metadata=core.Metadata(filter_metadata={"serinus": struct}),
+        typed_per_filter_config={"serinus.observe": enabled} if observed else {},
+    )
+
+
+def _version_header(version: str) -> core.HeaderValueOption:
+    return core.HeaderValueOption(
+        header=core.HeaderValue(key="x-serinus-version", value=version),
+        append_action=core.HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+
+
+def _exact(value: str) -> matcher_v3.StringMatcher:
+    return matcher_v3.StringMatcher(exact=value)
+
+
+def _matcher(name: str, value: matcher_v3.StringMatcher | None, *, absent: bool = False) -> route_v3.HeaderMatcher:
+    if value is None:
+        return route_v3.HeaderMatcher(name=name, present_match=True, invert_match=absent)
+    return route_v3.HeaderMatcher(name=name, string_match=value, invert_match=absent)
+
+
+def _cohort(spec: HeaderMatchSpec) -> route_v3.HeaderMatcher:
+    if spec.exact is not None:
+        return _matcher(spec.name, _exact(spec.exact))
+    if spec.prefix is not None:
+        return _matcher(spec.name, matcher_v3.StringMatcher(prefix=spec.prefix) if spec.prefix else None)
+    regex = "(?:" + "|".join(map(re.escape, spec.one_of or ())) + ")"
+    return _matcher(spec.name, matcher_v3.StringMatcher(safe_regex=matcher_v3.RegexMatcher(regex=regex)))
+
+
+def _hash(name: str, *, terminal: bool = False, salt: str | None = None) -> route_v3.RouteActionHashPolicy:
+    header = route_v3.RouteActionHashPolicyHeader(header_name=name)
+    if salt is not None:
+        substitution = salt.replace("\\", "\\\\") + ":\\1"
+        header.regex_rewrite = matcher_v3.RegexMatchAndSubstitute(
+            pattern=matcher_v3.RegexMatcher(regex="^(.*)$"), substitution=substitution
+        )
+    return route_v3.RouteActionHashPolicy(header=header, terminal=terminal)
