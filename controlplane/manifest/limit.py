@@ -14,8 +14,9 @@ CANDIDATE, BASELINE = "candidate", "baseline"
 
 
 class Limit(Spec):
-    """`requests_per_second` with `burst` on top of a quiet second (default: one second's worth); `concurrent` requests
-    at one time, streams that still run included. What is over a limit is answered 429 or 503 by the proxy."""
+    """`requests_per_second`; `burst` requests at once after a quiet while (default: a second's worth); `concurrent`
+    requests at one time, streams that still run included. What is over the rate is answered 429 by the proxy, what is
+    over `concurrent` 503."""
 
     requests_per_second: _Number | None = None
     burst: _Number | None = None
