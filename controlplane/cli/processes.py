@@ -17,6 +17,7 @@ from controlplane.cli.client import EXIT_USAGE, fail
 from controlplane.errors import SerinusError
 from controlplane.security.listen import parse_listen
 from controlplane.settings import PROXY_TIMEOUT_S, ControlPlaneSettings, tls_files
+from controlplane.snapshot.mode import Mode
 
 TlsCa = Annotated[Path | None, typer.Option("--tls-ca", envvar="SERINUS_TLS_CA", help="CA of the peers (PEM).")]
 TlsCert = Annotated[Path | None, typer.Option("--tls-cert", envvar="SERINUS_TLS_CERT", help="Own certificate (PEM).")]
@@ -174,6 +175,12 @@ def bootstrap(
         "/run/serinus/extproc.sock"
     ),
     envoy_admin: Annotated[str, typer.Option("--envoy-admin", envvar="SERINUS_ENVOY_ADMIN")] = "127.0.0.1:7420",
+    xds_mode: Annotated[
+        Mode,
+        typer.Option(
+            "--xds-mode", envvar="SERINUS_XDS_MODE", help="delta: only what changes. sotw: state of the world."
+        ),
+    ] = Mode.DELTA,
     tls_ca: TlsCa = None,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
@@ -193,6 +200,7 @@ def bootstrap(
             xds_port=xds_at.port,
             admin_host=admin_at.host,
             admin_port=admin_at.port,
+            xds_mode=xds_mode,
             tls=ClientTls(str(tls.ca), str(tls.cert), str(tls.key)) if tls else None,
         )
         typer.echo(render(read_template(), settings))

@@ -87,5 +87,6 @@ def bootstrap_text(settings: StackSettings, socket: Path) -> str:
             admin_port=admin.port,
             xds_host=xds.host,
             xds_port=xds.port,
+            xds_mode=settings.xds_mode,
         ),
     )

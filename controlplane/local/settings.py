@@ -6,6 +6,7 @@ from typing import Any
 
 from controlplane.local.addresses import free_addresses, require_free
 from controlplane.security.listen import require_safe_listen
+from controlplane.snapshot.mode import Mode
 
 # Addresses that this machine listens on, by flag. Plain text all of them: TLS between processes of one machine guards
 # nothing that file permissions and loopback do not.
@@ -38,6 +39,7 @@ class StackSettings:
     insecure: bool = False
     node_id: str = "local"
     node_cluster: str = "default"
+    xds_mode: Mode = Mode.DELTA
 
     @classmethod
     def ephemeral(cls, state_dir: Path, **overrides: Any) -> "StackSettings":

@@ -13,11 +13,13 @@ from pathlib import Path
 from string import Template
 
 from controlplane.snapshot.errors import BootstrapError
+from controlplane.snapshot.mode import Mode
 from controlplane.snapshot.resource import TYPE_PREFIX
 
 TEMPLATE_NAME = "bootstrap.yaml"
 # sun_path of a Unix socket holds 108 bytes with its end mark.
 SOCKET_PATH_BYTES_MAX = 107
+_API_TYPES = {Mode.DELTA: "DELTA_GRPC", Mode.SOTW: "GRPC"}
 _TLS = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
 _PLAIN = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer"
 
@@ -36,7 +38,8 @@ class BootstrapSettings:
     """Who an Envoy is and what it talks to.
 
     `sidecar_sockets`: one Unix socket for each worker of the sidecar. `retry_*_ms`: reconnecting to the control plane;
-    the defaults are for few Envoys, thousands of them need seconds.
+    the defaults are for few Envoys, thousands of them need seconds. `xds_mode`: incremental unless something between
+    Envoy and control plane knows only the other: a weight step then carries one virtual host, not every route.
     """
 
     node_id: str
@@ -49,6 +52,7 @@ class BootstrapSettings:
     tls: ClientTls | None = None
     retry_base_ms: int = 100
     retry_max_ms: int = 1_000
+    xds_mode: Mode = Mode.DELTA
 
 
 def read_template(name: str = TEMPLATE_NAME) -> str:
@@ -69,6 +73,7 @@ def render(template_text: str, settings: BootstrapSettings) -> str:
         "XDS_ADDRESS": _socket_address(settings.xds_host, settings.xds_port),
         "XDS_CLUSTER_TYPE": "STATIC" if _ip(settings.xds_host) else "STRICT_DNS",
         "XDS_TRANSPORT_SOCKET": _transport_socket(settings),
+        "XDS_API_TYPE": _API_TYPES[settings.xds_mode],
         "XDS_RETRY_BASE": f"{settings.retry_base_ms / 1000}s",
         "XDS_RETRY_MAX": f"{settings.retry_max_ms / 1000}s",
         "SIDECAR_ENDPOINTS": [{"endpoint": {"address": {"pipe": {"path": path}}}} for path in settings.sidecar_sockets],

@@ -39,7 +39,7 @@ class UnknownNodeError(StreamError):
         known = ", ".join(sorted(groups)) or "none"
         super().__init__(
             f"node {node_id!r} says that its cluster is {cluster!r}: no such proxy group; groups: {known}",
-            next_step="set node.cluster in Envoy's bootstrap (serinus bootstrap --cluster), or apply a ProxyGroup",
+            next_step="set node.cluster in Envoy's bootstrap (serinus bootstrap --node-cluster), or apply a ProxyGroup",
         )
 
 

@@ -2,17 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from controlplane.snapshot.resource import Resource, ResourceSet
 from controlplane.snapshot.snapshot import Snapshot
-
-
-class Mode(StrEnum):
-    """State of the world or incremental: which method the proxy called."""
-
-    SOTW = "sotw"
-    DELTA = "delta"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from controlplane.snapshot.mode import Mode
 from controlplane.snapshot.resource import CLUSTER
 from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.errors import DuplicateNodeError
-from controlplane.xds.events import Accepted, Mode, Node, Rejected
+from controlplane.xds.events import Accepted, Node, Rejected
 
 # A proxy that reconnects over a bad network supersedes itself now and then; three times a minute is no accident.
 TURNS_MAX = 3

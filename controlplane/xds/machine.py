@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from controlplane.snapshot.mode import Mode
 from controlplane.xds import delta, stream, wire
 from controlplane.xds.delta_state import DeltaState
-from controlplane.xds.events import DeltaRequest, Effect, Lingered, Mode, Overdue, Published, Request
+from controlplane.xds.events import DeltaRequest, Effect, Lingered, Overdue, Published, Request
 from controlplane.xds.stream import StreamState
 
 

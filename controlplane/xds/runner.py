@@ -9,8 +9,9 @@ from typing import Any
 
 import grpc
 
+from controlplane.snapshot.mode import Mode
 from controlplane.xds.errors import StreamError
-from controlplane.xds.events import DeltaRequest, Lingered, Mode, Node, Overdue, Request
+from controlplane.xds.events import DeltaRequest, Lingered, Node, Overdue, Request
 from controlplane.xds.machine import Machine
 
 # A reader that takes nothing for this long is stuck; its Envoy reconnects when it lives again.

@@ -16,6 +16,7 @@ from typing import Any, assert_never
 
 import grpc
 
+from controlplane.snapshot.mode import Mode
 from controlplane.snapshot.resource import CLUSTER, ResourceSet, opaque
 from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.errors import (
@@ -33,7 +34,6 @@ from controlplane.xds.events import (
     Ignored,
     Linger,
     Lingered,
-    Mode,
     Node,
     Opened,
     Overdue,

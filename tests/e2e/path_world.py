@@ -25,8 +25,10 @@ from controlplane.security.server import server_credentials
 from controlplane.settings import TlsFiles
 from controlplane.snapshot.assemble import build
 from controlplane.snapshot.bootstrap import BootstrapSettings, ClientTls, envoy_arguments, read_template, render
+from controlplane.snapshot.mode import Mode
 from controlplane.snapshot.model import Gateway, RolloutRoute, ServiceRoute
 from controlplane.snapshot.snapshot import Snapshot
+from controlplane.xds.groups import GroupBook
 from controlplane.xds.server import SERVER_OPTIONS, AdsServer
 from serinus.contract.policy import CohortRule, ServicePolicy
 from tests.e2e.path_sidecar import PathSidecar
@@ -34,6 +36,8 @@ from tests.e2e.path_upstream import Upstream, serve_upstream
 
 ENVOY = Path(sys.executable).parent / "envoy"
 SALT = "r1"
+# The proxy group: Envoy's node.cluster.
+GROUP = "tests"
 DEADLINE_S = 20.0
 # Far above what a request waits for the sidecar; the test's event loop runs both.
 CLUSTER_LINGER_S = 1.5
@@ -95,6 +99,7 @@ class World:
     async def start_ads(self) -> None:
         """A control plane on the port that Envoy's bootstrap names; nothing is published yet."""
         self.ads = AdsServer(cluster_linger_s=CLUSTER_LINGER_S)
+        self.ads.set_groups(GroupBook({GROUP: ()}))
         self.ads_server = grpc.aio.server(options=[*SERVER_OPTIONS, ("grpc.so_reuseport", 0)])
         self.ads.add_to(self.ads_server)
         address = f"{self.bootstrap.xds_host}:{self.bootstrap.xds_port}"
@@ -108,8 +113,8 @@ class World:
         """Publishes, and waits until Envoy runs it and the sidecar has the policy."""
         snapshot = build(services, self.gateway)
         self.sidecar.enforce([policy_of(service) for service in services])
-        self.ads.publish(snapshot)
-        await until(lambda: self.ads.fleet.has_accepted(snapshot), f"Envoy accepts {snapshot.version}")
+        self.ads.publish(GROUP, snapshot)
+        await until(lambda: self.ads.fleet(GROUP).has_accepted(snapshot), f"Envoy accepts {snapshot.version}")
         return snapshot
 
     async def get(self, headers: Mapping[str, str] | Sequence[tuple[str, str]] = (), path: str = "/") -> Reply:
@@ -189,13 +194,10 @@ def at(service: ServiceRoute, weight_bp: int, *, pins: bool = True) -> ServiceRo
 
 
 @contextlib.asynccontextmanager
-async def world(
-    *, has_tls: bool = False, xds_host: str = "127.0.0.1", is_incremental: bool = False
-) -> AsyncIterator[World]:
+async def world(*, has_tls: bool = False, xds_host: str = "127.0.0.1", mode: Mode = Mode.DELTA) -> AsyncIterator[World]:
     """Everything started, nothing published. A request waits 3 s for the sidecar: all share one event loop.
 
     `has_tls`: Envoy and the control plane have certificates of one CA; the control plane's is for 127.0.0.1.
-    `is_incremental`: Envoy asks for differences (delta ADS) instead of the state of the world.
     """
     # Short: a Unix socket's path holds 107 bytes.
     directory = Path(tempfile.mkdtemp(prefix="srp-"))
@@ -213,7 +215,8 @@ async def world(
             admin_port=free_port(),
             xds_host=xds_host,
             xds_port=free_port(),
-            node_cluster="tests",
+            node_cluster=GROUP,
+            xds_mode=mode,
             tls=ClientTls(*(str(directory / f"envoy.{kind}") for kind in ("ca", "cert", "key"))) if has_tls else None,
         )
         here = World(gateway, upstreams, sidecar, settings, client)
@@ -221,8 +224,7 @@ async def world(
             here.server_tls = _certificates(directory)
         await here.start_ads()
         stack.push_async_callback(_stop_ads, here)
-        template = _patient(read_template())
-        here.envoy = await _envoy(directory, settings, stack, _incremental(template) if is_incremental else template)
+        here.envoy = await _envoy(directory, settings, stack, _patient(read_template()))
         yield here
 
 
@@ -250,11 +252,6 @@ def _patient(template: str) -> str:
     """The sidecar shares its event loop with everything else here: a busy machine must not make it look dead."""
     assert template.count("timeout: 0.5s") == 1
     return template.replace("timeout: 0.5s", "timeout: 5s")
-
-
-def _incremental(template: str) -> str:
-    assert template.count("api_type: GRPC") == 1
-    return template.replace("api_type: GRPC", "api_type: DELTA_GRPC")
 
 
 async def _envoy(

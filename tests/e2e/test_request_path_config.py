@@ -12,7 +12,7 @@ from controlplane.snapshot.assemble import build
 from controlplane.snapshot.resource import ROUTE, ResourceSet, resource
 from controlplane.snapshot.snapshot import Snapshot
 from controlplane.snapshot.transition import phases
-from tests.e2e.path_world import World, at, until, world
+from tests.e2e.path_world import GROUP, World, at, until, world
 
 pytestmark = pytest.mark.e2e
 
@@ -51,18 +51,18 @@ def test_a_refusal_is_kept_in_envoys_own_words_and_the_last_good_routes_go_on() 
         async with world() as here:
             good = await here.publish(at(here.service(), 0))
             bad = _with_zero_weights(good)
-            here.ads.publish(bad)
-            await until(lambda: bool(here.ads.fleet.nacks()), "Envoy refuses")
-            ((node_id, nack),) = here.ads.fleet.nacks()
+            here.ads.publish(GROUP, bad)
+            await until(lambda: bool(here.ads.fleet(GROUP).nacks()), "Envoy refuses")
+            ((node_id, nack),) = here.ads.fleet(GROUP).nacks()
             assert (node_id, nack.type_url, nack.version) == ("test-1", ROUTE, bad.versions[ROUTE])
             assert "Sum of weights" in nack.message
-            assert not here.ads.fleet.has_accepted(bad)
-            here.ads.publish(bad)
+            assert not here.ads.fleet(GROUP).has_accepted(bad)
+            here.ads.publish(GROUP, bad)
             await asyncio.sleep(0.2)
             assert here.ads.nacks_total[ROUTE] == 1, "what was refused is not sent again"
             assert (await here.get({"x-user-id": "u1"})).version == "v1"
             await here.publish(at(here.service(), 10_000))
-            assert here.ads.fleet.nacks() == ()
+            assert here.ads.fleet(GROUP).nacks() == ()
             assert (await here.get({"x-user-id": "u1"})).version == "v2"
 
     asyncio.run(story())
@@ -77,11 +77,11 @@ def test_a_restarted_control_plane_with_the_same_content_disturbs_nothing() -> N
                 await here.ads_server.stop(None)
                 await asyncio.sleep(0.3)
                 await here.start_ads()
-                await until(lambda: bool(here.ads.fleet.connected), "Envoy is back")
+                await until(lambda: bool(here.ads.fleet(GROUP).connected), "Envoy is back")
                 await asyncio.sleep(0.2)
                 assert here.ads.pushes_total.total() == 0, "nothing is answered before the state is loaded"
-                here.ads.publish(build([service], here.gateway))
-                await until(lambda: here.ads.fleet.has_accepted(snapshot), "Envoy has it all")
+                here.ads.publish(GROUP, build([service], here.gateway))
+                await until(lambda: here.ads.fleet(GROUP).has_accepted(snapshot), "Envoy has it all")
                 assert here.ads.pushes_total.total() == 0, "nor after: Envoy has this content"
             assert set(seen) == {(200, "v2")}
             await here.publish(at(here.service(), 0))
@@ -109,8 +109,8 @@ def test_all_versions_of_a_service_are_replaced_under_load_without_one_failure(i
                 for name in ("v2", "v1", "v2"):
                     target = build([only[name]], here.gateway)
                     for step in phases(published, target) if is_phased else [target]:
-                        here.ads.publish(step)
-                        await until(lambda step=step: here.ads.fleet.has_accepted(step), "Envoy accepts")  # type: ignore[misc]
+                        here.ads.publish(GROUP, step)
+                        await until(lambda step=step: here.ads.fleet(GROUP).has_accepted(step), "Envoy accepts")  # type: ignore[misc]
                     published = target
                     assert (await here.get({"x-user-id": "u1"})).version == name
             assert {status for status, _ in seen} == {200}
@@ -172,8 +172,8 @@ def test_envoy_and_the_control_plane_prove_themselves_to_each_other() -> None:
 def test_envoy_does_not_talk_to_a_control_plane_whose_certificate_is_for_another_address() -> None:
     async def story() -> None:
         async with world(has_tls=True, xds_host="127.0.0.2") as here:
-            here.ads.publish(build([here.service()], here.gateway))
+            here.ads.publish(GROUP, build([here.service()], here.gateway))
             await here.until_counted("cluster.xds.ssl.fail_verify_san")
-            assert here.ads.fleet.nodes == {}
+            assert here.ads.fleet(GROUP).nodes == {}
 
     asyncio.run(story())

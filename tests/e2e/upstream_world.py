@@ -16,13 +16,12 @@ from controlplane.clock import SystemClock
 from controlplane.manifest.schema import ServiceSpec
 from controlplane.security.ca import make_authority
 from controlplane.snapshot.assemble import build
+from controlplane.snapshot.mode import Mode
 from controlplane.snapshot.model import ServiceRoute
-from controlplane.xds.groups import GroupBook
-from tests.e2e.path_world import SALT, Reply, World, until, world
+from tests.e2e.path_world import GROUP, SALT, Reply, World, until, world
 from tests.e2e.upstream_servers import Server, serve_http
 
 # The node cluster in `path_world`'s bootstrap.
-GROUP = "tests"
 NOW_MS = SystemClock().now_ms()
 
 
@@ -52,7 +51,6 @@ class UpstreamWorld:
         """Sends what has changed, and waits until Envoy has it."""
         snapshot = build(list(self.services.values()), self.path.gateway, files=self.files)
         ads = self.path.ads
-        ads.set_groups(GroupBook({GROUP: ()}))
         ads.publish(GROUP, snapshot)
         await until(lambda: ads.fleet(GROUP).has_accepted(snapshot) or bool(ads.fleet(GROUP).nacks()), "Envoy answers")
         assert ads.fleet(GROUP).nacks() == ()
@@ -93,6 +91,6 @@ class Here:
 
 
 @contextlib.asynccontextmanager
-async def upstream_world(*, is_incremental: bool) -> AsyncIterator[UpstreamWorld]:
-    async with world(is_incremental=is_incremental) as path:
+async def upstream_world(mode: Mode) -> AsyncIterator[UpstreamWorld]:
+    async with world(mode=mode) as path:
         yield UpstreamWorld(path)

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from controlplane.snapshot.mode import Mode
 from controlplane.snapshot.resource import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, SECRET, VIRTUAL_HOST
 from controlplane.snapshot.snapshot import Snapshot
-from controlplane.xds.events import Accepted, Mode, Node, Rejected
+from controlplane.xds.events import Accepted, Node, Rejected
 from controlplane.xds.fleet import Fleet, FleetView
 from controlplane.xds.groups import GroupBook
 

@@ -2,10 +2,10 @@
 
 from controlplane.engine.reach import Reach
 from controlplane.snapshot.assemble import build
+from controlplane.snapshot.mode import Mode
 from controlplane.snapshot.model import Gateway, ServiceRoute
 from controlplane.snapshot.resource import ROUTE, VIRTUAL_HOST, ResourceSet, resource
 from controlplane.snapshot.snapshot import Snapshot
-from controlplane.xds.events import Mode
 from tests.unit.controlplane.engine.fleet import ROUTES, PlayedFleet
 from tests.unit.controlplane.snapshot.factory import at, service
 
