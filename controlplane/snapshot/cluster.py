@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import BoolValue
 
-from controlplane.manifest.version import Dns, DnsFamily, Outlier, Version
+from controlplane.manifest.version import Dns, DnsFamily, Outlier
 from controlplane.snapshot import upstream_http
 from controlplane.snapshot.endpoint import build_endpoints, load_assignment
 from controlplane.snapshot.health import health_check
@@ -76,18 +76,6 @@ def build_version(item: ClusterInput) -> VersionResources:
         endpoints=None if version.is_named else build_endpoints(item.name, version),
         secrets=tuple(secrets),
     )
-
-
-def build_cluster(service: str, version: Version, *, streams: bool) -> Resource:
-    """The cluster with its endpoints inline, for a snapshot that holds no endpoints of their own."""
-    item = ClusterInput(service, version, streams)
-    message = _cluster(item)
-    if version.is_named:
-        _resolve_names(message, item)
-    else:
-        message.type = _Message.STATIC
-        message.load_assignment.CopyFrom(load_assignment(item.name, version))
-    return resource(item.name, CLUSTER, encoded(message))
 
 
 def _cluster(item: ClusterInput) -> cluster_pb2.Cluster:

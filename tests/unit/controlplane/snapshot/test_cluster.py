@@ -14,7 +14,7 @@ from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
 from envoy_data_plane.envoy.type import v3 as type_v3
 from envoy_data_plane.google import protobuf
 
-from controlplane.snapshot.cluster import build_cluster, build_version
+from controlplane.snapshot.cluster import build_version
 from controlplane.snapshot.model import ClusterInput
 from controlplane.snapshot.resource import CLUSTER, ENDPOINT
 from tests.unit.controlplane.snapshot.versions import built, cluster_of, version
@@ -109,14 +109,6 @@ def test_a_version_of_names_is_resolved_by_envoy_from_inside_its_cluster() -> No
     resources = built("models.internal:80", health=HEALTH)
     assert cluster_v3.Cluster.parse(resources.cluster.body) == expected
     assert resources.endpoints is None
-
-
-def test_a_cluster_with_its_endpoints_inline_is_static() -> None:
-    expected = plain_cluster()
-    expected.type = cluster_v3.ClusterDiscoveryType.STATIC
-    expected.load_assignment = assignment("127.0.0.1", 8001)
-    body = build_cluster("chat", version("127.0.0.1:8001", health=HEALTH), streams=False).body
-    assert cluster_v3.Cluster.parse(body) == expected
 
 
 def test_one_name_among_addresses_has_to_be_resolved() -> None:
