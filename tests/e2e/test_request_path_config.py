@@ -9,9 +9,10 @@ import pytest
 from envoy_data_plane.envoy.config.route import v3 as route_v3
 
 from controlplane.snapshot.assemble import build
-from controlplane.snapshot.resource import ROUTE, ResourceSet, resource
+from controlplane.snapshot.mode import Mode
+from controlplane.snapshot.resource import ROUTE, VIRTUAL_HOST, ResourceSet, resource
 from controlplane.snapshot.snapshot import Snapshot
-from controlplane.snapshot.transition import phases
+from controlplane.snapshot.transition import Publication, accepted, step, whole
 from tests.e2e.path_world import GROUP, World, at, until, world
 
 pytestmark = pytest.mark.e2e
@@ -41,25 +42,28 @@ def _with_zero_weights(snapshot: Snapshot) -> Snapshot:
         match=route_v3.RouteMatch(prefix="/"),
         route=route_v3.RouteAction(weighted_clusters=route_v3.WeightedCluster(clusters=weights)),
     )
-    host = route_v3.VirtualHost(name="all", domains=["*"], routes=[route])
+    host = route_v3.VirtualHost(name="services/*", domains=["*"], routes=[route])
     body = bytes(route_v3.RouteConfiguration(name="services", virtual_hosts=[host]))
-    return Snapshot({**snapshot.types, ROUTE: ResourceSet.of((resource("services", ROUTE, body, ("chat/v1",)),))})
+    inline = ResourceSet.of((resource("services", ROUTE, body, ("chat/v1",)),))
+    discovered = ResourceSet.of((resource("services/*", VIRTUAL_HOST, bytes(host), ("chat/v1",)),))
+    return Snapshot({**snapshot.types, ROUTE: inline}, {**snapshot.overlay, VIRTUAL_HOST: discovered})
 
 
-def test_a_refusal_is_kept_in_envoys_own_words_and_the_last_good_routes_go_on() -> None:
+@pytest.mark.parametrize(("mode", "kind"), [(Mode.SOTW, ROUTE), (Mode.DELTA, VIRTUAL_HOST)])
+def test_a_refusal_is_kept_in_envoys_own_words_and_the_last_good_routes_go_on(mode: Mode, kind: str) -> None:
     async def story() -> None:
-        async with world() as here:
+        async with world(mode=mode) as here:
             good = await here.publish(at(here.service(), 0))
             bad = _with_zero_weights(good)
             here.ads.publish(GROUP, bad)
             await until(lambda: bool(here.ads.fleet(GROUP).nacks()), "Envoy refuses")
             ((node_id, nack),) = here.ads.fleet(GROUP).nacks()
-            assert (node_id, nack.type_url, nack.version) == ("test-1", ROUTE, bad.versions[ROUTE])
+            assert (node_id, nack.type_url) == ("test-1", kind)
             assert "Sum of weights" in nack.message
             assert not here.ads.fleet(GROUP).has_accepted(bad)
             here.ads.publish(GROUP, bad)
             await asyncio.sleep(0.2)
-            assert here.ads.nacks_total[ROUTE] == 1, "what was refused is not sent again"
+            assert here.ads.nacks_total[kind] == 1, "what was refused is not sent again"
             assert (await here.get({"x-user-id": "u1"})).version == "v1"
             await here.publish(at(here.service(), 10_000))
             assert here.ads.fleet(GROUP).nacks() == ()
@@ -90,12 +94,20 @@ def test_a_restarted_control_plane_with_the_same_content_disturbs_nothing() -> N
     asyncio.run(story())
 
 
+async def _publish(here: World, publication: Publication) -> None:
+    clusters = tuple(publication.clusters.values())
+    snapshot = build(list(publication.routes.values()), here.gateway, clusters=clusters)
+    here.ads.publish(GROUP, snapshot)
+    await until(lambda: here.ads.fleet(GROUP).has_accepted(snapshot), "Envoy accepts")
+
+
+@pytest.mark.parametrize("mode", list(Mode))
 @pytest.mark.parametrize("is_phased", [True, False], ids=["by phases", "at once"])
-def test_all_versions_of_a_service_are_replaced_under_load_without_one_failure(is_phased: bool) -> None:
+def test_all_versions_of_a_service_are_replaced_under_load_without_one_failure(is_phased: bool, mode: Mode) -> None:
     """Make before break: by the engine's phases, and by the stream itself for a proxy that missed them."""
 
     async def story() -> None:
-        async with world() as here:
+        async with world(mode=mode) as here:
             both = here.service()
             v1, v2 = both.spec.versions
             only = {
@@ -104,19 +116,21 @@ def test_all_versions_of_a_service_are_replaced_under_load_without_one_failure(i
                 )
                 for version in (v1, v2)
             }
-            published = await here.publish(only["v1"])
+            await here.publish(only["v1"])
+            publication = whole([only["v1"]])
             async with _load(here) as seen:
                 for name in ("v2", "v1", "v2"):
-                    target = build([only[name]], here.gateway)
-                    for step in phases(published, target) if is_phased else [target]:
-                        here.ads.publish(GROUP, step)
-                        await until(lambda step=step: here.ads.fleet(GROUP).has_accepted(step), "Envoy accepts")  # type: ignore[misc]
-                    published = target
+                    while is_phased:
+                        publication = step(publication, [only[name]], accepted(publication))
+                        if publication.is_whole:
+                            break
+                        await _publish(here, publication)
+                    await here.publish(only[name])
                     assert (await here.get({"x-user-id": "u1"})).version == name
+                # One version, and the three of the bootstrap: the old ones have gone, after their time of grace.
+                await here.until_stat("cluster_manager.active_clusters", 1 + 3)
             assert {status for status, _ in seen} == {200}
             assert len(seen) > 50
-            active = await here.stat("cluster_manager.active_clusters")
-            assert active == 1 + 3, "one version, and the three of the bootstrap: the old ones have gone"
 
     asyncio.run(story())
 
@@ -128,11 +142,11 @@ def test_a_stream_in_flight_outlives_its_cluster() -> None:
         async with world() as here:
             both = here.service()
             await here.publish(replace(both, baseline="v1"))
-            stream = asyncio.create_task(here.get({"x-user-id": "u1"}, path="/stream?pause_s=1.2"))
+            stream = asyncio.create_task(here.get({"x-user-id": "u1"}, path="/stream?pause_s=2.0"))
             await until(lambda: bool(here.upstreams["v1"].requests), "the stream has begun")
             only_v2 = both.spec.model_copy(update={"versions": both.spec.versions[1:]})
             await here.publish(replace(both, spec=only_v2, baseline="v2"))
-            assert await here.stat("cluster_manager.cluster_removed") == 1
+            await here.until_stat("cluster_manager.cluster_removed", 1)
             assert not stream.done(), "the cluster went while the stream was still running"
             reply = await stream
             assert (reply.status, reply.version) == (200, "v1")
