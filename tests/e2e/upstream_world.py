@@ -21,7 +21,6 @@ from controlplane.snapshot.model import ServiceRoute
 from tests.e2e.path_world import GROUP, SALT, Reply, World, until, world
 from tests.e2e.upstream_servers import Server, serve_http
 
-# The node cluster in `path_world`'s bootstrap.
 NOW_MS = SystemClock().now_ms()
 
 

@@ -182,3 +182,11 @@ def test_services_say_which_secret_files_they_need() -> None:
     specs = [each.spec for each in load([("chat.yaml", text)]) if isinstance(each.spec, ServiceSpec)]
     assert secret_files(specs) == {"ca.pem", "token"}
     assert secret_files([]) == frozenset()
+
+
+@pytest.mark.parametrize(("added", "expected"), [("", [True, True]), ("  proxies: [edge]\n", [True, False])])
+def test_a_service_is_served_by_the_groups_that_it_names_or_by_all(added: str, expected: list[bool]) -> None:
+    (manifest,) = load([("chat.yaml", SERVICE + added)])
+    assert isinstance(manifest.spec, ServiceSpec)
+    assert [manifest.spec.is_served_by(group) for group in ("edge", "internal")] == expected
+    assert manifest.spec.version("v2").name == "v2"

@@ -86,6 +86,12 @@ def test_a_limit_whose_name_has_two_meanings_is_refused() -> None:
         ),
         ("service: chat", "service: nope", "chat.yaml:21: spec.service: service nope does not exist; services: chat"),
         ("name: v2,", "name: v1,", "chat.yaml:11: spec.versions[1].name: version v1 stands twice"),
+        (
+            "pin: candidate}\n",
+            "pin: candidate}\n    - {name: staff, match: {header: {name: a, exact: b}}, pin: baseline}\n",
+            "chat.yaml:15: spec.cohorts[1].name: cohort staff stands twice",
+        ),
+        ('hosts: ["*"]', 'hosts: ["*", "*"]', "chat.yaml:6: spec.hosts[1]: host * stands twice"),
         ("name: staff", "name: everyone", "chat.yaml:14: spec.cohorts[0].name: everyone is a name Serinus uses itself"),
         ("protocol: openai", "protocol: http", "chat.yaml:15: spec.observe.body: needs protocol openai"),
     ],

@@ -1,6 +1,7 @@
 """Only files of the directory are read, only small ones, and no error repeats what is in them."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,12 @@ def _pipe(directory: Path) -> str:
     return "pipe"
 
 
+def _socket(directory: Path) -> str:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(directory / "socket"))
+    return "socket"
+
+
 def _too_large(directory: Path) -> str:
     (directory / "large").write_bytes(SECRET * FILE_BYTES_MAX)
     return "large"
@@ -66,6 +73,7 @@ def _too_large(directory: Path) -> str:
         (lambda directory: str(directory.parent / "outside"), "leads out of"),
         (_loop, "cannot be read"),
         (_pipe, "is no file"),
+        (_socket, "cannot be read: No such device"),
         (lambda _: "chat", "is no file"),
         (lambda _: "nothing", "No such file"),
         (lambda _: "a\0b", "cannot be read: not a path"),
