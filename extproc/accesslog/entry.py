@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from extproc.aggregate.slot import NOT_RANDOMISED, RANDOMISED, Outcome
-from extproc.outcome.classify import Ending, classify
+from extproc.outcome.classify import LIMITED_FLAG, Ending, classify
 from extproc.outcome.observation import Observation
 from serinus.contract.arm import Arm
 from serinus.contract.headers import COHORT_UNTAGGED
@@ -44,8 +44,11 @@ class Entry:
         """Placed by its bucket under a rollout's weight: the only requests that are evidence.
 
         One that reached no cluster (Envoy answered, or the client left first) says nothing about a version, except
-        when the cluster itself was missing (NC): that is the rollout's doing.
+        when the cluster itself was missing (NC): that is the rollout's doing. One that a limit kept back (RL) names a
+        cluster, but no server of it saw the request.
         """
+        if LIMITED_FLAG in self.ending.flags:
+            return False
         is_placed = bool(self.rollout) and self.bucket is not None and self.pin is None
         return is_placed and bool(self.version or _NO_CLUSTER_FLAG in self.ending.flags)
 

@@ -1,7 +1,8 @@
 """How a request ended -> its OutcomeClass. The code alone never tells: code, response flags, the last-byte field of
 Envoy's log entry and what was seen of the body do (each row of the table in the test was seen on Envoy 1.40).
 
-Order of the rules: what the version broke on the wire, timeouts, error codes, then who left, then the content.
+Order of the rules: what never reached a version, what it broke on the wire, timeouts, error codes, then who left, then
+the content.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ _TIMEOUT_FLAGS = frozenset({"UT", "UMSDR", "SI", "DT"})
 _RESET_FLAGS = frozenset({"UF", "UC", "UR", "UPE", "URX", "UH", "LH"})
 _OVERLOAD_FLAGS = frozenset({"UO"})
 _CLIENT_LEFT_FLAG = "DC"
+# Set by the proxy's limiting filter alone, never by what a server answered.
+LIMITED_FLAG = "RL"
 # envoy.data.accesslog.v3 / envoy.config.core.v3.RequestMethod
 METHOD_POST = 3
 
@@ -54,6 +57,8 @@ def classify(ending: Ending, observation: Observation | None) -> OutcomeClass:
 
 def _broken(ending: Ending) -> OutcomeClass | None:
     code, flags = ending.code, ending.flags
+    if LIMITED_FLAG in flags:
+        return OutcomeClass.LIMITED
     if code == 408:
         return OutcomeClass.CLIENT_ERROR  # the client did not send its request in time
     if flags & _TIMEOUT_FLAGS:

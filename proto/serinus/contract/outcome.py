@@ -7,7 +7,8 @@ class OutcomeClass(enum.Enum):
     OK = "ok"
     CLIENT_ABORTED = "client_aborted"  # the client left: nobody's failure
     CLIENT_ERROR = "client_error"  # 4xx other than 429: the client's failure
-    OVERLOADED = "overloaded"  # 429
+    LIMITED = "limited"  # kept back by the proxy, as the service's limits ask: no version saw it
+    OVERLOADED = "overloaded"  # 429 of the version's server, or its cluster was full
     SERVER_ERROR = "server_error"  # 5xx from the version's server
     UPSTREAM_RESET = "upstream_reset"  # connect failure, reset, broken stream
     TIMEOUT = "timeout"

@@ -4,7 +4,7 @@ import pytest
 
 from extproc.accesslog.entry import outcome_of
 from extproc.outcome.observation import UNOBSERVABLE, Observation
-from serinus.contract.outcome import OutcomeClass
+from serinus.contract.outcome import FAILURES, OutcomeClass
 from tests.unit.extproc.messages import ending, entry
 
 
@@ -57,6 +57,13 @@ def test_a_missing_cluster_is_held_against_the_arm_of_the_bucket() -> None:
     outcome = outcome_of(replace(entry(), bucket=1, version="", ending=ending(503, "NC", finished=False)), None)
     assert (outcome.version, outcome.weight_class, outcome.is_routing_mismatch) == ("v2", "1", False)
     assert outcome.outcome_class is OutcomeClass.SERVER_ERROR
+
+
+def test_what_a_limit_kept_back_is_evidence_for_nobody() -> None:
+    """The entry names the cluster that the request would have gone to."""
+    outcome = outcome_of(replace(entry(), bucket=1, version="v2", ending=ending(429, "RL")), None)
+    assert (outcome.version, outcome.weight_class, outcome.outcome_class) == ("v2", "", OutcomeClass.LIMITED)
+    assert outcome.outcome_class not in FAILURES
 
 
 def test_the_observation_adds_what_the_body_said() -> None:

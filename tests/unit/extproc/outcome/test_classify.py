@@ -45,6 +45,7 @@ GET = 1
         pytest.param(200, "SI", False, None, O.TIMEOUT, id="stream idle timeout in mid-stream"),
         pytest.param(408, "SI", False, None, O.CLIENT_ERROR, id="the client never finished its request"),
         pytest.param(429, "", True, None, O.OVERLOADED, id="E 429 of the server"),
+        pytest.param(429, "RL", True, None, O.LIMITED, id="E a limit of the manifest"),
         pytest.param(400, "", True, None, O.CLIENT_ERROR, id="bad request"),
         pytest.param(404, "", True, None, O.CLIENT_ERROR, id="E 404"),
         pytest.param(500, "", True, None, O.SERVER_ERROR, id="E 500 of the server"),
