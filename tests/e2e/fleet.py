@@ -1,53 +1,24 @@
-"""A proxy and a sidecar over real gRPC, without Envoy: they accept what they are sent and report what the test says."""
+"""A sidecar over real gRPC, without Envoy: it reports what the test says. And how parts are kept connected."""
 
 import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import grpc
 
-from controlplane.snapshot.resource import CLUSTER, EXTENSION, LISTENER, ROUTE
 from serinus.contract.bucket import key_hash
 from serinus.contract.metric import ERRORS
-from serinus.envoywire import discovery_pb2
 from serinus.v1 import outcomes_pb2, outcomes_pb2_grpc
 
-# What Envoy asks for: everything of the first two, and what a listener names of the others.
-ASKED = {CLUSTER: [], LISTENER: [], EXTENSION: ["serinus.tag"], ROUTE: ["services"]}
-ADS = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
 
-
-@dataclass
-class FakeProxy:
-    """Accepts every discovery response; `routes` holds the raw route configurations it was sent, oldest first."""
-
-    xds: str
-    node: str = "edge-1"
-    routes: list[bytes] = field(default_factory=list)
+class Part(Protocol):
+    """What runs beside the control plane."""
 
     async def run(self) -> None:
-        async with grpc.aio.insecure_channel(self.xds) as channel:
-            call = channel.stream_stream(
-                ADS,
-                request_serializer=discovery_pb2.DiscoveryRequest.SerializeToString,
-                response_deserializer=discovery_pb2.DiscoveryResponse.FromString,
-            )()
-            node = discovery_pb2.Node(id=self.node, cluster="default")
-            for type_url, names in ASKED.items():
-                request = discovery_pb2.DiscoveryRequest(type_url=type_url, node=node, resource_names=names)
-                await call.write(request)
-            while (response := await call.read()) is not grpc.aio.EOF:
-                if response.type_url == ROUTE:
-                    self.routes.append(response.resources[0].value)
-                ack = discovery_pb2.DiscoveryRequest(
-                    type_url=response.type_url,
-                    version_info=response.version_info,
-                    response_nonce=response.nonce,
-                    resource_names=ASKED[response.type_url],
-                )
-                await call.write(ack)
+        """Until its stream ends."""
 
 
 @dataclass
@@ -143,10 +114,10 @@ def rows_of(
 
 
 @contextlib.asynccontextmanager
-async def running(*tasks: FakeProxy | FakeSidecar) -> AsyncIterator[None]:
+async def running(*tasks: Part) -> AsyncIterator[None]:
     """Keep them connected; one whose stream breaks is started again, as Envoy and the sidecar do."""
 
-    async def again(part: FakeProxy | FakeSidecar) -> None:
+    async def again(part: Part) -> None:
         while True:
             with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 await part.run()
