@@ -90,5 +90,5 @@ class Ingest:
 
     def _count(self, entry: Entry, observation: Observation | None) -> None:
         outcome = outcome_of(entry, observation)
-        totals.count(self._catalogue, outcome)
+        totals.count(self._catalogue, outcome, attempts=entry.attempts)
         self._window.add(outcome, self._policies.follow_up_ms(outcome.service))

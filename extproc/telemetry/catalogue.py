@@ -28,13 +28,19 @@ def _requests() -> Counter:
 def _outcomes() -> Counter:
     return _counter(
         "serinus_outcomes_total",
-        "Finished requests. outcome: ok, failed (the version's fault), client (the client's own).",
+        "Finished requests. outcome: ok, failed (the version's fault), client (the client's own), limited (kept back by "
+        "the service's limits).",
         "service",
         "version",
         "cohort",
         "outcome",
         "error_class",
     )
+
+
+def _attempts() -> Counter:
+    text = "Attempts at a server: one a request that reached its version, and one more for each retry."
+    return _counter("serinus_upstream_attempts_total", text, "service", "version")
 
 
 def _durations() -> Histogram:
@@ -108,6 +114,7 @@ class Catalogue:
     requests: Counter = field(default_factory=_requests)
     processing: Histogram = field(default_factory=_processing)
     outcomes: Counter = field(default_factory=_outcomes)
+    attempts: Counter = field(default_factory=_attempts)
     durations: Histogram = field(default_factory=_durations)
     finish_reasons: Counter = field(default_factory=_finish_reasons)
     observations: Counter = field(default_factory=_observations)
@@ -123,6 +130,7 @@ class Catalogue:
             self.requests,
             self.processing,
             self.outcomes,
+            self.attempts,
             self.durations,
             self.finish_reasons,
             self.observations,
