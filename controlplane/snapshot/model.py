@@ -54,10 +54,12 @@ class ClusterInput:
 
 def cluster_inputs(service: ServiceRoute) -> tuple[ClusterInput, ...]:
     """A cluster for every version, whether a route names it or not: a candidate is warm before its first request."""
-    streams = service.spec.protocol is Protocol.OPENAI
+    streams, versions = service.spec.protocol is Protocol.OPENAI, service.spec.versions
+    if not service.spec.limits:  # the engine asks for every service at every step
+        return tuple([ClusterInput(service.name, version, streams) for version in versions])
     return tuple(
         ClusterInput(service.name, version, streams, version_limit(service, version.name).concurrent)
-        for version in service.spec.versions
+        for version in versions
     )
 
 
