@@ -28,8 +28,8 @@ def _requests() -> Counter:
 def _outcomes() -> Counter:
     return _counter(
         "serinus_outcomes_total",
-        "Finished requests. outcome: ok, failed (the version's fault), client (the client's own), limited (kept back by "
-        "the service's limits).",
+        "Finished requests. outcome: ok, failed (the version's fault), client (the client's own), limited (kept back "
+        "by the service's limits).",
         "service",
         "version",
         "cohort",
