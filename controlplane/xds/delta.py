@@ -86,7 +86,7 @@ def _first(request: DeltaRequest) -> DeltaType:
 def _answered(current: DeltaType, pending: Pending, request: DeltaRequest, effects: list[Effect]) -> DeltaType:
     """ACK or NACK of the response under way."""
     if request.error is None:
-        return replace(current, pending=None, accepted=pending.then)
+        return replace(current, pending=None, accepted=pending.then, refused=current.refused.settled(pending.then))
     return replace(_refusing(current, pending, request.error, effects), pending=None)
 
 

@@ -44,6 +44,15 @@ class Refused:
         is_same = all(wanted.resources.get(item.name) == item for item in self.suspects)
         return Refused(named, self.suspects if is_same else frozenset())
 
+    def settled(self, accepted: ResourceSet) -> "Refused":
+        """Without what the proxy has taken after all: an answer that came late."""
+        if not self.named and not self.suspects:
+            return self
+        return Refused(
+            frozenset(item for item in self.named if accepted.resources.get(item.name) != item),
+            frozenset(item for item in self.suspects if accepted.resources.get(item.name) != item),
+        )
+
     def instead(self, wanted: ResourceSet, accepted: ResourceSet | None) -> ResourceSet:
         """`wanted` with what the proxy ran before in the place of what it refused, or nothing where it ran nothing."""
         names = self.names

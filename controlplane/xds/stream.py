@@ -163,7 +163,9 @@ def _linger(state: StreamState, before: TypeState | None, now: TypeState, effect
 def _answered(current: TypeState, request: Request, effects: list[Effect]) -> TypeState:
     """ACK or NACK of the newest response."""
     if request.error is None:
-        return replace(current, is_pending=False, is_overdue=False, accepted=current.sent)
+        accepted = current.sent if current.sent is not None else NOTHING
+        refused = current.refused.settled(accepted)
+        return replace(current, is_pending=False, is_overdue=False, accepted=accepted, refused=refused)
     return replace(_refusing(current, request.error, effects), is_pending=False, is_overdue=False)
 
 
