@@ -4,6 +4,7 @@ Field names are the manifest's keys; values are in base units, named by suffix (
 milliseconds). Unknown keys are errors.
 """
 
+import re
 from collections.abc import Collection
 from enum import StrEnum
 from typing import Annotated
@@ -41,6 +42,22 @@ def as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+# RFC 1035: a name has 253 characters at most.
+_HOST_CHARS_MAX = 253
+# Envoy's domains: all, one name, or names with one end in common. Ports are left out of the comparison.
+_HOST = re.compile(r"\*|(\*[.-])?[a-z0-9]([a-z0-9._-]*[a-z0-9])?|[a-z0-9]([a-z0-9._-]*[a-z0-9])?[.-]\*|\[[0-9a-f:.]+\]")
+
+
+def parse_host(value: object) -> object:
+    """A host as Envoy compares it: without case. One that it would refuse takes every other host's routes with it."""
+    if not isinstance(value, str) or len(value) > _HOST_CHARS_MAX or not _HOST.fullmatch(value.lower()):
+        raise ValueError(
+            f"{value!r} is not a host; write a name without scheme, port or path, "
+            "*.example.com or chat.* for many names, or * for all"
+        )
+    return value.lower()
+
+
 def _some_time(value_ms: int) -> int:
     if value_ms == 0:
         raise ValueError("must be longer than 0s")
@@ -50,6 +67,7 @@ def _some_time(value_ms: int) -> int:
 # Envoy cluster names, header values and metric labels are built from names: a DNS label is safe in all of them.
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$"), AfterValidator(str.lower)]
+Host = Annotated[str, BeforeValidator(parse_host)]
 PercentBp = Annotated[int, BeforeValidator(parse_percent_bp)]
 PointsBp = Annotated[int, BeforeValidator(parse_points_bp)]
 DurationMs = Annotated[int, BeforeValidator(parse_duration_ms)]

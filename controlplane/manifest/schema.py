@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from controlplane.manifest.field import (
     DurationMs,
     HeaderName,
+    Host,
     Name,
     PercentBp,
     PointsBp,
@@ -103,7 +104,7 @@ def _parse_sticky_item(item: object) -> StickySource:
 
 class ServiceSpec(Spec):
     protocol: Annotated[Protocol, BeforeValidator(lambda v: choice(Protocol, v, {"kserve-v2"}))]
-    hosts: Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=100)]
+    hosts: Annotated[tuple[Host, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=100)]
     prefix: Annotated[str, Field(pattern=r"^/[!-~]*$")] = "/"
     sticky: Annotated[tuple[StickySource, ...], BeforeValidator(_parse_sticky), Field(min_length=1, max_length=8)]
     datapath: Annotated[DataPath, BeforeValidator(lambda v: choice(DataPath, v, {"native"}))] = DataPath.AUTO

@@ -190,3 +190,17 @@ def test_a_service_is_served_by_the_groups_that_it_names_or_by_all(added: str, e
     assert isinstance(manifest.spec, ServiceSpec)
     assert [manifest.spec.is_served_by(group) for group in ("edge", "internal")] == expected
     assert manifest.spec.version("v2").name == "v2"
+
+
+@pytest.mark.parametrize("host", ["https://a.b/c", "a*b", "", "a.b:80", "*.", "a b"])
+def test_a_host_that_envoy_would_refuse_is_refused_here(host: str) -> None:
+    """Envoy takes or leaves all virtual hosts of an update: one bad host would keep every service's routes back."""
+    (problem,) = problems_of(SERVICE.replace('hosts: ["*"]', f'hosts: ["{host}"]'))
+    assert problem.startswith(f"chat.yaml:6: spec.hosts[0]: {host!r} is not a host; write a name without scheme")
+
+
+@pytest.mark.parametrize("host", ["*", "Chat.example.com", "*.example.com", "*-eu.example.com", "chat.*", "[::1]"])
+def test_hosts_are_compared_without_case(host: str) -> None:
+    (manifest,) = load([("chat.yaml", SERVICE.replace('hosts: ["*"]', f'hosts: ["{host}"]'))])
+    assert isinstance(manifest.spec, ServiceSpec)
+    assert manifest.spec.hosts == (host.lower(),)

@@ -92,6 +92,7 @@ def test_a_limit_whose_name_has_two_meanings_is_refused() -> None:
             "chat.yaml:15: spec.cohorts[1].name: cohort staff stands twice",
         ),
         ('hosts: ["*"]', 'hosts: ["*", "*"]', "chat.yaml:6: spec.hosts[1]: host * stands twice"),
+        ('hosts: ["*"]', 'hosts: ["a.B", "A.b"]', "chat.yaml:6: spec.hosts[1]: host a.b stands twice"),
         ("name: staff", "name: everyone", "chat.yaml:14: spec.cohorts[0].name: everyone is a name Serinus uses itself"),
         ("protocol: openai", "protocol: http", "chat.yaml:15: spec.observe.body: needs protocol openai"),
     ],
