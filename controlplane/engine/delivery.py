@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from controlplane.engine.group import Plan
 from controlplane.engine.policies import PolicyBook
 from controlplane.engine.publisher import Publisher
-from controlplane.engine.routing import group_targets
+from controlplane.engine.routing import GroupTarget, RouteBook, group_targets
 from controlplane.engine.secrets import Reading, SecretBook, names_of, problems
 from controlplane.engine.world import World
 from controlplane.manifest.errors import ManifestError
@@ -34,6 +34,7 @@ class Delivery:
         self.secrets = SecretBook()
         self.policies = PolicyBook()
         self._gateway = gateway
+        self._routes = RouteBook()
         self._in_force: World | None = None
 
     def files_of(self, world: World) -> frozenset[str]:
@@ -42,7 +43,7 @@ class Delivery:
 
     def plan(self, world: World, read: Reading, now_ms: int) -> Planned:
         """Raises SnapshotError; nothing has changed then."""
-        targets = group_targets(world, self._gateway)
+        targets = self._targets(world)
         made = self.secrets.build(lambda files: self.publisher.plan(targets, files, now_ms), read, world)
         return Planned(*made)
 
@@ -72,8 +73,11 @@ class Delivery:
         Raises SnapshotError; nothing has changed then, and the next call tries again.
         """
         if world is not self._in_force:
-            targets = group_targets(world, self._gateway)
-            self._take(world, self.publisher.plan(targets, self.secrets.files, now_ms), self.secrets.files, now_ms)
+            plans = self.publisher.plan(self._targets(world), self.secrets.files, now_ms)
+            self._take(world, plans, self.secrets.files, now_ms)
+
+    def _targets(self, world: World) -> Mapping[str, GroupTarget]:
+        return group_targets(world, self._routes.routes(world), self._gateway)
 
     def _take(self, world: World, plans: Mapping[str, Plan], files: Mapping[str, bytes], now_ms: int) -> None:
         self.publisher.take(plans, files, now_ms)

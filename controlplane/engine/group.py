@@ -91,6 +91,17 @@ class Group:
             self._build(target.gateway, whole(target.routes), files)
         return Plan(target, wanted, publication, self._build(target.gateway, publication, files))
 
+    def learn(self, other: "Group", target: GroupTarget) -> None:
+        """Take over what another group has just built: a service is the same everywhere, only listeners are not.
+
+        What is taken over is looked at before it is used, as anything in the cache.
+        """
+        own, theirs = self._cache, other._cache
+        if theirs.services.keys() == {route.name for route in target.routes}:
+            own.services, own.upstreams, own.table = theirs.services, theirs.upstreams, theirs.table
+        else:
+            own.services = {**own.services, **theirs.services}
+
     def _build(self, gateway: Gateway, publication: Publication, files: Mapping[str, bytes]) -> Snapshot:
         routes = [route for _, route in sorted(publication.routes.items())]
         return build(routes, gateway, self._cache, clusters=tuple(publication.clusters.values()), files=files)

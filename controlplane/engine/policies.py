@@ -7,18 +7,17 @@ from collections.abc import Sequence
 from controlplane.engine.routing import policies
 from controlplane.engine.world import World
 from controlplane.ingest import wire
-from serinus.v1 import outcomes_pb2
 
 
 class PolicyBook:
     def __init__(self) -> None:
-        self.policy = outcomes_pb2.Policy()
+        self.policy = wire.policy_message(())
         self._said_of: Sequence[object] = ()
 
     def update(self, world: World) -> bool:
         """Whether the policy is another one now."""
         said_of = _said_of(world)
-        if said_of == self._said_of and self.policy.version:
+        if said_of == self._said_of:
             return False
         self._said_of = said_of
         policy = wire.policy_message(policies(world))

@@ -38,7 +38,15 @@ class Publisher:
 
     def plan(self, targets: Mapping[str, GroupTarget], files: Mapping[str, bytes], now_ms: int) -> Mapping[str, Plan]:
         """What each group would be sent next. Raises SnapshotError; nothing has changed then."""
-        return {name: self._group(name).plan(target, files, now_ms) for name, target in targets.items()}
+        plans: dict[str, Plan] = {}
+        before: Group | None = None
+        for name, target in targets.items():
+            group = self._group(name)
+            if before is not None:
+                group.learn(before, target)
+            plans[name] = group.plan(target, files, now_ms)
+            before = group
+        return plans
 
     def _group(self, name: str) -> Group:
         if name not in self._made:

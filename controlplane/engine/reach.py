@@ -43,7 +43,7 @@ class Reach:
         while len(self._newest) > _VERSIONS_MAX:
             self._newest.popitem(last=False)
         self._since = {
-            name: self._since[name] if self._routes.get(name) == route else self._count
+            name: self._since[name] if (before := self._routes.get(name)) is route or before == route else self._count
             for name, route in routes.items()
         }
         self._routes = routes

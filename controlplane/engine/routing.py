@@ -1,6 +1,6 @@
 """What a world means for traffic: routes for the proxies, policies for the sidecars, a place for one request. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from controlplane.engine.world import NotFoundError, Service, World
@@ -26,9 +26,28 @@ class GroupTarget:
     nodes: tuple[str, ...] = ()
 
 
-def group_targets(world: World, gateway: Gateway) -> Mapping[str, GroupTarget]:
+class RouteBook:
+    """What the proxies must serve. A service in which nothing moved has the very route that it had: what is built from
+    routes then finds out at a glance that nothing is to be done.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Service, Rollout | None, ServiceRoute]] = {}
+
+    def routes(self, world: World) -> tuple[ServiceRoute, ...]:
+        """All groups together, by name."""
+        self._known = {name: self._entry(world, service) for name, service in world.services.items()}
+        return tuple(route for _, (_, _, route) in sorted(self._known.items()))
+
+    def _entry(self, world: World, service: Service) -> tuple[Service, Rollout | None, ServiceRoute]:
+        known, active = self._known.get(service.name), world.active(service.name)
+        if known is not None and known[0] is service and known[1] is active:
+            return known
+        return service, active, service_route(world, service)
+
+
+def group_targets(world: World, routes: Sequence[ServiceRoute], gateway: Gateway) -> Mapping[str, GroupTarget]:
     """By group. `gateway` is how the process was told to serve; a ProxyGroup says where its own proxies listen."""
-    routes = service_routes(world)
     targets = {}
     for name in sorted(world.group_names):
         served = tuple(route for route in routes if route.spec.is_served_by(name))
@@ -42,12 +61,8 @@ def group_targets(world: World, gateway: Gateway) -> Mapping[str, GroupTarget]:
     return targets
 
 
-def service_routes(world: World) -> tuple[ServiceRoute, ...]:
-    """What the proxies must serve, all groups together."""
-    return tuple(_route(world, service) for _, service in sorted(world.services.items()))
-
-
-def _route(world: World, service: Service) -> ServiceRoute:
+def service_route(world: World, service: Service) -> ServiceRoute:
+    """One service as the proxies must serve it."""
     active = world.active(service.name)
     rollout = None
     if active is not None:
@@ -107,8 +122,8 @@ def place(world: World, service: str, headers: HeaderLookup) -> Placement:
     if service not in world.services:
         known = ", ".join(sorted(world.services)) or "none"
         raise NotFoundError(f"no service {service}; services: {known}", next_step="serinus get services")
-    (route,) = (route for route in service_routes(world) if route.name == service)
-    (policy,) = (policy for policy in policies(world) if policy.service == service)
+    route = service_route(world, world.services[service])
+    policy = _policy(world, world.services[service])
     assignment = evaluate(policy, headers)
     rollout = route.rollout
     weight_bp = rollout.weight_bp if rollout else 0

@@ -43,7 +43,6 @@ log = logging.getLogger("serinus.engine")
 TICK_S = 0.5
 # An ACK wakes the engine at once; many ACKs at a time make one tick.
 TICK_S_MIN = 0.02
-# A failed write (full disk) is tried again with the next tick; what waits for it holds.
 PRUNE_EVERY_TICKS = 600
 # A credential that was changed on disk is in force within this time and a push.
 SECRETS_EVERY_S = 5.0
@@ -129,9 +128,10 @@ class Engine:
 
     async def apply(self, files: Sequence[tuple[str, str]], *, dry_run: bool, actor: str) -> tuple[Change, ...]:
         """All or nothing. Raises ManifestError with every problem, SnapshotError, StoreError."""
-        manifests = load(files)
+        # Reading and checking a thousand services takes seconds, in which proxies and sidecars must not wait.
+        manifests = await asyncio.to_thread(load, files)
         async with self._changing() as now_ms:
-            plan = plan_apply(self.world, manifests, now_ms)
+            plan = await asyncio.to_thread(plan_apply, self.world, manifests, now_ms)
             read = await asyncio.to_thread(self._source.read, self.delivery.files_of(plan.world))
             planned = self.delivery.plan_apply(plan.world, manifests, read, now_ms)
             if dry_run:

@@ -90,12 +90,11 @@ def step(current: Publication, target: Sequence[ServiceRoute], progress: Progres
     confirmed = current.confirmed | (progress.warm & current.clusters.keys())
     routes = _routes(current.routes, parts, confirmed)
     clusters = _clusters(parts)
-    named = _named(routes, parts)
     # Only what was confirmed can have been named by a route. One that no proxy took (its operator takes it back) goes
     # at once.
-    for name in current.confirmed - clusters.keys():
-        if name in named or name not in progress.unused:
-            clusters[name] = current.clusters[name]
+    if leaving := current.confirmed - clusters.keys():
+        kept = leaving - progress.unused | leaving & _named(routes, parts)
+        clusters |= {name: current.clusters[name] for name in sorted(kept)}
     return Publication(routes, clusters, confirmed & clusters.keys(), parts)
 
 
@@ -104,7 +103,7 @@ def _parts(target: Iterable[ServiceRoute], known: Mapping[str, _Part]) -> dict[s
 
 
 def _part(route: ServiceRoute, known: _Part | None) -> _Part:
-    if known is not None and known.route == route:
+    if known is not None and (known.route is route or known.route == route):
         return known
     return _Part(route, tuple((item.name, item) for item in cluster_inputs(route)), clusters_named(route))
 

@@ -9,7 +9,7 @@ from controlplane.engine.routing import GroupTarget
 from controlplane.rollout.events import FleetFact
 from controlplane.snapshot.errors import SnapshotError
 from controlplane.snapshot.model import Gateway, ServiceRoute
-from controlplane.snapshot.resource import CLUSTER, ROUTE
+from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE
 from controlplane.snapshot.route import service_snapshot
 from controlplane.telemetry.exporter import Exporter
 from tests.unit.controlplane.engine.fleet import CLUSTERS, PlayedFleet
@@ -127,3 +127,23 @@ def test_a_node_is_shown_with_the_version_of_routes_that_it_runs_beside_the_publ
     assert story.publisher.route_versions("edge", story.fleet.fleet("edge").nodes["e1"]) == ("", published)
     story.fleet.accept("e1", group="edge", types=(*CLUSTERS, ROUTE))
     assert story.publisher.route_versions("edge", story.fleet.fleet("edge").nodes["e1"]) == (published, published)
+
+
+def test_groups_with_the_same_services_share_what_was_built_and_nothing_of_another_listener() -> None:
+    story = Story()
+    routes = (both("chat"), both("talk"))
+    targets = {
+        "edge": GroupTarget(Gateway(listen_port=80), routes),
+        "internal": GroupTarget(Gateway(listen_port=90), routes),
+        "small": GroupTarget(Gateway(listen_port=70), routes[:1]),
+    }
+    story.take(targets)
+    edge, internal, small = (story.fleet.published[name][-1] for name in targets)
+    assert internal.of_type(CLUSTER) is edge.of_type(CLUSTER)
+    assert internal.of_type(ROUTE).version == edge.of_type(ROUTE).version
+    assert len({snapshot.of_type(LISTENER).version for snapshot in (edge, internal, small)}) == 3
+    assert small.of_type(CLUSTER).names == {"chat/v1", "chat/v2"}
+    for name, target in targets.items():
+        alone = Story()
+        alone.take({name: target})
+        assert alone.fleet.published[name][-1].version == story.fleet.published[name][-1].version

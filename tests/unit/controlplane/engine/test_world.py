@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from controlplane.engine.routing import place, policies, service_routes
+from controlplane.engine.routing import RouteBook, place, policies
 from controlplane.engine.world import NotFoundError, World, plan_apply
 from controlplane.manifest.errors import ManifestError
 from controlplane.manifest.load import load
@@ -56,7 +56,7 @@ def test_the_next_release_starts_from_the_promoted_version() -> None:
         promoted(), text + "---\n" + ROLLOUT.replace("chat-v2", "chat-v3").replace("candidate: v2", "candidate: v3")
     )
     assert world.rollout("chat-v3").baseline == "v2"
-    (route,) = service_routes(world)
+    (route,) = RouteBook().routes(world)
     assert (route.baseline, route.salt) == ("v2", "chat-v3")
 
 
@@ -82,11 +82,11 @@ def test_two_rollouts_of_one_service_in_one_apply_are_refused() -> None:
 
 def test_pins_reach_the_candidate_with_the_first_step_and_leave_with_the_weight() -> None:
     world = started()
-    (route,) = service_routes(world)
+    (route,) = RouteBook().routes(world)
     assert route.rollout is not None
     assert (route.rollout.weight_bp, route.rollout.pins) == (0, False)
     world = world.with_rollout(replace(world.rollout("chat-v2"), phase=Observing(0, T0)))
-    (route,) = service_routes(world)
+    (route,) = RouteBook().routes(world)
     assert route.rollout is not None
     assert (route.rollout.weight_bp, route.rollout.pins) == (1000, True)
     (policy,) = policies(world)
