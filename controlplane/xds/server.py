@@ -48,21 +48,11 @@ from controlplane.xds.history import History
 from controlplane.xds.node import first_node
 from controlplane.xds.responses import Responses
 from controlplane.xds.runner import WRITE_TIMEOUT_S, Stream
-from controlplane.xds.wire import REQUEST_BYTES_MAX
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 METHODS = {"StreamAggregatedResources": Mode.SOTW, "DeltaAggregatedResources": Mode.DELTA}
 IDENTIFIER = "serinus"
 
-# For the server that this service is added to. Responses are ours and as large as the configuration; a dead peer is
-# found by an unanswered ping within 40 s.
-SERVER_OPTIONS: tuple[tuple[str, int], ...] = (
-    ("grpc.max_receive_message_length", REQUEST_BYTES_MAX),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-)
 # How long a cluster outlives its last route on a stream. A request asks for its cluster after it has waited for the
 # sidecar (50 ms by default), and again when it is retried after a connect that took up to 2 s.
 CLUSTER_LINGER_S = 5.0

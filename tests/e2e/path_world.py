@@ -21,7 +21,7 @@ import grpc
 from controlplane.clock import SystemClock
 from controlplane.manifest.schema import ServiceSpec
 from controlplane.security.ca import issue_client, issue_server, make_authority
-from controlplane.security.server import server_credentials
+from controlplane.security.server import SERVER_OPTIONS, server_credentials
 from controlplane.settings import TlsFiles
 from controlplane.snapshot.assemble import build
 from controlplane.snapshot.bootstrap import BootstrapSettings, ClientTls, envoy_arguments, read_template, render
@@ -29,7 +29,7 @@ from controlplane.snapshot.mode import Mode
 from controlplane.snapshot.model import Gateway, RolloutRoute, ServiceRoute
 from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.groups import GroupBook
-from controlplane.xds.server import SERVER_OPTIONS, AdsServer
+from controlplane.xds.server import AdsServer
 from serinus.contract.policy import CohortRule, ServicePolicy
 from tests.e2e.path_sidecar import PathSidecar
 from tests.e2e.path_upstream import Upstream, serve_upstream
@@ -100,7 +100,7 @@ class World:
         """A control plane on the port that Envoy's bootstrap names; nothing is published yet."""
         self.ads = AdsServer(cluster_linger_s=CLUSTER_LINGER_S)
         self.ads.set_groups(GroupBook({GROUP: ()}))
-        self.ads_server = grpc.aio.server(options=[*SERVER_OPTIONS, ("grpc.so_reuseport", 0)])
+        self.ads_server = grpc.aio.server(options=SERVER_OPTIONS)
         self.ads.add_to(self.ads_server)
         address = f"{self.bootstrap.xds_host}:{self.bootstrap.xds_port}"
         if self.server_tls is None:

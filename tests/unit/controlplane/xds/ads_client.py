@@ -7,8 +7,9 @@ from typing import Any
 
 import grpc
 
+from controlplane.security.server import SERVER_OPTIONS
 from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE
-from controlplane.xds.server import METHOD, SERVER_OPTIONS, SERVICE, AdsServer
+from controlplane.xds.server import METHOD, SERVICE, AdsServer
 from serinus.envoywire import discovery_pb2 as pb
 
 # Long enough for an answer that must not come to show up, on a loaded machine; silence costs this much.
@@ -101,7 +102,7 @@ class Control:
 @contextlib.asynccontextmanager
 async def control(**settings: Any) -> AsyncIterator[Control]:
     ads = AdsServer(**settings)
-    server = grpc.aio.server(options=[*SERVER_OPTIONS, ("grpc.so_reuseport", 0)])
+    server = grpc.aio.server(options=SERVER_OPTIONS)
     ads.add_to(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
