@@ -21,6 +21,7 @@ from controlplane.rollout.model import (
     step_index_of,
     weight_bp_of,
 )
+from controlplane.snapshot.model import Gateway
 from controlplane.store.port import Record
 from controlplane.xds.fleet import NodeView
 from controlplane.xds.server import Refusal
@@ -188,12 +189,17 @@ def group_view(group: Group) -> admin_pb2.ProxyGroupView:
     fleet = group.fleet
     return admin_pb2.ProxyGroupView(
         name=group.name,
-        listen=f"{target.gateway.listen_host}:{target.gateway.listen_port}" if target else "",
+        listen=_address(target.gateway) if target else "",
         nodes=target.nodes if target else (),
         services=[route.name for route in target.routes] if target else (),
         connected=len(fleet.connected),
         up_to_date=sum(_state(group, node) == UP_TO_DATE for node in fleet.connected),
     )
+
+
+def _address(gateway: Gateway) -> str:
+    host = f"[{gateway.listen_host}]" if ":" in gateway.listen_host else gateway.listen_host
+    return f"{host}:{gateway.listen_port}"
 
 
 def proxy_view(engine: Engine, group: Group, node: NodeView) -> admin_pb2.ProxyView:

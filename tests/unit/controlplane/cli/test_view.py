@@ -47,7 +47,10 @@ def rollout(**changes: object) -> admin_pb2.RolloutView:
         now_ms=1_041_000,
     )
     for field, value in changes.items():
-        setattr(view, field, value)
+        if isinstance(value, list):
+            getattr(view, field).extend(value)
+        else:
+            setattr(view, field, value)
     return view
 
 
@@ -165,3 +168,42 @@ def test_a_plain_line_holds_state_verdicts_and_the_newest_event() -> None:
 
 def test_a_plain_line_does_not_change_with_the_clock_alone() -> None:
     assert plain_line(rollout(now_ms=1_041_000)) == plain_line(rollout(now_ms=1_050_000, observed_keys=500))
+
+
+def rejecting(nodes: int = 1, words: str = "Sum of weights must be greater than 0") -> list[admin_pb2.RejectionView]:
+    return [
+        admin_pb2.RejectionView(node=f"edge-{index}", group="default", type="RouteConfiguration", message=words)
+        for index in range(nodes)
+    ]
+
+
+def test_envoys_own_words_stand_on_the_screen() -> None:
+    text = "\n".join(shown(rollout(rejections=rejecting())))
+    assert "✖ edge-0 rejected RouteConfiguration: Sum of weights must be greater than 0" in text
+    assert "✖ edge-0 (and 2 more) rejected" in "\n".join(shown(rollout(rejections=rejecting(3))))
+
+
+def test_a_line_for_pipes_tells_a_rejection_on_that_one_line() -> None:
+    line = plain_line(rollout(rejections=rejecting(words="line one\nline two")))
+    assert "edge-0 rejected RouteConfiguration: line one line two; " in line
+    assert "\n" not in line
+
+
+def test_what_should_be_known_stands_on_the_screen() -> None:
+    assert "! secret file token cannot be read" in "\n".join(
+        shown(rollout(findings=["secret file token cannot be read"]))
+    )
+
+
+def test_with_everything_to_tell_at_once_it_still_fits() -> None:
+    view = rollout(
+        rejections=rejecting(3, words="much to say " * 40), findings=["a long finding " * 20], untagged_recent=5
+    )
+    view.metrics.extend(metric(f"metric-{index}") for index in range(METRICS_SHOWN_MAX + 2))
+    view.events.extend(event(1_000_000 + index, f"event {index}") for index in range(9))
+    lines = screen_lines(view)
+    assert len(lines) <= 24
+    assert all(cell_len(line.plain) <= 80 for line in lines)
+    text = "\n".join(line.plain for line in lines)
+    assert "rejected RouteConfiguration" in text
+    assert "event 8" in text

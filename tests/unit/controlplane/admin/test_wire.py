@@ -1,0 +1,30 @@
+"""What the API says of groups and of strangers. Proxies and rollouts are shown in tests/e2e, from a whole engine."""
+
+from controlplane.admin.wire import group_view, refusal_view
+from controlplane.engine.group import Group
+from controlplane.engine.routing import GroupTarget
+from controlplane.snapshot.model import Gateway
+from controlplane.snapshot.resource import ROUTE
+from controlplane.xds.events import Node
+from controlplane.xds.server import Refusal
+from tests.unit.controlplane.engine.fleet import PlayedFleet
+from tests.unit.controlplane.snapshot.factory import service
+
+
+def test_a_group_tells_how_many_of_its_proxies_run_what_is_published() -> None:
+    fleet = PlayedFleet()
+    group = Group("default", fleet, proxy_timeout_ms=1_000)  # type: ignore[arg-type]
+    assert group_view(group).up_to_date == 0
+    target = GroupTarget(Gateway(listen_host="::1", listen_port=80), (service("chat"),), nodes=("e-*",))
+    group.take(group.plan(target, {}, 0), 0)
+    fleet.connect("e-1", "e-2", "e-3")
+    fleet.accept("e-1", "e-2")
+    fleet.reject("e-2", ROUTE, "no")
+    view = group_view(group)
+    assert (view.name, view.listen, list(view.nodes), list(view.services)) == ("default", "[::1]:80", ["e-*"], ["chat"])
+    assert (view.connected, view.up_to_date) == (3, 1)
+
+
+def test_a_stranger_is_shown_with_what_it_said_and_why_it_was_refused() -> None:
+    view = refusal_view(Refusal(Node("x-1", "elsewhere"), "no such group", at_ms=5), at_ms=1_000)
+    assert (view.node, view.cluster, view.reason, view.at_ms) == ("x-1", "elsewhere", "no such group", 1_000)
