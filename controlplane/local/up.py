@@ -18,7 +18,9 @@ from controlplane.engine.world import World, plan_apply
 from controlplane.errors import SerinusError
 from controlplane.local.settings import StackSettings
 from controlplane.local.stack import Stack
+from controlplane.manifest.errors import ManifestError, Problem
 from controlplane.manifest.load import Manifest, load
+from controlplane.manifest.proxy_group import ProxyGroupSpec
 from controlplane.manifest.schema import ServiceSpec
 
 EXIT_OK, EXIT_ERROR = 0, 1
@@ -128,9 +130,23 @@ def _services(settings: StackSettings) -> list[Manifest]:
     to the control plane, which knows them.
     """
     manifests = load([(str(path), path.read_text(encoding="utf-8")) for path in settings.manifests])
+    if problems := _other_groups(settings, manifests):
+        raise ManifestError(problems)
     if not settings.state_dir.exists():
         plan_apply(World(), manifests, now_ms=0)
     return [manifest for manifest in manifests if isinstance(manifest.spec, ServiceSpec)]
+
+
+def _other_groups(settings: StackSettings, manifests: list[Manifest]) -> list[Problem]:
+    """The one Envoy here is of one group, and listens where this stack waits for it."""
+    groups = [manifest for manifest in manifests if isinstance(manifest.spec, ProxyGroupSpec)]
+    own = next((group for group in groups if group.name == settings.node_cluster), None)
+    if groups and own is None:
+        message = f"serinus up runs one proxy, of group {settings.node_cluster}; next: add a ProxyGroup of that name"
+        return [groups[0].problem((), message)]
+    if own is not None and isinstance(own.spec, ProxyGroupSpec) and str(own.spec.listen) != settings.listen:
+        return [own.problem(("listen",), f"serinus up listens on {settings.listen}; next: --listen {own.spec.listen}")]
+    return []
 
 
 def _print_summary(settings: StackSettings, services: list[Manifest], stack: Stack, console: Console) -> None:

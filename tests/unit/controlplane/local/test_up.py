@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.unit.controlplane.local.stubs import log_text
 
 MAIN = """
@@ -104,3 +106,24 @@ def test_a_mistake_in_a_manifest_is_told_with_its_line_before_anything_starts(tm
     assert f"{manifest}:8" in up.said
     assert "stickey" in up.said
     assert not up.state.exists()
+
+
+GROUP = "apiVersion: serinus/v1\nkind: ProxyGroup\nmetadata: {name: NAME}\nspec: {listen: '127.0.0.1:1'}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("edge", "groups.yaml:4: spec: serinus up runs one proxy, of group default"),
+        ("default", "groups.yaml:4: spec.listen: serinus up listens on"),
+    ],
+)
+def test_a_group_that_its_one_proxy_is_not_of_ends_it_before_anything_starts(
+    tmp_path: Path, name: str, part: str
+) -> None:
+    manifest = tmp_path / "groups.yaml"
+    manifest.write_text(GROUP.replace("NAME", name))
+    with Up(tmp_path, manifest) as up:
+        assert up.process.wait(30) == 1
+        assert part in up.said
+    assert not (tmp_path / "state").exists()
