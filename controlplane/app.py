@@ -82,7 +82,7 @@ class ControlPlane:
         """State is read and published before any port opens: a restart never pushes an empty or an older config."""
         await self.engine.start()
         await self._apply_manifests()
-        # A thousand services are 150,000 objects that stay: a full collection looked through them for 15-90 ms at a time,
+        # A thousand services are 150,000 objects that stay: a full collection looked through them for 15-90 ms a time,
         # in the middle of weight steps.
         gc.collect()
         gc.freeze()
