@@ -90,7 +90,8 @@ def _healed(current: DeltaType, update: Difference) -> Difference:
     """The update with what settles refused resources: what ran before, or a removal where there was nothing."""
     if not current.heal:
         return update
-    changed = _with(update.changed, (current.accepted.resources.get(name) for name in current.heal))
+    left = current.heal.difference(update.removed)
+    changed = _with(update.changed, (current.accepted.resources.get(name) for name in left))
     settled = {item.name for item in changed} | set(update.removed)
     return Difference(changed, (*update.removed, *sorted(current.heal - settled - current.accepted.names)))
 
