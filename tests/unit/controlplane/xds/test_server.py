@@ -23,7 +23,7 @@ def test_until_the_first_publish_nothing_is_answered() -> None:
         stream = control.stream()
         await stream.ask(CLUSTER)
         assert await stream.is_silent()
-        assert [view.node.node_id for view in control.ads.fleet.connected] == ["envoy-1"]
+        assert [view.node.node_id for view in control.fleet.connected] == ["envoy-1"]
 
     run(story)
 
@@ -33,7 +33,7 @@ def test_a_publish_answers_the_requests_that_wait() -> None:
         stream = control.stream()
         await stream.ask(CLUSTER)
         await control.until(lambda: control.ads.stream_count == 1)
-        control.ads.publish(snapshot())
+        control.publish(snapshot())
         assert (await stream.answer()).type_url == CLUSTER
 
     run(story)
@@ -44,7 +44,7 @@ def test_a_response_says_version_nonce_type_and_control_plane() -> None:
 
     async def story(control: Control) -> None:
         target = snapshot("a b")
-        control.ads.publish(target)
+        control.publish(target)
         responses = await control.stream().start()
         assert responses[CLUSTER].version_info == target.versions[CLUSTER]
         assert responses[CLUSTER].control_plane.identifier == "serinus"
@@ -59,11 +59,11 @@ def test_an_ack_is_not_answered_and_is_booked() -> None:
 
     async def story(control: Control) -> None:
         target = snapshot()
-        control.ads.publish(target)
+        control.publish(target)
         stream = control.stream()
         await stream.start()
         assert await stream.is_silent()
-        assert control.ads.fleet.has_accepted(target)
+        assert control.fleet.has_accepted(target)
 
     run(story)
 
@@ -72,10 +72,10 @@ def test_the_same_content_published_again_sends_nothing() -> None:
     """ "the management server should not send a DiscoveryResponse … unless something has changed"."""
 
     async def story(control: Control) -> None:
-        control.ads.publish(snapshot())
+        control.publish(snapshot())
         stream = control.stream()
         await stream.start()
-        control.ads.publish(snapshot())
+        control.publish(snapshot())
         assert await stream.is_silent()
 
     run(story)
@@ -85,22 +85,22 @@ def test_a_nacked_response_is_not_sent_again_until_its_content_changes() -> None
     """NACK: the client keeps the last good version; re-sending what it refused is needless work."""
 
     async def story(control: Control) -> None:
-        control.ads.publish(snapshot("a b", routes="a"))
+        control.publish(snapshot("a b", routes="a"))
         stream = control.stream()
         good = await stream.start()
-        control.ads.publish(snapshot("a b", routes="b"))
+        control.publish(snapshot("a b", routes="b"))
         refused = await stream.answer()
         await stream.nack(refused, good[ROUTE].version_info, "Sum of weights must be greater than 0.")
-        control.ads.publish(snapshot("a b", routes="b"))
+        control.publish(snapshot("a b", routes="b"))
         assert await stream.is_silent()
-        ((node_id, nack),) = control.ads.fleet.nacks()
+        ((node_id, nack),) = control.fleet.nacks()
         assert (node_id, nack.type_url, nack.message) == ("envoy-1", ROUTE, "Sum of weights must be greater than 0.")
         assert control.ads.nacks_total[ROUTE] == 1
         better = snapshot("a b", routes="a b")
-        control.ads.publish(better)
+        control.publish(better)
         await stream.ack(await stream.answer())
-        await control.until(lambda: control.ads.fleet.has_accepted(better))
-        assert control.ads.fleet.nacks() == ()
+        await control.until(lambda: control.fleet.has_accepted(better))
+        assert control.fleet.nacks() == ()
 
     run(story)
 
@@ -109,16 +109,16 @@ def test_a_request_with_a_stale_nonce_is_ignored() -> None:
     """ "Requests with a stale nonce are not answered": the newest request of a type is the one that counts."""
 
     async def story(control: Control) -> None:
-        control.ads.publish(snapshot(listener="1"))
+        control.publish(snapshot(listener="1"))
         stream = control.stream()
         first = (await stream.start())[LISTENER]
-        control.ads.publish(snapshot(listener="2"))
+        control.publish(snapshot(listener="2"))
         second = await stream.answer()
         await stream.ack(first)
         assert await stream.is_silent()
-        assert not control.ads.fleet.has_accepted(snapshot(listener="2"))
+        assert not control.fleet.has_accepted(snapshot(listener="2"))
         await stream.ack(second)
-        await control.until(lambda: control.ads.fleet.has_accepted(snapshot(listener="2")))
+        await control.until(lambda: control.fleet.has_accepted(snapshot(listener="2")))
 
     run(story)
 
@@ -128,7 +128,7 @@ def test_a_wildcard_gets_every_cluster(names: tuple[str, ...]) -> None:
     """ "either a first request with no resource names, or the special name *"."""
 
     async def story(control: Control) -> None:
-        control.ads.publish(snapshot("a b c"))
+        control.publish(snapshot("a b c"))
         stream = control.stream()
         assert count_of(await stream.accepted(CLUSTER, *names)) == 3
 
@@ -137,12 +137,12 @@ def test_a_wildcard_gets_every_cluster(names: tuple[str, ...]) -> None:
 
 def test_after_an_explicit_name_an_empty_list_means_nothing() -> None:
     async def story(control: Control) -> None:
-        control.ads.publish(snapshot("a b"))
+        control.publish(snapshot("a b"))
         stream = control.stream()
         response = await stream.accepted(CLUSTER, "a")
         assert count_of(response) == 1
         await stream.ask(CLUSTER, version=response.version_info, nonce=response.nonce)
-        control.ads.publish(snapshot("a b c"))
+        control.publish(snapshot("a b c"))
         assert await stream.is_silent()
 
     run(story)
@@ -152,10 +152,10 @@ def test_each_response_of_a_full_state_type_is_the_full_state() -> None:
     """LDS, CDS: "absence of a resource … means that it has been deleted"."""
 
     async def story(control: Control) -> None:
-        control.ads.publish(snapshot("a b"))
+        control.publish(snapshot("a b"))
         stream = control.stream()
         await stream.start()
-        control.ads.publish(snapshot("a"))
+        control.publish(snapshot("a"))
         assert count_of(await stream.answer()) == 1
 
     run(story)
@@ -163,12 +163,12 @@ def test_each_response_of_a_full_state_type_is_the_full_state() -> None:
 
 def test_a_name_that_does_not_exist_yet_is_sent_when_it_appears() -> None:
     async def story(control: Control) -> None:
-        control.ads.publish(snapshot())
+        control.publish(snapshot())
         stream = control.stream()
         await stream.accepted(CLUSTER)
         await stream.ask(ROUTE, "later")
         assert await stream.is_silent()
-        control.ads.publish(snapshot(routes={"services": "a", "later": "a"}))
+        control.publish(snapshot(routes={"services": "a", "later": "a"}))
         assert count_of(await stream.answer()) == 1
 
     run(story)
@@ -178,7 +178,7 @@ def test_the_node_is_needed_in_the_first_request_only() -> None:
     """ "only the first request on a stream is guaranteed to carry the node identifier"."""
 
     async def story(control: Control) -> None:
-        control.ads.publish(snapshot())
+        control.publish(snapshot())
         await control.stream().start()
         nameless = control.stream(node_id="")
         await nameless.ask(CLUSTER)
@@ -193,10 +193,10 @@ def test_clusters_come_before_routes_and_routes_wait_for_their_acceptance() -> N
     """Eventual consistency: CDS, EDS, LDS, RDS; and no route before its cluster is warm."""
 
     async def story(control: Control) -> None:
-        control.ads.publish(snapshot("a", routes="a"))
+        control.publish(snapshot("a", routes="a"))
         stream = control.stream()
         await stream.start()
-        control.ads.publish(snapshot("b", routes="b"))
+        control.publish(snapshot("b", routes="b"))
         clusters = await stream.answer()
         assert (clusters.type_url, count_of(clusters)) == (CLUSTER, 2)
         assert await stream.is_silent()
@@ -215,9 +215,9 @@ def test_a_reconnect_with_clusters_last_gets_only_what_changed_and_routes_after_
     """Envoy 1.40 was seen to ask EDS, LDS, RDS, CDS on a reconnect, with the versions that it has."""
 
     async def story(control: Control) -> None:
-        control.ads.publish(snapshot("a", routes="a"))
+        control.publish(snapshot("a", routes="a"))
         before = await control.stream().start()
-        control.ads.publish(snapshot("a b", routes="b"))
+        control.publish(snapshot("a b", routes="b"))
         again = control.stream()
         await again.ask(ENDPOINT, "a", version="of before")
         await again.ask(LISTENER, version=before[LISTENER].version_info)
@@ -236,16 +236,16 @@ def test_a_reconnect_to_the_same_content_is_sent_nothing_and_counts_as_accepted(
     """Versions are of the type and survive streams; a restarted control plane has the same ones."""
 
     async def first(control: Control) -> None:
-        control.ads.publish(snapshot())
+        control.publish(snapshot())
         versions.update({url: r.version_info for url, r in (await control.stream().start()).items()})
 
     async def restarted(control: Control) -> None:
-        control.ads.publish(snapshot())
+        control.publish(snapshot())
         stream = control.stream()
         for url, names in FRESH:
             await stream.ask(url, *names, version=versions[url])
         assert await stream.is_silent()
-        assert control.ads.fleet.has_accepted(snapshot())
+        assert control.fleet.has_accepted(snapshot())
 
     versions: dict[str, str] = {}
     run(first)
