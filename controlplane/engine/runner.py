@@ -199,12 +199,11 @@ class Engine:
 
     @contextlib.asynccontextmanager
     async def _changing(self) -> AsyncIterator[int]:
-        """Holds the lock and gives the time; what changed is published at the end, and told."""
+        """Holds the lock and gives the time; what changed is published at the end, and told. After an error the next
+        one publishes what the journal has already."""
         async with self._lock:
-            try:
-                yield self.now_ms()
-            finally:
-                self.delivery.bring(self.world, self.now_ms())
+            yield self.now_ms()
+            self.delivery.bring(self.world, self.now_ms())
         await self._notify()
 
     async def _tick(self) -> None:

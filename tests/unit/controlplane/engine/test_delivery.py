@@ -60,6 +60,15 @@ def test_a_manifest_that_names_a_file_with_nonsense_in_it_is_refused_at_its_line
     assert story.fleet.published == {}
 
 
+@pytest.mark.parametrize("read", [MISSING, token(b"two\nlines")])
+def test_a_manifest_is_refused_for_a_bad_file_although_an_older_content_would_still_serve(read: Reading) -> None:
+    story = Story()
+    story.apply(WITH_TOKEN, token(b"T1"))
+    with pytest.raises(ManifestError, match=r"chat.yaml:11: .*chat/token"):
+        story.apply(WITH_TOKEN.replace("prefix: /v1/", "prefix: /v2/"), read)
+    assert len(story.fleet.published["default"]) == 1
+
+
 def test_another_services_lost_file_does_not_keep_a_manifest_out() -> None:
     story = Story()
     story.apply(WITH_TOKEN, token(b"T1"))
@@ -89,10 +98,9 @@ def test_a_world_is_brought_once_and_again_only_when_it_is_another() -> None:
     story = Story()
     world = plan_apply(World(), story.manifests(SERVICE), 0).world
     story.delivery.bring(world, 0)
-    plans = dict(story.delivery.publisher.groups)
+    snapshot = story.delivery.publisher.groups["default"].snapshot
     story.delivery.bring(world, 0)
-    assert dict(story.delivery.publisher.groups) == plans
-    assert len(story.fleet.published["default"]) == 1
+    assert story.delivery.publisher.groups["default"].snapshot is snapshot, "not even built again"
     moved = plan_apply(world, story.manifests(SERVICE.replace("baseline: v1", "baseline: v2")), 0).world
     story.delivery.bring(moved, 0)
     first, second = story.fleet.published["default"]

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ from controlplane.engine.runner import Engine
 from controlplane.ingest.rows import Batch, ClusterHealth, Hello, ProxyCounters
 from controlplane.manifest.errors import ManifestError
 from controlplane.rollout.events import Abort, Promote
-from controlplane.rollout.model import Aborted, Preparing, Publishing
+from controlplane.rollout.model import Aborted, Preparing, Publishing, RollingBack
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import ROUTE
 from controlplane.store.memory import MemoryStore
+from controlplane.store.port import Record, StoredObject
 from controlplane.telemetry.exporter import Exporter
 from tests.unit.controlplane.engine.fleet import PlayedFleet
 from tests.unit.controlplane.manifest.samples import ROLLOUT, SERVICE
@@ -104,6 +105,35 @@ def test_many_transitions_of_one_tick_are_one_publication() -> None:
         assert story.count == before + 1
 
     told(tell)
+
+
+def test_a_rollback_is_published_before_anything_is_written_about_another_rollout() -> None:
+    class Watching(MemoryStore):
+        def __init__(self) -> None:
+            super().__init__()
+            self.published: Callable[[], int] = lambda: 0
+            self.seen: list[int] = []
+
+        def append(self, record: Record, objects: Sequence[StoredObject] = ()) -> None:
+            self.seen.append(self.published())
+            super().append(record, objects)
+
+    async def run() -> None:
+        store = Watching()
+        async with started(store) as story:
+            late = [rollout(name).replace("3s}", "3s, deadline: 1h, on_deadline: rollback}") for name in NAMES]
+            await story.apply(*map(service, NAMES), *late)
+            await story.all_is_well()
+            await story.engine._tick()
+            assert story.phases() == {Publishing}
+            store.seen, store.published = [], lambda: story.count
+            story.clock.at_ms += 3_600_000
+            before = story.count
+            await story.engine._tick()
+            assert story.phases() == {RollingBack}
+            assert store.seen == [before, before + 1, before + 2]
+
+    asyncio.run(run())
 
 
 def test_an_abort_is_published_before_it_is_answered() -> None:

@@ -71,6 +71,8 @@ def test_a_file_that_is_lost_keeps_its_last_content_and_is_told_once() -> None:
     assert known.take(files, faults, names_of(WORLD)) == ("gone",)
     assert known.take(files, faults, names_of(WORLD)) == ()
     assert not known.is_news(lost)
+    assert known.is_news(Reading(made)), "it is there again"
+    assert known.is_news(Reading(lost.files, {"ca.pem": "gone elsewhere"}))
     assert known.findings({"ca.pem"}) == ("gone (until then the proxies keep what was read before)",)
     assert known.findings({"token"}) == ()
 
@@ -103,3 +105,11 @@ def test_files_that_nothing_uses_any_more_are_forgotten() -> None:
 
 def test_no_content_is_in_the_words_of_a_reading() -> None:
     assert "T1" not in repr(Reading(GOOD, {"token": "gone"}))
+
+
+def test_what_cannot_serve_although_it_did_before_is_an_error_and_no_endless_search() -> None:
+    def never(files: dict[str, bytes]) -> None:
+        raise SecretFileError("talk/v1/credential", "token", "is too long with that prefix", "shorten it")
+
+    with pytest.raises(SecretFileError, match="too long"):
+        book().build(never, Reading(GOOD), WORLD)

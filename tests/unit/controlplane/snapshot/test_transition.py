@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controlplane.snapshot.model import ServiceRoute, clusters_named
+from controlplane.snapshot.model import ServiceRoute, cluster_inputs, clusters_named
 from controlplane.snapshot.transition import Progress, Publication, accepted, step, whole
 from tests.unit.controlplane.snapshot.factory import at, service
 
@@ -136,6 +136,12 @@ def test_a_weight_moves_even_while_its_service_waits_for_a_handover_of_its_host(
     assert after.routes["chat"].spec.hosts == ("chat",)
 
 
+def test_a_cluster_that_a_published_route_names_stays_whatever_is_said_of_it() -> None:
+    before = whole([_only("chat", "v1")])
+    after = step(before, [_only("chat", "v2")], Progress(unused={"chat/v1"}))
+    assert after.clusters.keys() == {"chat/v1", "chat/v2"}
+
+
 # --- properties: any history of targets, and of what the fleet has done about them ---
 
 _NAMES = ("chat", "talk", "sing")
@@ -191,6 +197,8 @@ def test_no_published_route_ever_names_a_cluster_that_is_not_confirmed(start: tu
         warm &= after.clusters.keys()
         assert after.named <= after.confirmed <= after.clusters.keys()
         assert after.confirmed == warm
+        for route in after.routes.values():
+            assert clusters_named(route) <= {item.name for item in cluster_inputs(route)}, "its own spec has them"
 
 
 @settings(max_examples=100, deadline=None)
