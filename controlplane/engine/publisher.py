@@ -28,6 +28,7 @@ class Publisher:
         # Those in force, and those that were planned for, with what was built for them.
         self._groups: dict[str, Group] = {}
         self._made: dict[str, Group] = {}
+        self._book = GroupBook()
         self._files = NO_FILES
         self._snapshots: dict[str, tuple[ServiceRoute, str]] = {}
 
@@ -57,7 +58,11 @@ class Publisher:
         """Publish what was planned. Groups without a plan are gone: their proxies are told so."""
         self._files = files
         self._groups = self._made = {name: self._group(name) for name in plans}
-        self._ads.set_groups(GroupBook({name: plan.target.nodes for name, plan in plans.items()}))
+        book = GroupBook({name: plan.target.nodes for name, plan in plans.items()})
+        if book != self._book:
+            # Every stream is looked at again: not with each weight.
+            self._book = book
+            self._ads.set_groups(book)
         for name, plan in plans.items():
             self._groups[name].take(plan, now_ms)
 
