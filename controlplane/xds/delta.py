@@ -17,7 +17,8 @@ Rules (xDS protocol, "Incremental xDS", and those of `stream.py` on nodes, nonce
 from dataclasses import replace
 from typing import assert_never
 
-from controlplane.snapshot.resource import CLUSTER, NOTHING, VIRTUAL_HOST
+from controlplane.snapshot.resource import CLUSTER, ENDPOINT, NOTHING, VIRTUAL_HOST
+from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.delta_push import push
 from controlplane.xds.delta_state import DeltaState, DeltaType, Pending
 from controlplane.xds.events import (
@@ -32,7 +33,8 @@ from controlplane.xds.events import (
     Published,
     Rejected,
 )
-from controlplane.xds.node import OVERDUE_MESSAGE, first_node, is_served, told
+from controlplane.xds.node import first_node, is_served, overdue, told
+from controlplane.xds.refusal import named_in
 from controlplane.xds.subscription import Subscription
 
 
@@ -44,7 +46,7 @@ def advance(state: DeltaState, event: DeltaEvent) -> tuple[DeltaState, tuple[Eff
     effects: list[Effect] = []
     match event:
         case Published(snapshot):
-            state = replace(state, target=snapshot.incremental)
+            state = _published(state, snapshot.incremental)
         case DeltaRequest():
             state = _take(state, event, effects)
         case Lingered(generation):
@@ -55,6 +57,16 @@ def advance(state: DeltaState, event: DeltaEvent) -> tuple[DeltaState, tuple[Eff
         case _:
             assert_never(event)
     return push(state, effects), tuple(effects)
+
+
+def _published(state: DeltaState, target: Snapshot) -> DeltaState:
+    """With another target; where that is another one for a type too, a client that balked is tried again."""
+    before, types = state.target, state.types
+    balking = [url for url, current in types.items() if current.balks]
+    if before is not None and balking:
+        changed = [url for url in balking if target.of_type(url) != before.of_type(url)]
+        types = {**types, **{url: replace(types[url], balks=False) for url in changed}}
+    return replace(state, target=target, types=types)
 
 
 def _take(state: DeltaState, request: DeltaRequest, effects: list[Effect]) -> DeltaState:
@@ -71,8 +83,10 @@ def _take(state: DeltaState, request: DeltaRequest, effects: list[Effect]) -> De
     if current.pending is not None and request.nonce == current.pending.nonce:
         current = _answered(current, current.pending, request, effects)
     elif request.nonce and before is not None:
-        effects.append(Ignored(request.type_url, "stale nonce"))
+        current = _late(current, request, effects)
     current = _subscribed(current, request, is_first=before is None)
+    if before is None and request.type_url == ENDPOINT:
+        current = _warming(state, current)
     state = replace(state, types={**state.types, request.type_url: current})
     return _linger(state, before, current, effects)
 
@@ -86,15 +100,36 @@ def _first(request: DeltaRequest) -> DeltaType:
 def _answered(current: DeltaType, pending: Pending, request: DeltaRequest, effects: list[Effect]) -> DeltaType:
     """ACK or NACK of the response under way."""
     if request.error is None:
-        return replace(current, pending=None, accepted=pending.then, refused=current.refused.settled(pending.then))
+        refused = current.refused.settled(pending.then)
+        return replace(current, pending=None, accepted=pending.then, refused=refused, heal=frozenset(), balks=False)
     return replace(_refusing(current, pending, request.error, effects), pending=None)
 
 
-def _refusing(current: DeltaType, pending: Pending, message: str, effects: list[Effect]) -> DeltaType:
-    effects.append(Rejected(current.subscription.type_url, pending.then.version, told(message)))
-    refused = current.refused.after(pending.changed, message)
-    heal = refused.names if current.subscription.type_url == CLUSTER else frozenset[str]()
-    return replace(current, refused=refused, heal=current.heal | heal, reported="")
+def _late(current: DeltaType, request: DeltaRequest, effects: list[Effect]) -> DeltaType:
+    """An answer to a response that another one has followed: one that was overdue. Envoy 1.40 gives it when the cluster
+    that it choked on is settled, and its words tell which of the suspects that was.
+    """
+    type_url, error = request.type_url, request.error
+    if error is None or not named_in(current.refused.suspects, error):
+        effects.append(Ignored(type_url, "stale nonce"))
+        return current
+    effects.append(Rejected(type_url, current.accepted.version, told(error)))
+    return replace(current, refused=current.refused.after((), error), reported="")
+
+
+def _refusing(current: DeltaType, pending: Pending, message: str | None, effects: list[Effect]) -> DeltaType:
+    """`message`: Envoy's words; None when it has kept silent for too long."""
+    accepted = current.accepted.resources
+    fresh = [item for item in pending.changed if accepted.get(item.name) != item]
+    words = told(message) if message is not None else overdue(fresh)
+    effects.append(Rejected(current.subscription.type_url, pending.then.version, words))
+    current = replace(current, refused=current.refused.after(fresh, message or ""), balks=not fresh, reported="")
+    if current.subscription.type_url != CLUSTER:
+        return current
+    # Of the others a refused response may have been taken in, removals too: what went may not be relied upon.
+    names = frozenset(item.name for item in pending.changed).union(pending.removed)
+    left = current.accepted.without(frozenset(pending.removed))
+    return replace(current, accepted=left, heal=current.heal | names)
 
 
 def _overdue(state: DeltaState, nonce: str, effects: list[Effect]) -> DeltaState:
@@ -102,7 +137,7 @@ def _overdue(state: DeltaState, nonce: str, effects: list[Effect]) -> DeltaState
     current = state.types.get(CLUSTER)
     if current is None or current.pending is None or current.pending.nonce != nonce or current.pending.is_overdue:
         return state
-    current = _refusing(current, current.pending, OVERDUE_MESSAGE, effects)
+    current = _refusing(current, current.pending, None, effects)
     assert current.pending is not None, "a refusal leaves what is under way as it is"
     current = replace(current, pending=replace(current.pending, is_overdue=True))
     return replace(state, types={**state.types, CLUSTER: current})
@@ -131,6 +166,16 @@ def _subscribed(current: DeltaType, request: DeltaRequest, *, is_first: bool) ->
         pending=then,
         again=again,
     )
+
+
+def _warming(state: DeltaState, endpoints: DeltaType) -> DeltaType:
+    """ "Resource warming": clusters that were changed before their endpoints were first asked for wait for these, also
+    where the client has brought the same ones.
+    """
+    clusters = state.types.get(CLUSTER)
+    changed = clusters.pending.changed if clusters is not None and clusters.pending is not None else ()
+    names = endpoints.subscription.names.intersection(item.name for item in changed)
+    return replace(endpoints, again=endpoints.again | names)
 
 
 def _linger(state: DeltaState, before: DeltaType | None, now: DeltaType, effects: list[Effect]) -> DeltaState:

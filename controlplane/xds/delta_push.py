@@ -63,13 +63,16 @@ def _update(
     is_back = not current.heal <= current.refused.names
     if not (whole.changed or whole.removed or again or is_back) and current.is_answered:
         return None
+    removed = _removable(state, target, types, type_url, whole.removed)
+    kept = set(whole.removed).difference(removed)
     changed = whole.changed
     if again:
-        changed = _with(changed, (wanted.resources.get(name) for name in again))
+        changed = _with(changed, ((current.accepted if name in kept else wanted).resources.get(name) for name in again))
     if type_url != CLUSTER:
         changed = _allowed(changed, _held_clusters(types))
-    removed = _removable(state, target, types, type_url, whole.removed)
-    absent = tuple(sorted(name for name in again if name not in wanted and name not in removed))
+    if current.balks and not changed and not again:
+        return None
+    absent = tuple(sorted(name for name in again if name not in wanted and name not in whole.removed))
     if changed or removed or absent or is_back:
         return _healed(current, Difference(changed, (*removed, *absent)))
     if current.is_answered or len(wanted):
@@ -169,7 +172,8 @@ def _reported(target: Snapshot, current: DeltaType, goal: ResourceSet, effects: 
     """
     type_url = current.subscription.type_url
     version = target.of_type(type_url).version
-    if current.pending is not None or current.reported == version or current.subscription.is_empty:
+    is_known = current.pending is None and not current.heal and not current.balks
+    if not is_known or current.reported == version or current.subscription.is_empty:
         return current
     lacking = difference(current.accepted, goal)
     if lacking.changed or (lacking.removed and type_url not in (CLUSTER, EXTENSION)):

@@ -28,8 +28,9 @@ class DeltaType:
 
     `accepted`: what the client runs, as far as known. `again`: names to answer although unchanged. `is_answered`: it
     has had a response, or brought something, so that an empty one would tell it nothing. `refused`: what it would not
-    have and is not sent; `heal`: clusters of it that the next response must settle. `reported`: the version last told
-    as Accepted.
+    have and is not sent; `heal`: clusters of a refused response, of which nobody knows whether the client took them, so
+    that the next response must settle them. `balks`: it has refused what it ran already, or a removal; nothing of that
+    kind is sent until something else is wanted. `reported`: the version last told as Accepted.
     """
 
     subscription: Subscription
@@ -40,6 +41,7 @@ class DeltaType:
     has_brought: bool = False
     refused: Refused = NOTHING_REFUSED
     heal: frozenset[str] = frozenset()
+    balks: bool = False
     reported: str = ""
 
     @property

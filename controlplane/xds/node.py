@@ -1,5 +1,8 @@
 """What both kinds of stream do with a request before they look into it: who asks, and for what. Pure."""
 
+from collections.abc import Iterable
+
+from controlplane.snapshot.resource import Resource
 from controlplane.xds.errors import StreamError, UnknownTypeError
 from controlplane.xds.events import Node
 from controlplane.xds.order import TYPE_ORDER, UNSERVED_TYPES
@@ -9,8 +12,7 @@ NODE_ID_BYTES_MAX = 256
 # Envoy's words can name every resource of a response. 2 KiB hold the first ones, and end up on the rollout.
 NACK_MESSAGE_CHARS_MAX = 2_048
 _TYPE_URL_CHARS_SHOWN = 200
-# Shown in the place of Envoy's words, when it has none.
-OVERDUE_MESSAGE = (
+_OVERDUE_MESSAGE = (
     "no answer to new or changed clusters for 30 s: Envoy cannot warm them, or has refused them in silence; "
     "next: look for `warming_clusters` and `cds.update_rejected` in its statistics and for its log"
 )
@@ -34,6 +36,12 @@ def is_served(type_url: str) -> bool:
     if type_url in UNSERVED_TYPES:
         return False
     raise UnknownTypeError(type_url[:_TYPE_URL_CHARS_SHOWN])
+
+
+def overdue(clusters: Iterable[Resource]) -> str:
+    """What is shown in the place of Envoy's words, when it has none. The engine looks for names in it."""
+    names = ", ".join(sorted(item.name for item in clusters))
+    return told(f"{_OVERDUE_MESSAGE}; clusters: {names}" if names else _OVERDUE_MESSAGE)
 
 
 def told(message: str) -> str:

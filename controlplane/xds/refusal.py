@@ -31,12 +31,14 @@ class Refused:
         return frozenset(item.name for item in self.named | self.suspects)
 
     def after(self, changed: Iterable[Resource], message: str) -> "Refused":
-        """With the resources of another refused response."""
+        """With the resources of another refused response. Words that name a suspect clear the other suspects: they may
+        be late ones, of a response that had no answer when they became suspects.
+        """
         every = frozenset(changed)
-        named = named_in(every, message)
-        if named:
-            return Refused(self.named | named, self.suspects - named)
-        return Refused(self.named, self.suspects | every)
+        named = named_in(every | self.suspects, message)
+        if not named:
+            return Refused(self.named, self.suspects | every)
+        return Refused(self.named | named, self.suspects if named.isdisjoint(self.suspects) else frozenset())
 
     def still(self, wanted: ResourceSet) -> "Refused":
         """What stays refused while this is wanted: what has changed is given another try."""

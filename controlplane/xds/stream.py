@@ -41,7 +41,7 @@ from controlplane.xds.events import (
     Request,
     Send,
 )
-from controlplane.xds.node import OVERDUE_MESSAGE, first_node, is_served, told
+from controlplane.xds.node import first_node, is_served, overdue, told
 from controlplane.xds.order import clusters_to_keep, held_clusters, in_order, naming_types
 from controlplane.xds.refusal import NOTHING_REFUSED, Refused
 from controlplane.xds.subscription import FULL_STATE_TYPES, Subscription
@@ -122,7 +122,7 @@ def _take(state: StreamState, request: Request, effects: list[Effect]) -> tuple[
         return state, False
     before = state.types.get(request.type_url)
     if before is None:
-        current = _first(request)
+        current = _first(state, request)
     elif request.nonce != before.nonce:
         effects.append(Ignored(request.type_url, "stale nonce"))
         return state, False
@@ -139,9 +139,14 @@ def _take(state: StreamState, request: Request, effects: list[Effect]) -> tuple[
     return _linger(state, before, current, effects), True
 
 
-def _first(request: Request) -> TypeState:
+def _first(state: StreamState, request: Request) -> TypeState:
     """The first of its type: a nonce that it may carry is of an earlier stream and means nothing here."""
-    return TypeState(Subscription(request.type_url), claimed=request.version, accepted=request.brought)
+    current = TypeState(Subscription(request.type_url), claimed=request.version, accepted=request.brought)
+    clusters = state.types.get(CLUSTER)
+    if request.type_url != ENDPOINT or clusters is None or clusters.pending is None:
+        return current
+    held = clusters.accepted if clusters.accepted is not None else NOTHING
+    return replace(current, again=frozenset(item.name for item in difference(held, clusters.pending).changed))
 
 
 def _linger(state: StreamState, before: TypeState | None, now: TypeState, effects: list[Effect]) -> StreamState:
@@ -169,12 +174,13 @@ def _answered(current: TypeState, request: Request, effects: list[Effect]) -> Ty
     return replace(_refusing(current, request.error, effects), is_pending=False, is_overdue=False)
 
 
-def _refusing(current: TypeState, message: str, effects: list[Effect]) -> TypeState:
+def _refusing(current: TypeState, message: str | None, effects: list[Effect]) -> TypeState:
+    """`message`: Envoy's words; None when it has kept silent for too long."""
     sent = current.sent if current.sent is not None else NOTHING
-    held = current.accepted if current.accepted is not None else NOTHING
-    effects.append(Rejected(current.subscription.type_url, sent.version, told(message)))
-    refused = current.refused.after(difference(held, sent).changed, message)
-    return replace(current, refused=refused, reported="")
+    changed = difference(current.accepted if current.accepted is not None else NOTHING, sent).changed
+    words = told(message) if message is not None else overdue(changed)
+    effects.append(Rejected(current.subscription.type_url, sent.version, words))
+    return replace(current, refused=current.refused.after(changed, message or ""), reported="")
 
 
 def _overdue(state: StreamState, nonce: str, effects: list[Effect]) -> StreamState:
@@ -182,7 +188,7 @@ def _overdue(state: StreamState, nonce: str, effects: list[Effect]) -> StreamSta
     current = state.types.get(CLUSTER)
     if current is None or not current.is_pending or current.nonce != nonce or current.is_overdue:
         return state
-    current = replace(_refusing(current, OVERDUE_MESSAGE, effects), is_overdue=True)
+    current = replace(_refusing(current, None, effects), is_overdue=True)
     return replace(state, types={**state.types, CLUSTER: current})
 
 
