@@ -63,7 +63,7 @@ class Caller:
             return await self.call.code(), await self.call.details()
 
 
-class SotwClient(Caller):
+class SotwCaller(Caller):
     """State of the world. Remembers the names of each type, which every request must tell."""
 
     def __init__(self, call: Any, node: pb.Node | None) -> None:
@@ -105,7 +105,7 @@ class SotwClient(Caller):
         return {url: await self.accepted(url, *names) for url, names in FRESH}
 
 
-class DeltaClient(Caller):
+class DeltaCaller(Caller):
     """Incremental. Knows nothing between requests: each says what it says."""
 
     async def ask(
@@ -172,11 +172,11 @@ class Control:
     def call(self, mode: Mode = Mode.SOTW) -> Any:
         return self.channel.stream_stream(_METHOD[mode])()
 
-    def stream(self, node_id: str = "envoy-1", group: str = GROUP) -> SotwClient:
-        return SotwClient(self.call(), pb.Node(id=node_id, cluster=group))
+    def stream(self, node_id: str = "envoy-1", group: str = GROUP) -> SotwCaller:
+        return SotwCaller(self.call(), pb.Node(id=node_id, cluster=group))
 
-    def delta(self, node_id: str = "envoy-1", group: str = GROUP) -> DeltaClient:
-        return DeltaClient(self.call(Mode.DELTA), pb.Node(id=node_id, cluster=group))
+    def delta(self, node_id: str = "envoy-1", group: str = GROUP) -> DeltaCaller:
+        return DeltaCaller(self.call(Mode.DELTA), pb.Node(id=node_id, cluster=group))
 
     async def until(self, condition: Callable[[], bool]) -> None:
         deadline = asyncio.get_running_loop().time() + _DEADLINE_S
