@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import secrets
 
 from extproc.accesslog.ingest import Ingest
 from extproc.aggregate.window import SlotWindow
 from extproc.clock import Clock, Prng
-from extproc.cohort.policies import PolicyHolder
+from extproc.cohort.idlist import BadListError
+from extproc.cohort.policies import PolicyHolder, PolicySet
+from extproc.cohort.runner import ListFolder
 from extproc.processing.session import ProcessSession
 from extproc.proxystats.client import EnvoyAdmin, LedgerFile
 from extproc.proxystats.ledger import Ledger, Poll
@@ -23,6 +26,8 @@ from extproc.uplink.queue import ReportQueue
 REPORT_S = 1.0
 # A quarter of the wait for an observation: what expires is late by this much at most.
 TICK_S = 0.25
+# List files are looked at this often: a few `stat` calls.
+LISTS_S = 2.0
 # The last batch is acknowledged in milliseconds; a control plane that is away does not hold the process up.
 LAST_ACK_S = 2.0
 
@@ -41,6 +46,7 @@ class Sidecar:
         self._ingest = Ingest(policies=self._policies, window=self._window, catalogue=self._catalogue, clock=clock)
         self._queue = ReportQueue()
         self._policy_file = PolicyFile(settings.run_dir)
+        self._lists = ListFolder(settings.policy_dir, seed=secrets.randbits(64))
         self._ledger_file = LedgerFile(settings.run_dir)
         self._ledger: Ledger | None = None
         self._admin = EnvoyAdmin(str(settings.envoy_admin))
@@ -55,6 +61,7 @@ class Sidecar:
             queue=self._queue,
             policies=self._policies,
             policy_file=self._policy_file,
+            lists=self._lists,
             report_slots=self._catalogue.report_slots,
             prng=prng,
         )
@@ -63,7 +70,7 @@ class Sidecar:
 
     def open_process(self) -> ProcessSession:
         """A handler of the transport: one ext_proc stream."""
-        return ProcessSession(self._policies, self._catalogue.requests, self._ingest.observation)
+        return ProcessSession(self._policies, self._catalogue.requests, self._ingest.observation, self._clock)
 
     def access_logs(self, message: bytes) -> None:
         """A handler of the transport: one batch of log entries."""
@@ -81,6 +88,7 @@ class Sidecar:
             asyncio.create_task(self._uplink.run()),
             asyncio.create_task(self._report_loop()),
             asyncio.create_task(self._tick_loop()),
+            asyncio.create_task(self._lists_loop()),
         ]
         waiter = asyncio.create_task(stop.wait())
         try:
@@ -100,7 +108,7 @@ class Sidecar:
         settings.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = self._policy_file.load()
         if kept is not None:
-            self._policies.replace(kept)
+            await self._enforce(kept)
         tls = settings.http_tls
         certificate = (tls.cert, tls.key) if tls else None
         await self._http.start(settings.http.host, settings.http.port, certificate)
@@ -114,6 +122,12 @@ class Sidecar:
                 "policy": self._policies.current.version,
             },
         )
+
+    async def _enforce(self, kept: PolicySet) -> None:
+        try:
+            self._policies.replace(kept, await asyncio.to_thread(self._lists.load, kept.lists))
+        except BadListError as error:
+            _log.warning("kept policy ignored", extra={"reason": str(error)})
 
     async def _drain(self, loops: list[asyncio.Task[None]]) -> None:
         _log.info("draining")
@@ -134,6 +148,11 @@ class Sidecar:
         while True:
             await asyncio.sleep(TICK_S)
             self._ingest.tick()
+
+    async def _lists_loop(self) -> None:
+        while True:
+            await asyncio.sleep(LISTS_S)
+            await self._uplink.renew_lists()
 
     async def _report_loop(self) -> None:
         loop = asyncio.get_running_loop()

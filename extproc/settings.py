@@ -64,6 +64,7 @@ class TlsFiles:
 class Settings:
     socket: Path
     run_dir: Path
+    policy_dir: Path
     controlplane: Address
     http: Address
     envoy_admin: Address
@@ -96,6 +97,7 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
 
     flag("socket", "", "PATH", "the Unix socket that Envoy connects to, mode 0600 (default: RUN_DIR/extproc.sock)")
     flag("run-dir", "run", "DIR", "the last cohort policy and the ledger of log entries are kept here")
+    flag("policy-dir", "", "DIR", "the list files that cohorts name by `in_file` (default: RUN_DIR/policy)")
     flag("controlplane", "127.0.0.1:7401", "HOST:PORT", "where outcomes go and cohort policy comes from")
     flag("http", "127.0.0.1:7412", "HOST:PORT", "/metrics, /healthz, /readyz; beyond loopback needs TLS or --insecure")
     flag("envoy-admin", "127.0.0.1:7420", "HOST:PORT", "Envoy's admin address, read for its own counters")
@@ -126,6 +128,7 @@ def parse(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
     settings = Settings(
         socket=_socket(args.socket or str(run_dir / "extproc.sock"), faults),
         run_dir=run_dir,
+        policy_dir=Path(args.policy_dir) if args.policy_dir else run_dir / "policy",
         controlplane=_address("--controlplane", args.controlplane, faults),
         http=_address("--http", args.http, faults),
         envoy_admin=_address("--envoy-admin", args.envoy_admin, faults),

@@ -14,9 +14,11 @@ from controlplane.engine.evidence import metric_sentence
 from controlplane.engine.routing import place
 from controlplane.engine.runner import Engine
 from controlplane.errors import SerinusError
+from controlplane.manifest import regex
 from controlplane.rollout.events import Abort, Command, Pause, Promote, Resume
 from controlplane.rollout.explain import plan_sentence, state_sentence
 from controlplane.rollout.model import Rollout
+from serinus.contract.condition import Surroundings
 from serinus.v1 import admin_pb2, admin_pb2_grpc
 
 log = logging.getLogger("serinus.admin")
@@ -185,7 +187,9 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.CohortRequest, context: grpc.aio.ServicerContext
     ) -> admin_pb2.CohortResponse:
         async def act() -> admin_pb2.CohortResponse:
-            return wire.cohort_response(place(self._engine.world, request.service, wire.header_lookup(request)))
+            around = Surroundings(now_s=self._now() // 1_000, regex=regex.matches)
+            lookup = wire.header_lookup(request)
+            return wire.cohort_response(place(self._engine.world, request.service, lookup, around))
 
         return await _answer(context, act)
 

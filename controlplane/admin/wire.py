@@ -25,7 +25,7 @@ from controlplane.snapshot.model import Gateway
 from controlplane.store.port import Record
 from controlplane.xds.fleet import NodeView
 from controlplane.xds.server import Refusal
-from serinus.contract.policy import HeaderLookup, StickySource
+from serinus.contract.request import HeaderLookup, StickySource
 from serinus.v1 import admin_pb2
 
 # gRPC status by error code; what is not named here is INTERNAL.
@@ -35,6 +35,7 @@ STATUS_BY_CODE = {
     "not_found": "NOT_FOUND",
     "snapshot_invalid": "INVALID_ARGUMENT",
     "illegal_event": "FAILED_PRECONDITION",
+    "list_not_here": "FAILED_PRECONDITION",
     "store": "UNAVAILABLE",
 }
 EVENTS_SHOWN = 20

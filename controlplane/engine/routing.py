@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from controlplane.engine.words import in_words
 from controlplane.engine.world import NotFoundError, Service, World
+from controlplane.errors import SerinusError
 from controlplane.rollout.model import Rollout, weight_bp_of
 from controlplane.snapshot.model import Gateway, RolloutRoute, ServiceRoute
 from serinus.contract.arm import Arm
-from serinus.contract.policy import Assignment, CohortRule, HeaderLookup, ServicePolicy, evaluate
+from serinus.contract.condition import MissingListError, Surroundings
+from serinus.contract.policy import Assignment, CohortRule, ServicePolicy, evaluate
+from serinus.contract.request import HeaderLookup
 from serinus.contract.weight import arm_of_bucket, format_bp
 
 
@@ -85,22 +89,15 @@ def policies(world: World) -> tuple[ServicePolicy, ...]:
 def _policy(world: World, service: Service) -> ServicePolicy:
     active = world.active(service.name)
     baseline = active.baseline if active else service.baseline
-    pins = {"baseline": baseline, "candidate": active.spec.candidate if active else ""}
+    # None: an excluded cohort. It never meets a candidate and is never randomised: pinned to whatever is the baseline.
+    pins = {"baseline": baseline, "candidate": active.spec.candidate if active else "", None: baseline}
     return ServicePolicy(
         service=service.name,
         salt=salt_of(world, service.name),
         baseline=baseline,
         sticky=service.spec.sticky,
         cohorts=tuple(
-            CohortRule(
-                name=cohort.name,
-                header=cohort.match.header.name,
-                exact=cohort.match.header.exact,
-                prefix=cohort.match.header.prefix,
-                one_of=cohort.match.header.one_of,
-                pin=pins[cohort.pin],
-            )
-            for cohort in service.spec.cohorts
+            CohortRule(cohort.name, cohort.condition(service.name), pins[cohort.pin]) for cohort in service.spec.cohorts
         ),
         observe_body=service.spec.observe.body,
         follow_up_ms=active.spec.pace.follow_up_ms if active else 0,
@@ -117,24 +114,52 @@ class Placement:
     rule: str
 
 
-def place(world: World, service: str, headers: HeaderLookup) -> Placement:
-    """The same answer that sidecar and route give together. Raises NotFoundError."""
+class ListNotHereError(SerinusError):
+    """A cohort asks a list of ids that only the sidecars hold."""
+
+    code = "list_not_here"
+
+
+def place(world: World, service: str, headers: HeaderLookup, around: Surroundings) -> Placement:
+    """The same answer that sidecar and route give together. Raises NotFoundError, ListNotHereError."""
     if service not in world.services:
         known = ", ".join(sorted(world.services)) or "none"
         raise NotFoundError(f"no service {service}; services: {known}", next_step="serinus get services")
     route = service_route(world, world.services[service])
     policy = _policy(world, world.services[service])
-    assignment = evaluate(policy, headers)
+    try:
+        assignment = evaluate(policy, headers, around)
+    except MissingListError as error:
+        message = f"what decides is the list {error.name}, which only the sidecars hold"
+        raise ListNotHereError(message, next_step="look for the id in that file of a sidecar's policy folder") from None
     rollout = route.rollout
     weight_bp = rollout.weight_bp if rollout else 0
+    met = _rule_met(world.services[service], assignment.cohort)
     pinned = {route.baseline} | ({rollout.candidate} if rollout and rollout.pins else set())
     if assignment.pin in pinned:
-        return Placement(assignment, assignment.pin, weight_bp, f"cohort {assignment.cohort} is pinned to it")
+        why = met or f"cohort {assignment.cohort} is pinned to it"
+        return Placement(assignment, assignment.pin, weight_bp, why)
+    version, rule = _placed(route, assignment)
+    return Placement(assignment, version, weight_bp, f"{rule}; not in force now: {met}" if met else rule)
+
+
+def _rule_met(service: Service, cohort: str) -> str:
+    """The rule of a cohort, in words; "" for what is no rule."""
+    for number, rule in enumerate(service.spec.cohorts, 1):
+        if rule.name == cohort:
+            does = "excluded, so on the baseline" if rule.exclude else "pinned to it"
+            return f"cohort {cohort} is {does}: rule {number}, {in_words(rule.condition(service.name))}"
+    return ""
+
+
+def _placed(route: ServiceRoute, assignment: Assignment) -> tuple[str, str]:
+    """Version and reason of a request whose pin is not in force."""
+    rollout = route.rollout
     if rollout is None:
-        return Placement(assignment, route.baseline, 0, "no rollout runs: everyone is on the baseline")
+        return route.baseline, "no rollout runs: everyone is on the baseline"
     if assignment.bucket is None:
-        return Placement(assignment, route.baseline, weight_bp, "no sticky key: the baseline")
-    is_candidate = arm_of_bucket(assignment.bucket, weight_bp) is Arm.CANDIDATE
+        return route.baseline, "no sticky key: the baseline"
+    is_candidate = arm_of_bucket(assignment.bucket, rollout.weight_bp) is Arm.CANDIDATE
     sign = "<" if is_candidate else ">="
-    rule = f"bucket {assignment.bucket} {sign} {weight_bp} (weight {format_bp(weight_bp)})"
-    return Placement(assignment, rollout.candidate if is_candidate else route.baseline, weight_bp, rule)
+    rule = f"bucket {assignment.bucket} {sign} {rollout.weight_bp} (weight {format_bp(rollout.weight_bp)})"
+    return rollout.candidate if is_candidate else route.baseline, rule

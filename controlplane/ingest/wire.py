@@ -7,6 +7,19 @@ from google.protobuf.message import DecodeError
 
 from controlplane.errors import SerinusError
 from controlplane.ingest.rows import Batch, ClusterHealth, Hello, MetricCount, ProxyCounters, Row
+from serinus.contract.condition import (
+    AddressTest,
+    AllOf,
+    AnyOf,
+    Condition,
+    ModuloTest,
+    Not,
+    Op,
+    ShareTest,
+    Source,
+    TextTest,
+    TimeTest,
+)
 from serinus.contract.policy import CohortRule, ServicePolicy
 from serinus.v1 import outcomes_pb2
 
@@ -111,11 +124,41 @@ def _service(policy: ServicePolicy) -> outcomes_pb2.ServicePolicy:
 
 
 def _cohort(rule: CohortRule) -> outcomes_pb2.CohortRule:
-    message = outcomes_pb2.CohortRule(name=rule.name, header=rule.header, pin=rule.pin)
-    if rule.exact is not None:
-        message.exact = rule.exact
-    elif rule.prefix is not None:
-        message.prefix = rule.prefix
-    else:
-        getattr(message, "in").values.extend(rule.one_of or ())
-    return message
+    """The plain header tests of the first release go in its form, which an older sidecar understands."""
+    match rule.when:
+        case TextTest(Source.HEADER, name, Op.EXACT, (operand,)):
+            return outcomes_pb2.CohortRule(name=rule.name, header=name, exact=operand, pin=rule.pin)
+        case TextTest(Source.HEADER, name, Op.PREFIX, (operand,)):
+            return outcomes_pb2.CohortRule(name=rule.name, header=name, prefix=operand, pin=rule.pin)
+        case TextTest(Source.HEADER, name, Op.IN, operands):
+            message = outcomes_pb2.CohortRule(name=rule.name, header=name, pin=rule.pin)
+            getattr(message, "in").values.extend(operands)
+            return message
+    return outcomes_pb2.CohortRule(name=rule.name, when=_condition(rule.when), pin=rule.pin)
+
+
+def _condition(condition: Condition) -> outcomes_pb2.Condition:
+    match condition:
+        case TextTest(source, name, op, operands):
+            text = outcomes_pb2.TextTest(source=source.value, name=name, op=op.value, operands=operands)
+            return outcomes_pb2.Condition(text=text)
+        case ModuloTest(source, name, divisor, remainders):
+            modulo = outcomes_pb2.ModuloTest(source=source.value, name=name, divisor=divisor, remainders=remainders)
+            return outcomes_pb2.Condition(modulo=modulo)
+        case AddressTest(networks):
+            return outcomes_pb2.Condition(networks=outcomes_pb2.StringList(values=networks))
+        case TimeTest(after_s, before_s, days, from_minute, until_minute):
+            time = outcomes_pb2.TimeTest(days=days, from_minute=from_minute, until_minute=until_minute)
+            if after_s is not None:
+                time.after_s = after_s
+            if before_s is not None:
+                time.before_s = before_s
+            return outcomes_pb2.Condition(time=time)
+        case ShareTest(share_bp, salt):
+            return outcomes_pb2.Condition(share=outcomes_pb2.ShareTest(share_bp=share_bp, salt=salt))
+        case AllOf(parts):
+            return outcomes_pb2.Condition(all_of=outcomes_pb2.ConditionList(parts=map(_condition, parts)))
+        case AnyOf(parts):
+            return outcomes_pb2.Condition(any_of=outcomes_pb2.ConditionList(parts=map(_condition, parts)))
+        case Not(part):
+            return outcomes_pb2.Condition(negated=_condition(part))

@@ -7,13 +7,13 @@ name, never ignored. Cross-object rules (a rollout's service exists, hosts do no
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from controlplane.manifest.cohort import Cohort
 from controlplane.manifest.field import (
     DurationMs,
-    HeaderName,
     Host,
     Name,
     PercentBp,
@@ -26,7 +26,7 @@ from controlplane.manifest.field import (
 from controlplane.manifest.limit import Limit, Limits
 from controlplane.manifest.version import Version
 from serinus.contract.metric import ERRORS, FINISH_LENGTH
-from serinus.contract.policy import StickyKind, StickySource
+from serinus.contract.request import StickyKind, StickySource
 
 API_VERSION = "serinus/v1"
 
@@ -48,32 +48,6 @@ UpgradeName = Annotated[Upgrade, BeforeValidator(lambda v: choice(Upgrade, v))]
 class DataPath(StrEnum):
     AUTO = "auto"
     EXT_PROC = "ext_proc"
-
-
-class HeaderMatchSpec(Spec):
-    name: HeaderName
-    exact: str | None = None
-    prefix: str | None = None
-    one_of: Annotated[tuple[str, ...] | None, BeforeValidator(as_tuple)] = Field(
-        default=None, alias="in", min_length=1, max_length=1000
-    )
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "HeaderMatchSpec":
-        if sum(value is not None for value in (self.exact, self.prefix, self.one_of)) != 1:
-            raise ValueError("a header match needs exactly one of exact, prefix, in")
-        return self
-
-
-class CohortMatch(Spec):
-    header: HeaderMatchSpec
-
-
-class Cohort(Spec):
-    name: Name
-    match: CohortMatch
-    pin: Literal["candidate", "baseline"]
-    weight_factor: Annotated[None, not_built("`weight_factor`")] = None
 
 
 class Observe(Spec):

@@ -24,7 +24,8 @@ from controlplane.snapshot.limits import LIMIT_FILTER, LIMIT_TYPE
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import EXTENSION, TYPE_PREFIX, Resource, resource
 from serinus.contract import headers
-from serinus.contract.policy import StickyKind
+from serinus.contract.condition import headers_read
+from serinus.contract.request import SOURCE, StickyKind
 
 TAG_FILTER = "serinus.tag"
 OBSERVE_FILTER = "serinus.observe"
@@ -57,8 +58,8 @@ _Body = ext_proc.ProcessingModeBodySendMode
 
 
 def policy_headers(spec: ServiceSpec) -> frozenset[str]:
-    """The request headers that the service's cohort policy reads."""
-    names = {cohort.match.header.name for cohort in spec.cohorts}
+    """What the service's cohort policy reads of a request: names of headers, and `:source` for the client's address."""
+    names = set().union(*(headers_read(cohort.condition("")) for cohort in spec.cohorts))
     for source in spec.sticky:
         match source.kind:
             case StickyKind.HEADER:
@@ -96,14 +97,15 @@ def _over_ads(type_name: str) -> core.ExtensionConfigSource:
 def _tag(gateway: Gateway, forwarded: Sequence[str]) -> ext_proc.ExternalProcessor:
     """One message in, one out, before routing is final. Away or slow: the request goes on untagged."""
     # Envoy wants at least one pattern. A header that was just stripped is never there: nothing is forwarded then.
-    names = forwarded or (headers.KEY,)
+    names = [name for name in forwarded if name != SOURCE] or [headers.KEY]
+    attributes = [headers.ATTRIBUTE_SERVICE, *([headers.ATTRIBUTE_SOURCE] if SOURCE in forwarded else [])]
     patterns = [matcher_v3.StringMatcher(exact=name) for name in names]
     return ext_proc.ExternalProcessor(
         grpc_service=_grpc(SIDECAR_CLUSTER),
         failure_mode_allow=True,
         message_timeout=milliseconds(gateway.ext_proc_message_timeout_ms),
         stat_prefix="tag",
-        request_attributes=[headers.ATTRIBUTE_SERVICE],
+        request_attributes=attributes,
         metadata_options=ext_proc.MetadataOptions(
             receiving_namespaces=ext_proc.MetadataOptionsMetadataNamespaces(untyped=[headers.METADATA_NAMESPACE])
         ),

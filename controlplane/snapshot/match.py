@@ -1,9 +1,18 @@
 """Header matchers and hash policies: the small pieces of a route. Values in, wire messages out."""
 
 import re
+from itertools import chain, product
+from math import prod
 
-from controlplane.manifest.schema import HeaderMatchSpec
+from serinus.contract.condition import AllOf, AnyOf, Condition, Op, Source, TextTest
+from serinus.contract.request import METHOD
 from serinus.envoywire.route_pb2 import HeaderMatcher, RegexMatchAndSubstitute, RegexMatcher, RouteAction, StringMatcher
+
+# Any of these, all matchers of one together: a route each.
+Alternatives = tuple[tuple[HeaderMatcher, ...], ...]
+# Routes of one cohort; what needs more is told by the sidecar alone.
+ALTERNATIVES_MAX = 16
+_NATIVE_OPS = frozenset({Op.EXACT, Op.PREFIX, Op.SUFFIX, Op.IN, Op.PRESENT})
 
 
 def is_present(name: str) -> HeaderMatcher:
@@ -23,17 +32,47 @@ def is_not_empty(name: str) -> HeaderMatcher:
     return HeaderMatcher(name=name, string_match=StringMatcher(exact=""), invert_match=True)
 
 
-def meets(spec: HeaderMatchSpec) -> HeaderMatcher:
-    """The native form of a cohort's header test. Envoy joins repeated headers by a comma, as the policy does."""
-    if spec.exact is not None:
-        return equals(spec.name, spec.exact)
-    if spec.prefix is not None:
-        # Envoy wants at least one byte of prefix; the empty prefix is met by every value.
-        string_match = StringMatcher(prefix=spec.prefix)
-        return HeaderMatcher(name=spec.name, string_match=string_match) if spec.prefix else is_present(spec.name)
-    alternatives = "|".join(re.escape(value) for value in spec.one_of or ())
-    regex = RegexMatcher(regex=f"(?:{alternatives})")
-    return HeaderMatcher(name=spec.name, string_match=StringMatcher(safe_regex=regex))
+def native(condition: Condition) -> Alternatives | None:
+    """A condition as Envoy itself can tell it, without the sidecar; None where it cannot, or not cheaply.
+
+    Header and method tests and what `all` and `any` make of them. Not in it: what Envoy cannot read alone (cookie,
+    query field, sticky key, list, share, time), `not` (an inverted matcher does not hold where the header is absent),
+    regular expressions and paths (Envoy's own path has the query in it).
+    """
+    match condition:
+        case TextTest(Source.HEADER | Source.METHOD) if condition.op in _NATIVE_OPS:
+            return ((meets(condition),),)
+        case AllOf(parts):
+            every = [native(part) for part in parts]
+            if any(part is None for part in every):
+                return None
+            known = [part for part in every if part is not None]
+            if prod(map(len, known)) > ALTERNATIVES_MAX:
+                return None
+            return tuple(tuple(chain.from_iterable(choice)) for choice in product(*known))
+        case AnyOf(parts):
+            either = [native(part) for part in parts]
+            joined = tuple(chain.from_iterable(part for part in either if part is not None))
+            return joined if None not in either and len(joined) <= ALTERNATIVES_MAX else None
+    return None
+
+
+def meets(test: TextTest) -> HeaderMatcher:
+    """The native form of one test of a header or the method. Envoy, too, joins repeated headers by a comma."""
+    name = test.name if test.source is Source.HEADER else METHOD
+    operand = test.operands[0] if test.operands else ""
+    match test.op:
+        case Op.EXACT:
+            return equals(name, operand)
+        case Op.PREFIX if operand:
+            return HeaderMatcher(name=name, string_match=StringMatcher(prefix=operand))
+        case Op.SUFFIX if operand:
+            return HeaderMatcher(name=name, string_match=StringMatcher(suffix=operand))
+        case Op.IN:
+            regex = RegexMatcher(regex=f"(?:{'|'.join(map(re.escape, test.operands))})")
+            return HeaderMatcher(name=name, string_match=StringMatcher(safe_regex=regex))
+    # Envoy wants at least one byte of prefix or suffix; the empty one is met by every value.
+    return is_present(name)
 
 
 def hash_by(name: str, *, terminal: bool = False, salt: str | None = None) -> RouteAction.HashPolicy:

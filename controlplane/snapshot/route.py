@@ -2,11 +2,12 @@
 
 What decides, in this order (`prefix` and the service's hosts apply to all):
 1. `x-serinus-pin` names a version: that version. The baseline always; the candidate while `rollout.pins`.
-2. untagged (the sidecar was away) and a cohort's header test holds natively: the baseline, since only the sidecar
-   may send anybody to a pinned version.
-3. *mix*, where the sticky key is one plain header or the request id, and it is not empty: weighted by
-   [x-serinus-key terminal, the key header itself with the salt]. With the sidecar dead every user keeps their version.
-   *tagged*, for any other sticky key: weighted by x-serinus-key if the sidecar sent a bucket.
+2. untagged (the sidecar was away) and Envoy itself can tell that the request is in a cohort: the baseline, since only
+   the sidecar may send anybody to a pinned version.
+3. *mix*, where the sticky key is one plain header or the request id and it is not empty, and Envoy can tell every
+   cohort: weighted by [x-serinus-key terminal, the key header itself with the salt]. With the sidecar dead every user
+   keeps their version. *tagged*, for any other sticky key or cohort: weighted by x-serinus-key if the sidecar sent a
+   bucket. Were such a service *mix*, an untagged request of a pinned or excluded user could reach the candidate.
 4. the baseline: no key, or untagged.
 
 Candidate first, total 10000: Envoy walks cumulative weights in list order by `hash % 10000`, so users join as the
@@ -21,15 +22,16 @@ from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct, Value
 
-from controlplane.manifest.schema import Cohort, Protocol
+from controlplane.manifest.cohort import Cohort
+from controlplane.manifest.schema import Protocol
 from controlplane.snapshot.errors import UnknownVersionError, WeightError
 from controlplane.snapshot.filters import OBSERVE_FILTER
-from controlplane.snapshot.match import equals, hash_by, is_absent, is_not_empty, is_present, meets
+from controlplane.snapshot.match import Alternatives, equals, hash_by, is_absent, is_not_empty, is_present, native
 from controlplane.snapshot.model import RolloutRoute, ServiceRoute, cluster_name
 from controlplane.snapshot.resource import content_hash
 from controlplane.snapshot.wire import encoded, number, packed
 from serinus.contract import headers
-from serinus.contract.policy import StickyKind
+from serinus.contract.request import StickyKind
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 from serinus.envoywire.core_pb2 import Metadata
 from serinus.envoywire.ext_proc_pb2 import HeaderValue, HeaderValueOption
@@ -79,8 +81,10 @@ def service_snapshot(service: ServiceRoute) -> str:
 
 
 def plain_key_header(service: ServiceRoute) -> str | None:
-    """The header whose value alone is the sticky key, if there is one: Envoy can then hash it without the sidecar."""
-    if len(service.spec.sticky) != 1:
+    """The header by which Envoy can place users without the sidecar: its value alone is the sticky key, and Envoy can
+    tell who is in a cohort. None if there is no such header.
+    """
+    if len(service.spec.sticky) != 1 or any(_native(service, cohort) is None for cohort in service.spec.cohorts):
         return None
     source = service.spec.sticky[0]
     match source.kind:
@@ -114,7 +118,8 @@ def build_routes(service: ServiceRoute) -> tuple[bytes, ...]:
     routes = [_pinned(template, service.baseline)]
     if rollout.pins and rollout.candidate != service.baseline:
         routes.append(_pinned(template, rollout.candidate))
-    routes += [_untagged_cohort(template, cohort) for cohort in service.spec.cohorts]
+    for cohort in service.spec.cohorts:
+        routes += _untagged_cohort(template, cohort)
     routes.append(_randomised(template, rollout))
     routes.append(_to_version(template, "baseline", [], service.baseline))
     return tuple(routes)
@@ -160,9 +165,16 @@ def _pinned(template: _Template, version: str) -> bytes:
     return _to_version(template, f"pin/{version}", [equals(headers.PIN, version)], version)
 
 
-def _untagged_cohort(template: _Template, cohort: Cohort) -> bytes:
-    matchers = [is_absent(headers.BUCKET), is_absent(headers.COHORT), meets(cohort.match.header)]
-    return _to_version(template, f"untagged/{cohort.name}", matchers, template.service.baseline)
+def _native(service: ServiceRoute, cohort: Cohort) -> Alternatives | None:
+    return native(cohort.condition(service.name))
+
+
+def _untagged_cohort(template: _Template, cohort: Cohort) -> list[bytes]:
+    """A route for each way in which Envoy can tell the cohort; none where it cannot."""
+    untagged = [is_absent(headers.BUCKET), is_absent(headers.COHORT)]
+    name, baseline = f"untagged/{cohort.name}", template.service.baseline
+    ways = _native(template.service, cohort) or ()
+    return [_to_version(template, name, [*untagged, *way], baseline) for way in ways]
 
 
 def _to_version(template: _Template, name: str, matchers: Sequence[HeaderMatcher], version: str) -> bytes:

@@ -1,13 +1,17 @@
 """The cohort policies in force: one immutable set, replaced as a whole.
 
-The semantics are the contract's `evaluate`; nothing is decided here. What is accepted stays in force while the control
-plane is away, and over a restart (the shell keeps it on disk).
+The semantics are the contract's `evaluate`; each policy is compiled when it comes in force. What is
+accepted stays in force while the control plane is away, and over a restart (the shell keeps it on disk).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from extproc.cohort.decision import CompiledPolicy, Lists
+from serinus.contract.condition import lists_read
 from serinus.contract.policy import ServicePolicy
+
+_NO_LISTS: Lists = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,12 @@ class PolicySet:
 
     version: str = ""
     services: Mapping[str, ServicePolicy] = field(default_factory=dict)
+
+    @property
+    def lists(self) -> frozenset[str]:
+        """The names of the list files that the rules ask."""
+        rules = (rule for policy in self.services.values() for rule in policy.cohorts)
+        return frozenset().union(*(lists_read(rule.when) for rule in rules))
 
     def follow_up_ms_max(self, default_ms: int) -> int:
         """The longest wait of any service: no slot may close before it."""
@@ -27,12 +37,25 @@ class PolicyHolder:
 
     def __init__(self, default_follow_up_ms: int) -> None:
         self.current = PolicySet()
+        self._compiled: Mapping[str, CompiledPolicy] = {}
         self._default_follow_up_ms = default_follow_up_ms
         self.follow_up_ms_max = default_follow_up_ms
 
-    def replace(self, policies: PolicySet) -> None:
-        self.current = policies
+    def replace(self, policies: PolicySet, lists: Lists = _NO_LISTS) -> None:
+        """Raises BadListError for a list that is not there; nothing has changed then."""
+        compiled = {name: self._compile(policy, lists) for name, policy in policies.services.items()}
+        self.current, self._compiled = policies, compiled
         self.follow_up_ms_max = policies.follow_up_ms_max(self._default_follow_up_ms)
+
+    def _compile(self, policy: ServicePolicy, lists: Lists) -> CompiledPolicy:
+        """With a thousand services mostly one has changed. What asks a list is compiled anew."""
+        known = self._compiled.get(policy.service)
+        if known is not None and known.policy == policy and not any(lists_read(rule.when) for rule in policy.cohorts):
+            return known
+        return CompiledPolicy(policy, lists)
+
+    def compiled(self, service: str) -> CompiledPolicy | None:
+        return self._compiled.get(service)
 
     def policy(self, service: str) -> ServicePolicy | None:
         return self.current.services.get(service)

@@ -5,11 +5,37 @@ the whole answer otherwise, and every request of the service would pass untagged
 """
 
 import re
-from dataclasses import replace
+from collections.abc import Sequence
+from ipaddress import ip_network
+from typing import TypeVar
 
+from extproc.cohort import regex
 from extproc.cohort.policies import PolicySet
 from extproc.errors import SidecarError
-from serinus.contract.policy import CohortRule, ServicePolicy, StickyKind, StickySource
+from serinus.contract.condition import (
+    CONDITION_COUNT_MAX,
+    CONDITION_DEPTH_MAX,
+    MINUTES_OF_DAY,
+    NAMED_SOURCES,
+    REGEX_CHARS_MAX,
+    VALUES_MAX,
+    AddressTest,
+    AllOf,
+    AnyOf,
+    Condition,
+    ModuloTest,
+    Not,
+    Op,
+    ShareTest,
+    Source,
+    TextTest,
+    TimeTest,
+    depth_of,
+    every,
+)
+from serinus.contract.policy import CohortRule, ServicePolicy
+from serinus.contract.request import StickyKind, StickySource
+from serinus.contract.weight import WEIGHT_TOTAL_BP
 from serinus.v1 import outcomes_pb2
 
 # One Envoy carries some hundred services at most; a message beyond this is a mistake or an attack.
@@ -17,8 +43,12 @@ SERVICES_MAX = 10_000
 # The manifest's own limits.
 STICKY_MAX = 8
 COHORTS_MAX = 100
-VALUES_MAX = 1_000
+# A file inside the policy folder: no path leads out of it.
+LIST_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _TOKEN = re.compile(r"[!-~]{1,253}")
+
+
+T = TypeVar("T")
 
 
 class BadPolicyError(SidecarError):
@@ -71,21 +101,125 @@ def _source(message: outcomes_pb2.StickySource, where: str) -> StickySource:
 def _rule(message: outcomes_pb2.CohortRule, where: str) -> CohortRule:
     where = f"{where}: cohort {message.name!r}"
     _token(message.name, f"{where}: name")
-    _token(message.header, f"{where}: header")
     if message.pin:
         _token(message.pin, f"{where}: pin")
-    base = CohortRule(name=message.name, header=message.header.lower(), pin=message.pin)
-    match message.WhichOneof("match"):
-        case "exact":
-            return replace(base, exact=message.exact)
-        case "prefix":
-            return replace(base, prefix=message.prefix)
-        case "in":
-            values = tuple(getattr(message, "in").values)
-            if not 0 < len(values) <= VALUES_MAX:
-                raise BadPolicyError(f"{where}: {len(values)} values, must be 1 to {VALUES_MAX}")
-            return replace(base, one_of=values)
-    raise BadPolicyError(f"{where}: no match that this sidecar knows")
+    form = message.WhichOneof("match")
+    if form is None:
+        raise BadPolicyError(f"{where}: no match that this sidecar knows")
+    if form == "when":
+        return CohortRule(message.name, _bounded(condition_of(message.when, where), where), message.pin)
+    operands = tuple(getattr(message, "in").values) if form == "in" else (getattr(message, form),)
+    return CohortRule(message.name, _text(Source.HEADER, message.header, Op(form), operands, where), message.pin)
+
+
+def condition_of(message: outcomes_pb2.Condition, where: str) -> Condition:
+    """Raises BadPolicyError."""
+    match message.WhichOneof("kind"):
+        case "text":
+            test = message.text
+            return _text(_source_of(test.source, where), test.name, _op(test.op, where), tuple(test.operands), where)
+        case "modulo":
+            return _modulo(message.modulo, where)
+        case "networks":
+            return AddressTest(tuple(_network(text, where) for text in _filled(message.networks.values, where)))
+        case "time":
+            return _time(message.time, where)
+        case "share":
+            salt = _token(message.share.salt, f"{where}: salt of a share")
+            return ShareTest(_at_most(message.share.share_bp, WEIGHT_TOTAL_BP, f"{where}: share"), salt)
+        case "all_of":
+            return AllOf(tuple(condition_of(part, where) for part in _filled(message.all_of.parts, where)))
+        case "any_of":
+            return AnyOf(tuple(condition_of(part, where) for part in _filled(message.any_of.parts, where)))
+        case "negated":
+            return Not(condition_of(message.negated, where))
+    raise BadPolicyError(f"{where}: a condition that this sidecar does not know")
+
+
+def _bounded(condition: Condition, where: str) -> Condition:
+    count = sum(1 for _ in every(condition))
+    if depth_of(condition) > CONDITION_DEPTH_MAX or count > CONDITION_COUNT_MAX:
+        limits = f"at most {CONDITION_COUNT_MAX} conditions, {CONDITION_DEPTH_MAX} deep"
+        raise BadPolicyError(f"{where}: {count} conditions, {depth_of(condition)} deep; {limits}")
+    return condition
+
+
+def _text(source: Source, name: str, op: Op, operands: tuple[str, ...], where: str) -> TextTest:
+    if source in NAMED_SOURCES:
+        _token(name, f"{where}: {source.value}")
+    if source is Source.HEADER:
+        name = name.lower()
+    wanted = {Op.IN: VALUES_MAX, Op.PRESENT: 0}.get(op, 1)
+    if not min(wanted, 1) <= len(operands) <= wanted:
+        raise BadPolicyError(f"{where}: {len(operands)} values, must be {min(wanted, 1)} to {wanted}")
+    if op is Op.IN_FILE and not LIST_NAME.fullmatch(operands[0]):
+        raise BadPolicyError(f"{where}: list {operands[0]!r} is not the name of a file")
+    if op is Op.REGEX:
+        _regex(operands[0], where)
+    return TextTest(source, name, op, operands)
+
+
+def _regex(pattern: str, where: str) -> None:
+    if len(pattern) > REGEX_CHARS_MAX:
+        raise BadPolicyError(f"{where}: regex of {len(pattern)} characters, at most {REGEX_CHARS_MAX}")
+    try:
+        regex.compiled(pattern)
+    except regex.BadRegexError as error:
+        raise BadPolicyError(f"{where}: regex {pattern!r}: {error}") from None
+
+
+def _source_of(text: str, where: str) -> Source:
+    try:
+        return Source(text)
+    except ValueError:
+        raise BadPolicyError(f"{where}: source {text!r} is unknown to this sidecar") from None
+
+
+def _op(text: str, where: str) -> Op:
+    try:
+        return Op(text)
+    except ValueError:
+        raise BadPolicyError(f"{where}: test {text!r} is unknown to this sidecar") from None
+
+
+def _modulo(message: outcomes_pb2.ModuloTest, where: str) -> ModuloTest:
+    source = _source_of(message.source, where)
+    if source in NAMED_SOURCES:
+        _token(message.name, f"{where}: {source.value}")
+    remainders = tuple(_filled(message.remainders, where))
+    if message.divisor < 2 or max(remainders) >= message.divisor:
+        raise BadPolicyError(f"{where}: remainders {remainders} of a division by {message.divisor}")
+    name = message.name.lower() if source is Source.HEADER else message.name
+    return ModuloTest(source, name, message.divisor, remainders)
+
+
+def _network(text: str, where: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise BadPolicyError(f"{where}: {error}") from None
+
+
+def _time(message: outcomes_pb2.TimeTest, where: str) -> TimeTest:
+    return TimeTest(
+        message.after_s if message.HasField("after_s") else None,
+        message.before_s if message.HasField("before_s") else None,
+        tuple(_at_most(day, 6, f"{where}: weekday") for day in message.days),
+        _at_most(message.from_minute, MINUTES_OF_DAY, f"{where}: minute"),
+        _at_most(message.until_minute, MINUTES_OF_DAY, f"{where}: minute"),
+    )
+
+
+def _filled(values: Sequence[T], where: str) -> Sequence[T]:
+    if not 0 < len(values) <= VALUES_MAX:
+        raise BadPolicyError(f"{where}: {len(values)} values, must be 1 to {VALUES_MAX}")
+    return values
+
+
+def _at_most(number: int, highest: int, what: str) -> int:
+    if not 0 <= number <= highest:
+        raise BadPolicyError(f"{what} {number}, at most {highest}")
+    return number
 
 
 def _token(text: str, what: str) -> str:

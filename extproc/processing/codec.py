@@ -4,13 +4,14 @@ Rules held: Envoy sends header values in `raw_value`; an answer's oneof is set e
 is spurious and fails the request); header values go out in `raw_value`, since a key need not be UTF-8.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
 from serinus.contract import headers
 from serinus.contract.policy import Assignment
+from serinus.contract.request import SOURCE
 from serinus.envoywire import ext_proc_pb2
 
 # envoy.config.core.v3.HeaderValueOption.HeaderAppendAction
@@ -22,19 +23,23 @@ Message = ext_proc_pb2.ProcessingRequest
 
 
 class Headers:
-    """A header lookup as the contract wants it: all values of a name, in order, without outer blanks."""
+    """A header lookup as the contract wants it: all values of a name, in order, without outer blanks. `values` is the
+    whole of it, with the client's address under `:source`.
+    """
 
-    __slots__ = ("_values",)
+    __slots__ = ("values",)
 
-    def __init__(self, message: ext_proc_pb2.HttpHeaders) -> None:
+    def __init__(self, message: ext_proc_pb2.HttpHeaders, source: str = "") -> None:
         values: dict[str, list[bytes]] = {}
         for header in message.headers.headers:
             value = header.raw_value or header.value.encode()
             values.setdefault(header.key, []).append(value.strip(_BLANKS))
-        self._values = values
+        if source:
+            values[SOURCE] = [source.encode()]
+        self.values: Mapping[str, Sequence[bytes]] = values
 
     def __call__(self, name: str) -> Sequence[bytes]:
-        return self._values.get(name, ())
+        return self.values.get(name, ())
 
 
 @dataclass(slots=True)
@@ -67,7 +72,8 @@ def decode(message: bytes) -> Phase | None:
         return None
     match request.WhichOneof("request"):
         case "request_headers":
-            return RequestHeaders(_service(request), Headers(request.request_headers))
+            service, source = _attributes(request)
+            return RequestHeaders(service, Headers(request.request_headers, source))
         case "response_headers":
             headers_of = Headers(request.response_headers)
             return ResponseHeaders(_request_id(request, headers_of), headers_of, request.response_headers.end_of_stream)
@@ -76,13 +82,18 @@ def decode(message: bytes) -> Phase | None:
     return None
 
 
-def _service(request: Message) -> str:
-    """The service that Envoy's own route match found: the attribute is named by the CEL text that was asked for."""
+def _attributes(request: Message) -> tuple[str, str]:
+    """The service that Envoy's own route match found, and the client's address if some policy asks for it. An attribute
+    is named by the CEL text that was asked for.
+    """
+    service = source = ""
     for struct in request.attributes.values():
         for name, value in struct.fields.items():
-            if "service" in name and value.string_value:
-                return str(value.string_value)
-    return ""
+            if name == headers.ATTRIBUTE_SOURCE:
+                source = value.string_value
+            elif "service" in name and value.string_value:
+                service = value.string_value
+    return service, source
 
 
 def _request_id(request: Message, headers_of: Headers) -> str:

@@ -9,6 +9,8 @@ which lets the request pass.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from extproc.clock import Clock
+from extproc.cohort.decision import CompiledPolicy
 from extproc.cohort.policies import PolicyHolder
 from extproc.outcome.observation import Observation
 from extproc.outcome.session import ResponseSession
@@ -16,7 +18,7 @@ from extproc.processing import codec
 from extproc.telemetry.tables import Counter
 from serinus.contract.bucket import salted_key
 from serinus.contract.headers import COHORT_NO_KEY
-from serinus.contract.policy import Assignment, ServicePolicy, evaluate
+from serinus.contract.policy import Assignment
 
 OnObservation = Callable[[str, Observation], None]
 
@@ -37,9 +39,10 @@ _MORE = Reply(None, is_done=False)
 class ProcessSession:
     """Mutable; one per stream. `on_observation(request_id, observation)` is called at most once."""
 
-    __slots__ = ("_on_observation", "_policies", "_request_id", "_requests", "_response")
+    __slots__ = ("_clock", "_on_observation", "_policies", "_request_id", "_requests", "_response")
 
-    def __init__(self, policies: PolicyHolder, requests: Counter, on_observation: OnObservation) -> None:
+    def __init__(self, policies: PolicyHolder, requests: Counter, on_observation: OnObservation, clock: Clock) -> None:
+        self._clock = clock
         self._policies = policies
         self._requests = requests
         self._on_observation = on_observation
@@ -64,16 +67,16 @@ class ProcessSession:
         self._report(complete=False)
 
     def _tag(self, service: str, headers: codec.Headers) -> Reply:
-        policy = self._policies.policy(service)
+        policy = self._policies.compiled(service)
         if policy is None:
             self._requests.add(("unknown_service",))
             return _PASS
         return Reply(self._assign(policy, headers), is_done=True)
 
-    def _assign(self, policy: ServicePolicy, headers: codec.Headers) -> bytes:
-        assignment = evaluate(policy, headers)
+    def _assign(self, policy: CompiledPolicy, headers: codec.Headers) -> bytes:
+        assignment = policy.evaluate(headers.values, self._clock.now_ms() // 1_000)
         self._requests.add((_result(assignment),))
-        salted = salted_key(policy.salt, assignment.key) if assignment.key is not None else None
+        salted = salted_key(policy.policy.salt, assignment.key) if assignment.key is not None else None
         return codec.encode_tag(assignment, salted)
 
     def _observe(self, request_id: str, headers: codec.Headers, is_end: bool) -> Reply:

@@ -13,7 +13,9 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from extproc.clock import Prng
+from extproc.cohort.idlist import BadListError
 from extproc.cohort.policies import PolicyHolder, PolicySet
+from extproc.cohort.runner import ListFolder
 from extproc.cohort.wire import BadPolicyError, policies_of
 from extproc.settings import TlsFiles
 from extproc.telemetry.tables import Counter
@@ -72,6 +74,7 @@ class UplinkClient:
         queue: ReportQueue,
         policies: PolicyHolder,
         policy_file: PolicyFile,
+        lists: ListFolder,
         report_slots: Counter,
         prng: Prng,
         ack_timeout_s: float = ACK_TIMEOUT_S,
@@ -83,6 +86,9 @@ class UplinkClient:
         self._queue = queue
         self._policies = policies
         self._policy_file = policy_file
+        self._lists = lists
+        self._policies_asked = 0
+        self._without_lists: outcomes_pb2.Policy | None = None  # refused for its lists alone: it may become possible
         self._report_slots = report_slots
         self._prng = prng
         self._ack_timeout_s = ack_timeout_s
@@ -165,7 +171,7 @@ class UplinkClient:
                 case "ack":
                     self._acknowledged(response.ack)
                 case "policy":
-                    self._policy(response.policy)
+                    await self._policy(response.policy)
 
     async def _write(self, call: grpc.aio.StreamStreamCall) -> None:
         """Sends what there is, then waits for more. Raises TimeoutError when acknowledgements stay out."""
@@ -190,19 +196,48 @@ class UplinkClient:
             self._report_slots.add(("acked",), batch.row_count)
         self._progress.set()
 
-    def _policy(self, message: outcomes_pb2.Policy) -> None:
-        ack = self._accept(message) if message.version != self._policies.current.version else ""
-        self._policy_acks.append(wire.policy_ack(message.version, ack))
-        self._wake.set()
+    async def _policy(self, message: outcomes_pb2.Policy) -> None:
+        self._policies_asked += 1
+        self._without_lists = None
+        ack = await self._accept(message) if message.version != self._policies.current.version else ""
+        if ack is not None:
+            self._policy_acks.append(wire.policy_ack(message.version, ack))
+            self._wake.set()
 
-    def _accept(self, message: outcomes_pb2.Policy) -> str:
-        """Put a policy in force and keep it. The error text for the acknowledgement; "" when it is in force."""
+    async def renew_lists(self) -> None:
+        """Call it now and then: what list files say now comes in force. A bad one changes nothing."""
+        if not self._lists.has_changed():
+            return
+        if self._without_lists is not None:
+            await self._policy(self._without_lists)
+            return
+        current = self._policies.current
+        try:
+            lists = await asyncio.to_thread(self._lists.load, current.lists)
+        except BadListError as error:
+            _log.warning("list not renewed", extra={"reason": str(error)})
+            return
+        if self._policies.current is current:
+            self._policies.replace(current, lists)
+            _log.info("lists in force", extra={"ids": {name: ids.count for name, ids in lists.items()}})
+
+    async def _accept(self, message: outcomes_pb2.Policy) -> str | None:
+        """Put a policy in force and keep it. The error text for the acknowledgement; "" when it is in force; None when
+        another policy came while its lists were read.
+        """
+        mine = self._policies_asked
         try:
             policies = policies_of(message)
-        except BadPolicyError as error:
+            lists = await asyncio.to_thread(self._lists.load, policies.lists) if policies.lists else {}
+            if mine != self._policies_asked:
+                return None
+            self._policies.replace(policies, lists)
+        except (BadPolicyError, BadListError) as error:
+            if mine != self._policies_asked:
+                return None
             _log.warning("policy refused", extra={"version": message.version, "reason": str(error)})
+            self._without_lists = message if isinstance(error, BadListError) else None
             return str(error)
-        self._policies.replace(policies)
         try:
             self._policy_file.save(message)
         except OSError as error:

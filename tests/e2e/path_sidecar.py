@@ -10,6 +10,7 @@ from pathlib import Path
 
 from extproc.accesslog.entry import Entry
 from extproc.accesslog.wire import Skipped, entries_of
+from extproc.clock import SystemClock
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.outcome.observation import Observation
 from extproc.processing.session import ProcessSession, Reply
@@ -52,7 +53,7 @@ class PathSidecar:
             self._transport = None
 
     def open_process(self) -> "_Tap":
-        return _Tap(ProcessSession(self._policies, self.requests, self._observed), self.seen)
+        return _Tap(ProcessSession(self._policies, self.requests, self._observed, SystemClock()), self.seen)
 
     def access_logs(self, message: bytes) -> None:
         parsed = accesslog_pb2.StreamAccessLogsMessage.FromString(message)

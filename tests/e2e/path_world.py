@@ -171,16 +171,13 @@ class World:
 def policy_of(service: ServiceRoute) -> ServicePolicy:
     """The cohort policy that goes to the sidecars along with a route."""
     rollout = service.rollout
-    pins = {"baseline": service.baseline, "candidate": rollout.candidate if rollout and rollout.pins else ""}
+    pins = {
+        "baseline": service.baseline,
+        "candidate": rollout.candidate if rollout and rollout.pins else "",
+        None: service.baseline,
+    }
     cohorts = tuple(
-        CohortRule(
-            cohort.name,
-            cohort.match.header.name,
-            exact=cohort.match.header.exact,
-            prefix=cohort.match.header.prefix,
-            one_of=cohort.match.header.one_of,
-            pin=pins[cohort.pin] if rollout else "",
-        )
+        CohortRule(cohort.name, cohort.condition(service.name), pins[cohort.pin] if rollout else "")
         for cohort in service.spec.cohorts
     )
     return ServicePolicy(

@@ -21,6 +21,9 @@ COHORT_UNTAGGED = "untagged"
 # in observability mode, equal to the access log's request id.
 ATTRIBUTE_SERVICE = "xds.route_metadata.filter_metadata['serinus']['service']"
 ATTRIBUTE_REQUEST_ID = "request.id"
+# The client's address and port as Envoy takes it to be. With use_remote_address it is the connection's own peer, which
+# no client can choose, while of x-forwarded-for all but the last entry is the client's word.
+ATTRIBUTE_SOURCE = "source.address"
 # The value of the response header x-serinus-request-id. Verified on Envoy 1.40.0, with use_remote_address a client
 # cannot choose it.
 REQUEST_ID_FORMAT = "%REQ(X-REQUEST-ID)%"

@@ -28,14 +28,16 @@ class RegexMatchAndSubstitute(_message.Message):
     def __init__(self, pattern: _Optional[_Union[RegexMatcher, _Mapping]] = ..., substitution: _Optional[str] = ...) -> None: ...
 
 class StringMatcher(_message.Message):
-    __slots__ = ("exact", "prefix", "safe_regex")
+    __slots__ = ("exact", "prefix", "suffix", "safe_regex")
     EXACT_FIELD_NUMBER: _ClassVar[int]
     PREFIX_FIELD_NUMBER: _ClassVar[int]
+    SUFFIX_FIELD_NUMBER: _ClassVar[int]
     SAFE_REGEX_FIELD_NUMBER: _ClassVar[int]
     exact: str
     prefix: str
+    suffix: str
     safe_regex: RegexMatcher
-    def __init__(self, exact: _Optional[str] = ..., prefix: _Optional[str] = ..., safe_regex: _Optional[_Union[RegexMatcher, _Mapping]] = ...) -> None: ...
+    def __init__(self, exact: _Optional[str] = ..., prefix: _Optional[str] = ..., suffix: _Optional[str] = ..., safe_regex: _Optional[_Union[RegexMatcher, _Mapping]] = ...) -> None: ...
 
 class HeaderMatcher(_message.Message):
     __slots__ = ("name", "present_match", "string_match", "invert_match")

@@ -173,22 +173,96 @@ class StickySource(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class CohortRule(_message.Message):
-    __slots__ = ("name", "header", "exact", "prefix", "pin")
+    __slots__ = ("name", "header", "exact", "prefix", "when", "pin")
     NAME_FIELD_NUMBER: _ClassVar[int]
     HEADER_FIELD_NUMBER: _ClassVar[int]
     EXACT_FIELD_NUMBER: _ClassVar[int]
     PREFIX_FIELD_NUMBER: _ClassVar[int]
     IN_FIELD_NUMBER: _ClassVar[int]
+    WHEN_FIELD_NUMBER: _ClassVar[int]
     PIN_FIELD_NUMBER: _ClassVar[int]
     name: str
     header: str
     exact: str
     prefix: str
+    when: Condition
     pin: str
-    def __init__(self, name: _Optional[str] = ..., header: _Optional[str] = ..., exact: _Optional[str] = ..., prefix: _Optional[str] = ..., pin: _Optional[str] = ..., **kwargs) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., header: _Optional[str] = ..., exact: _Optional[str] = ..., prefix: _Optional[str] = ..., when: _Optional[_Union[Condition, _Mapping]] = ..., pin: _Optional[str] = ..., **kwargs) -> None: ...
 
 class StringList(_message.Message):
     __slots__ = ("values",)
     VALUES_FIELD_NUMBER: _ClassVar[int]
     values: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, values: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Condition(_message.Message):
+    __slots__ = ("text", "modulo", "networks", "time", "share", "all_of", "any_of", "negated")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    MODULO_FIELD_NUMBER: _ClassVar[int]
+    NETWORKS_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    ALL_OF_FIELD_NUMBER: _ClassVar[int]
+    ANY_OF_FIELD_NUMBER: _ClassVar[int]
+    NEGATED_FIELD_NUMBER: _ClassVar[int]
+    text: TextTest
+    modulo: ModuloTest
+    networks: StringList
+    time: TimeTest
+    share: ShareTest
+    all_of: ConditionList
+    any_of: ConditionList
+    negated: Condition
+    def __init__(self, text: _Optional[_Union[TextTest, _Mapping]] = ..., modulo: _Optional[_Union[ModuloTest, _Mapping]] = ..., networks: _Optional[_Union[StringList, _Mapping]] = ..., time: _Optional[_Union[TimeTest, _Mapping]] = ..., share: _Optional[_Union[ShareTest, _Mapping]] = ..., all_of: _Optional[_Union[ConditionList, _Mapping]] = ..., any_of: _Optional[_Union[ConditionList, _Mapping]] = ..., negated: _Optional[_Union[Condition, _Mapping]] = ...) -> None: ...
+
+class ConditionList(_message.Message):
+    __slots__ = ("parts",)
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    parts: _containers.RepeatedCompositeFieldContainer[Condition]
+    def __init__(self, parts: _Optional[_Iterable[_Union[Condition, _Mapping]]] = ...) -> None: ...
+
+class TextTest(_message.Message):
+    __slots__ = ("source", "name", "op", "operands")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OP_FIELD_NUMBER: _ClassVar[int]
+    OPERANDS_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    name: str
+    op: str
+    operands: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, source: _Optional[str] = ..., name: _Optional[str] = ..., op: _Optional[str] = ..., operands: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ModuloTest(_message.Message):
+    __slots__ = ("source", "name", "divisor", "remainders")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DIVISOR_FIELD_NUMBER: _ClassVar[int]
+    REMAINDERS_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    name: str
+    divisor: int
+    remainders: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, source: _Optional[str] = ..., name: _Optional[str] = ..., divisor: _Optional[int] = ..., remainders: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class TimeTest(_message.Message):
+    __slots__ = ("after_s", "before_s", "days", "from_minute", "until_minute")
+    AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_S_FIELD_NUMBER: _ClassVar[int]
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    FROM_MINUTE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_MINUTE_FIELD_NUMBER: _ClassVar[int]
+    after_s: int
+    before_s: int
+    days: _containers.RepeatedScalarFieldContainer[int]
+    from_minute: int
+    until_minute: int
+    def __init__(self, after_s: _Optional[int] = ..., before_s: _Optional[int] = ..., days: _Optional[_Iterable[int]] = ..., from_minute: _Optional[int] = ..., until_minute: _Optional[int] = ...) -> None: ...
+
+class ShareTest(_message.Message):
+    __slots__ = ("share_bp", "salt")
+    SHARE_BP_FIELD_NUMBER: _ClassVar[int]
+    SALT_FIELD_NUMBER: _ClassVar[int]
+    share_bp: int
+    salt: str
+    def __init__(self, share_bp: _Optional[int] = ..., salt: _Optional[str] = ...) -> None: ...

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from extproc.accesslog.entry import Entry
 from extproc.aggregate.slot import Outcome
 from extproc.outcome.classify import METHOD_POST, Ending
-from serinus.contract.headers import ATTRIBUTE_REQUEST_ID, ATTRIBUTE_SERVICE
+from serinus.contract.condition import Op, Source, TextTest
+from serinus.contract.headers import ATTRIBUTE_REQUEST_ID, ATTRIBUTE_SERVICE, ATTRIBUTE_SOURCE
 from serinus.contract.outcome import OutcomeClass
-from serinus.contract.policy import CohortRule, ServicePolicy, StickyKind, StickySource
+from serinus.contract.policy import CohortRule, ServicePolicy
+from serinus.contract.request import StickyKind, StickySource
 from serinus.envoywire import accesslog_pb2, ext_proc_pb2
 
 NAMESPACE = "envoy.filters.http.ext_proc"
@@ -19,18 +21,20 @@ POLICY = ServicePolicy(
     salt="r1",
     baseline="v1",
     sticky=(StickySource(StickyKind.HEADER, "x-user-id"),),
-    cohorts=(CohortRule("staff", "x-team", exact="ml", pin="v2"),),
+    cohorts=(CohortRule("staff", TextTest(Source.HEADER, "x-team", Op.EXACT, ("ml",)), "v2"),),
     observe_body=True,
 )
 
 
-def request_headers(service: str = "chat", **headers: str | bytes) -> bytes:
-    """A tag message; `x_user_id="u1"` is the header x-user-id."""
+def request_headers(service: str = "chat", *, address: str = "", **headers: str | bytes) -> bytes:
+    """A tag message; `x_user_id="u1"` is the header x-user-id. `address`: the attribute of the client's address."""
     message = ext_proc_pb2.ProcessingRequest()
     message.request_headers.SetInParent()
     _fill(message.request_headers.headers, headers)
     if service:
         message.attributes[NAMESPACE].fields[ATTRIBUTE_SERVICE].string_value = service
+    if address:
+        message.attributes[NAMESPACE].fields[ATTRIBUTE_SOURCE].string_value = address
     return message.SerializeToString()
 
 

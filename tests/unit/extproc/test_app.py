@@ -19,6 +19,7 @@ def settings(run_dir: Path, controlplane: int, http: int) -> Settings:
     return Settings(
         socket=run_dir / "e.sock",
         run_dir=run_dir,
+        policy_dir=run_dir / "policy",
         controlplane=Address("127.0.0.1", controlplane),
         http=Address("127.0.0.1", http),
         envoy_admin=Address("127.0.0.1", 9),  # nobody: the counters are absent, everything else goes on

@@ -10,6 +10,7 @@ from controlplane.engine.world import NotFoundError, World, plan_apply
 from controlplane.manifest.errors import ManifestError
 from controlplane.manifest.load import load
 from controlplane.rollout.model import Observing, Phase, Preparing, Promoted
+from serinus.contract.condition import Surroundings
 from tests.unit.controlplane.manifest.samples import BOTH, ROLLOUT, SERVICE
 
 T0 = 1_700_000_000_000
@@ -100,6 +101,9 @@ def headers(**values: str) -> Callable[[str], list[bytes]]:
     return lambda name: given.get(name, [])
 
 
+STAFF = "cohort staff is pinned to it: rule 1, header x-team is 'ml'"
+
+
 @pytest.mark.parametrize(
     ("fields", "phase", "version", "cohort", "rule"),
     [
@@ -107,8 +111,14 @@ def headers(**values: str) -> Callable[[str], list[bytes]]:
         ({"x_user_id": "u1"}, Observing(0, T0), "v1", "everyone", "bucket 3182 >= 1000 (weight 10%)"),
         ({"x_user_id": "u1"}, Observing(2, T0), "v2", "everyone", "bucket 3182 < 10000 (weight 100%)"),
         ({}, Observing(2, T0), "v1", "no_key", "cohort no_key is pinned to it"),
-        ({"x_team": "ml", "x_user_id": "u1"}, Observing(0, T0), "v2", "staff", "cohort staff is pinned to it"),
-        ({"x_team": "ml", "x_user_id": "u1"}, Preparing(T0), "v1", "staff", "bucket 3182 >= 0 (weight 0%)"),
+        ({"x_team": "ml", "x_user_id": "u1"}, Observing(0, T0), "v2", "staff", STAFF),
+        (
+            {"x_team": "ml", "x_user_id": "u1"},
+            Preparing(T0),
+            "v1",
+            "staff",
+            f"bucket 3182 >= 0 (weight 0%); not in force now: {STAFF}",
+        ),
     ],
 )
 def test_a_request_is_placed_by_the_rule_that_is_named(
@@ -116,14 +126,14 @@ def test_a_request_is_placed_by_the_rule_that_is_named(
 ) -> None:
     world = started()
     world = world.with_rollout(replace(world.rollout("chat-v2"), phase=phase))
-    placement = place(world, "chat", headers(**fields))
+    placement = place(world, "chat", headers(**fields), Surroundings())
     assert (placement.version, placement.assignment.cohort, placement.rule) == (version, cohort, rule)
 
 
 def test_without_a_rollout_everyone_is_on_the_baseline() -> None:
-    assert place(promoted(), "chat", headers(x_user_id="u1")).version == "v2"
+    assert place(promoted(), "chat", headers(x_user_id="u1"), Surroundings()).version == "v2"
     with pytest.raises(NotFoundError, match="no service nope; services: chat"):
-        place(promoted(), "nope", headers())
+        place(promoted(), "nope", headers(), Surroundings())
 
 
 GROUP = "apiVersion: serinus/v1\nkind: ProxyGroup\nmetadata: {name: edge}\nspec: {listen: '0.0.0.0:8080'}\n"

@@ -3,7 +3,9 @@
 import pytest
 
 from controlplane.ingest.wire import BadReportError, batch_from_bytes, batch_of, hello_of, policy_message
-from serinus.contract.policy import CohortRule, ServicePolicy, StickyKind, StickySource
+from serinus.contract.condition import Op, Source, TextTest
+from serinus.contract.policy import CohortRule, ServicePolicy
+from serinus.contract.request import StickyKind, StickySource
 from serinus.v1 import outcomes_pb2
 
 
@@ -50,7 +52,7 @@ def test_a_hello_needs_a_name_and_an_epoch(hello: outcomes_pb2.Hello) -> None:
 
 
 def test_a_policy_has_the_version_of_its_content() -> None:
-    rule = CohortRule(name="staff", header="x-team", one_of=("ml", "ops"), pin="v2")
+    rule = CohortRule("staff", TextTest(Source.HEADER, "x-team", Op.IN, ("ml", "ops")), "v2")
     sticky = (StickySource(StickyKind.HEADER, "x-user"),)
     a = ServicePolicy(service="a", salt="r", baseline="v1", sticky=sticky, cohorts=(rule,))
     b = ServicePolicy(service="b", salt="r", baseline="v1", sticky=sticky)

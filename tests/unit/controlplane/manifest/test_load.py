@@ -6,7 +6,7 @@ from controlplane.manifest.errors import ManifestError
 from controlplane.manifest.load import load
 from controlplane.manifest.proxy_group import ProxyGroupSpec
 from controlplane.manifest.schema import RolloutSpec, ServiceSpec, secret_files
-from serinus.contract.policy import StickyKind, StickySource
+from serinus.contract.request import StickyKind, StickySource
 from tests.unit.controlplane.manifest.samples import BOTH, ROLLOUT, SERVICE
 
 

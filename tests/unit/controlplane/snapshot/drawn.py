@@ -15,15 +15,45 @@ _PREFIXES = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_s
 _MATCHES = st.one_of(
     st.fixed_dictionaries({"exact": _TEXTS}),
     st.fixed_dictionaries({"prefix": _TEXTS}),
+    st.fixed_dictionaries({"suffix": _TEXTS}),
+    st.just({"present": True}),
     st.fixed_dictionaries({"in": st.lists(_TEXTS, min_size=1, max_size=4)}),
+)
+_ELSE = [
+    {"method": {"in": ["GET", "HEAD"]}},
+    {"header": {"name": "x-mail", "regex": ".*@example[.]com"}},
+    {"path": {"prefix": "/v1/"}},
+    {"cookie": {"name": "plan", "exact": "gold"}},
+    {"query": {"name": "beta", "present": True}},
+    {"key": {"in_file": "ids.txt"}},
+    {"key": {"modulo": {"of": 10, "is": [3]}}},
+    {"source": {"in": ["10.0.0.0/8", "2001:db8::/32"]}},
+    {"share": {"of": "50%"}},
+]
+
+
+def _header(name: str, test: dict[str, Any]) -> dict[str, Any]:
+    return {"header": {"name": name, **test}}
+
+
+_PARTS: st.SearchStrategy[dict[str, Any]] = st.recursive(
+    st.builds(_header, _HEADERS, _MATCHES) | st.sampled_from(_ELSE),
+    lambda part: st.one_of(
+        st.fixed_dictionaries({"all": st.lists(part, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"any": st.lists(part, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"not": part}),
+    ),
+    max_leaves=4,
 )
 
 
-def _cohort(name: str, header: str, match: dict[str, Any], pin: str) -> dict[str, Any]:
-    return {"name": name, "match": {"header": {"name": header, **match}}, "pin": pin}
+def _cohort(name: str, match: dict[str, Any], goes: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "match": match, **goes}
 
 
-_COHORTS = st.builds(_cohort, _NAMES, _HEADERS, _MATCHES, st.sampled_from(["candidate", "baseline"]))
+_COHORTS = st.builds(
+    _cohort, _NAMES, _PARTS, st.sampled_from([{"pin": "candidate"}, {"pin": "baseline"}, {"exclude": True}])
+)
 _STICKY = st.one_of(
     st.fixed_dictionaries({"header": _HEADERS}),
     st.fixed_dictionaries({"cookie": _TEXTS.filter(bool)}),

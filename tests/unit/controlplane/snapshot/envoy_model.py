@@ -44,6 +44,8 @@ def holds(matcher: route_v3.HeaderMatcher, headers: Headers) -> bool:
         found = value == string.exact
     elif string.prefix is not None:
         found = value.startswith(string.prefix)
+    elif string.suffix is not None:
+        found = value.endswith(string.suffix)
     else:
         assert string.safe_regex is not None
         found = re.fullmatch(string.safe_regex.regex, value) is not None

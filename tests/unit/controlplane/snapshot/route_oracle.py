@@ -12,7 +12,7 @@ from envoy_data_plane.envoy.config.route import v3 as route_v3
 from envoy_data_plane.envoy.type.matcher import v3 as matcher_v3
 from envoy_data_plane.google import protobuf
 
-from controlplane.manifest.schema import HeaderMatchSpec
+from controlplane.manifest.cohort import CohortMatch, TextMatch
 from controlplane.snapshot.model import ServiceRoute
 from controlplane.snapshot.route import plain_key_header, service_snapshot
 
@@ -29,8 +29,9 @@ def expected_routes(service: ServiceRoute) -> list[route_v3.Route]:
     return [
         *(_route(service, f"pin/{name}", [_matcher("x-serinus-pin", _exact(name))], name) for name in pinned),
         *(
-            _route(service, f"untagged/{cohort.name}", [*untagged, _cohort(cohort.match.header)], service.baseline)
+            _route(service, f"untagged/{cohort.name}", [*untagged, *way], service.baseline)
             for cohort in service.spec.cohorts
+            for way in _ways(cohort.match) or ()
         ),
         _randomised(service),
         baseline,
@@ -47,6 +48,8 @@ def _route(service: ServiceRoute, name: str, matchers: list[route_v3.HeaderMatch
 
 def _randomised(service: ServiceRoute) -> route_v3.Route:
     rollout, key = service.rollout, plain_key_header(service)
+    if any(_ways(cohort.match) is None for cohort in service.spec.cohorts):
+        assert key is None, "an untagged request of such a cohort could reach the candidate"
     assert rollout is not None
     hashes = [_hash("x-serinus-key", terminal=True)]
     matchers = [_matcher("x-serinus-bucket", None)]
@@ -115,13 +118,40 @@ def _matcher(name: str, value: matcher_v3.StringMatcher | None, *, absent: bool 
     return route_v3.HeaderMatcher(name=name, string_match=value, invert_match=absent)
 
 
-def _cohort(spec: HeaderMatchSpec) -> route_v3.HeaderMatcher:
+def _ways(match: CohortMatch) -> list[list[route_v3.HeaderMatcher]] | None:
+    """Each a set of matchers that must hold together; None where Envoy cannot tell."""
+    if match.header is not None:
+        return _text(match.header.name, match.header)
+    if match.method is not None:
+        return _text(":method", match.method)
+    if match.any_of is not None:
+        either = [_ways(part) for part in match.any_of]
+        joined = [way for ways in either for way in ways or []]
+        return None if None in either or len(joined) > 16 else joined
+    if match.all_of is not None:
+        together: list[list[route_v3.HeaderMatcher]] = [[]]
+        for part in match.all_of:
+            ways = _ways(part)
+            if ways is None:
+                return None
+            together = [before + way for before in together for way in ways]
+        return together if len(together) <= 16 else None
+    return None
+
+
+def _text(name: str, spec: TextMatch) -> list[list[route_v3.HeaderMatcher]] | None:
     if spec.exact is not None:
-        return _matcher(spec.name, _exact(spec.exact))
+        return [[_matcher(name, _exact(spec.exact))]]
     if spec.prefix is not None:
-        return _matcher(spec.name, matcher_v3.StringMatcher(prefix=spec.prefix) if spec.prefix else None)
-    regex = "(?:" + "|".join(map(re.escape, spec.one_of or ())) + ")"
-    return _matcher(spec.name, matcher_v3.StringMatcher(safe_regex=matcher_v3.RegexMatcher(regex=regex)))
+        return [[_matcher(name, matcher_v3.StringMatcher(prefix=spec.prefix) if spec.prefix else None)]]
+    if spec.suffix is not None:
+        return [[_matcher(name, matcher_v3.StringMatcher(suffix=spec.suffix) if spec.suffix else None)]]
+    if spec.present is not None:
+        return [[_matcher(name, None)]]
+    if spec.one_of is None:
+        return None
+    regex = "(?:" + "|".join(map(re.escape, spec.one_of)) + ")"
+    return [[_matcher(name, matcher_v3.StringMatcher(safe_regex=matcher_v3.RegexMatcher(regex=regex)))]]
 
 
 def _hash(name: str, *, terminal: bool = False, salt: str | None = None) -> route_v3.RouteActionHashPolicy:

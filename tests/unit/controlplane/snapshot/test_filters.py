@@ -37,6 +37,30 @@ def test_the_sidecar_sees_the_headers_that_a_policy_reads_and_no_other(
     assert policy_headers(service(**spec).spec) == set(expected)
 
 
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        ({"cookie": {"name": "plan", "exact": "gold"}}, {"cookie"}),
+        ({"query": {"name": "q", "present": True}}, {":path"}),
+        ({"path": {"prefix": "/v1"}}, {":path"}),
+        ({"method": {"exact": "GET"}}, {":method"}),
+        ({"source": {"in": ["10.0.0.0/8"]}}, {":source"}),
+        ({"any": [{"header": {"name": "X-A", "exact": "1"}}, {"not": {"share": {"of": "1%"}}}]}, {"x-a"}),
+    ],
+    ids=str,
+)
+def test_the_sidecar_sees_what_a_condition_reads(match: dict[str, Any], expected: set[str]) -> None:
+    cohort = {"name": "c", "match": match, "pin": "baseline"}
+    assert policy_headers(service(cohorts=[cohort]).spec) == {"x-user-id"} | expected
+
+
+def test_the_clients_address_is_an_attribute_and_sent_only_when_a_policy_asks() -> None:
+    """No client can choose it: with use_remote_address it is the connection's own peer."""
+    asked, plain = _tag((":source", "x-user-id")), _tag()
+    assert asked.request_attributes == [*plain.request_attributes, "source.address"]
+    assert asked.forward_rules == plain.forward_rules
+
+
 def test_the_tag_filter_sends_one_message_and_goes_on_without_an_answer() -> None:
     tag = _tag()
     mode = tag.processing_mode

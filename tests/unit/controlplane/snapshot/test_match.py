@@ -5,10 +5,11 @@ from envoy_data_plane.envoy.config.route import v3 as route_v3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controlplane.manifest.schema import HeaderMatchSpec
-from controlplane.snapshot.match import equals, hash_by, is_absent, is_not_empty, is_present, meets
+from controlplane.manifest.cohort import CohortMatch
+from controlplane.snapshot.match import equals, hash_by, is_absent, is_not_empty, is_present, native
 from serinus.contract.bucket import key_hash
-from serinus.contract.policy import CohortRule, matches
+from serinus.contract.condition import Condition, Surroundings
+from serinus.contract.condition import holds as meets
 from serinus.envoywire.route_pb2 import HeaderMatcher, RouteAction
 from tests.unit.controlplane.snapshot.envoy_model import hash_of, holds
 
@@ -17,6 +18,19 @@ Headers = dict[str, list[bytes]]
 
 def _holds(matcher: HeaderMatcher, headers: Headers) -> bool:
     return holds(route_v3.HeaderMatcher.parse(matcher.SerializeToString()), headers)
+
+
+_AROUND = Surroundings()
+
+
+def _condition(match: object) -> Condition:
+    return CohortMatch.model_validate(match).condition("chat/c")
+
+
+def _holds_natively(condition: Condition, headers: Headers) -> bool:
+    ways = native(condition)
+    assert ways is not None
+    return any(all(_holds(matcher, headers) for matcher in way) for way in ways)
 
 
 def _policy(policy: RouteAction.HashPolicy) -> route_v3.RouteActionHashPolicy:
@@ -33,24 +47,83 @@ def test_present_absent_and_not_empty() -> None:
     assert _holds(equals("k", "u"), {"k": [b"u"]})
 
 
+_NATIVE = ["exact", "prefix", "suffix", "in", "present"]
+
+
 @settings(deadline=None)
-@given(rule=st.sampled_from(["exact", "prefix", "in"]), wanted=st.lists(_TEXT, min_size=1, max_size=3), value=st.data())
+@given(rule=st.sampled_from(_NATIVE), wanted=st.lists(_TEXT, min_size=1, max_size=3), value=st.data())
 def test_a_native_cohort_test_holds_exactly_when_the_policy_does(
     rule: str, wanted: list[str], value: st.DataObject
 ) -> None:
     """The untagged route must catch whom the sidecar would have pinned, and nobody else."""
     sent = value.draw(st.lists(st.one_of(st.sampled_from(wanted), _TEXT), max_size=2))
-    spec = HeaderMatchSpec.model_validate({"name": "x-tier", rule: wanted if rule == "in" else wanted[0]})
-    policy = CohortRule("c", "x-tier", spec.exact, spec.prefix, spec.one_of)
-    values = [text.encode() for text in sent]
-    headers = {"x-tier": values} if values else {}
-    assert _holds(meets(spec), headers) == matches(policy, values)
+    operand = {"in": wanted, "present": True}.get(rule, wanted[0])
+    condition = _condition({"header": {"name": "x-tier", rule: operand}})
+    headers = {"x-tier": [text.encode() for text in sent]} if sent else {}
+    assert _holds_natively(condition, headers) == meets(condition, lambda name: headers.get(name, []), None, _AROUND)
 
 
-def test_an_empty_prefix_is_met_by_any_value() -> None:
-    matcher = meets(HeaderMatchSpec.model_validate({"name": "x", "prefix": ""}))
-    assert _holds(matcher, {"x": [b""]})
-    assert not _holds(matcher, {})
+@settings(deadline=None)
+@given(
+    match=st.recursive(
+        st.builds(
+            lambda name, op, value: {"header": {"name": name, op: value}},
+            *(
+                st.sampled_from(("a", "b")),
+                st.sampled_from(("exact", "prefix", "suffix")),
+                st.sampled_from(("", "x", "y")),
+            ),
+        ),
+        lambda parts: st.builds(
+            lambda how, several: {how: several},
+            st.sampled_from(("all", "any")),
+            st.lists(parts, min_size=1, max_size=3),
+        ),
+        max_leaves=6,
+    ),
+    headers=st.dictionaries(st.sampled_from(("a", "b")), st.sampled_from(([b""], [b"x"], [b"xy"], [b"y"]))),
+)
+def test_what_all_and_any_make_of_native_tests_is_native_too(match: dict[str, object], headers: Headers) -> None:
+    condition = _condition(match)
+    assert _holds_natively(condition, headers) == meets(condition, lambda name: headers.get(name, []), None, _AROUND)
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {"header": {"name": "a", "regex": "x"}},
+        {"header": {"name": "a", "in_file": "ids"}},
+        {"header": {"name": "a", "modulo": {"of": 2, "is": [0]}}},
+        {"cookie": {"name": "a", "exact": "x"}},
+        {"query": {"name": "a", "exact": "x"}},
+        {"path": {"prefix": "/v1"}},
+        {"key": {"exact": "x"}},
+        {"source": {"in": ["10.0.0.0/8"]}},
+        {"time": {"days": ["mon"]}},
+        {"share": {"of": "10%"}},
+        {"not": {"header": {"name": "a", "exact": "x"}}},
+        {"all": [{"method": {"exact": "GET"}}, {"key": {"exact": "x"}}]},
+        {"any": [{"method": {"exact": "GET"}}, {"key": {"exact": "x"}}]},
+        {"any": [{"header": {"name": "a", "exact": str(each)}} for each in range(17)]},
+        {"all": [{"any": [{"header": {"name": "a", "suffix": each}} for each in "12345"]} for _ in range(2)]},
+    ],
+    ids=str,
+)
+def test_what_envoy_cannot_tell_alone_is_not_native(match: dict[str, object]) -> None:
+    assert native(_condition(match)) is None
+
+
+@pytest.mark.parametrize("affix", ["prefix", "suffix"])
+def test_an_empty_affix_is_met_by_any_value(affix: str) -> None:
+    condition = _condition({"header": {"name": "x", affix: ""}})
+    assert _holds_natively(condition, {"x": [b""]})
+    assert not _holds_natively(condition, {})
+
+
+def test_the_method_is_a_header_to_envoy() -> None:
+    condition = _condition({"method": {"in": ["GET", "HEAD"]}})
+    assert _holds_natively(condition, {":method": [b"HEAD"]})
+    assert not _holds_natively(condition, {":method": [b"POST"]})
 
 
 @pytest.mark.parametrize("salt", ["r1", "chat-v2.3", r"a\1b"])

@@ -5,11 +5,13 @@ from envoy_data_plane.envoy.config.route import v3 as route_v3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controlplane.manifest import regex
 from controlplane.snapshot.errors import UnknownVersionError, WeightError
 from controlplane.snapshot.model import ServiceRoute
 from controlplane.snapshot.route import build_routes, service_snapshot
 from serinus.contract.arm import Arm
 from serinus.contract.bucket import bucket_of, salted_key
+from serinus.contract.condition import Surroundings
 from serinus.contract.policy import CohortRule, ServicePolicy, evaluate
 from serinus.contract.weight import arm_of_bucket
 from tests.unit.controlplane.snapshot.drawn import service_routes
@@ -18,6 +20,7 @@ from tests.unit.controlplane.snapshot.factory import GOLD, SALT, STAFF, at, deco
 from tests.unit.controlplane.snapshot.route_oracle import expected_routes
 
 Headers = dict[str, list[bytes]]
+_AROUND = Surroundings(now_s=0, regex=regex.matches, in_list=lambda _name, text: text == b"listed")
 
 
 def _routes(route: ServiceRoute) -> list[route_v3.Route]:
@@ -27,13 +30,10 @@ def _routes(route: ServiceRoute) -> list[route_v3.Route]:
 def _tagged(route: ServiceRoute, headers: Headers) -> Headers:
     """The request as the sidecar sends it on."""
     rollout = route.rollout
-    pins = {"baseline": route.baseline, "candidate": rollout.candidate if rollout else ""}
-    rules = tuple(
-        CohortRule(c.name, c.match.header.name, c.match.header.exact, None, c.match.header.one_of, pins[c.pin])
-        for c in route.spec.cohorts
-    )
+    pins = {"baseline": route.baseline, "candidate": rollout.candidate if rollout else "", None: route.baseline}
+    rules = tuple(CohortRule(c.name, c.condition(route.name), pins[c.pin]) for c in route.spec.cohorts)
     policy = ServicePolicy(route.name, route.salt, route.baseline, route.spec.sticky, rules)
-    got = evaluate(policy, lambda name: headers.get(name, []))
+    got = evaluate(policy, lambda name: headers.get(name, []), _AROUND)
     tags: Headers = {"x-serinus-cohort": [got.cohort.encode()]}
     if got.key is not None:
         tags["x-serinus-key"] = [salted_key(policy.salt, got.key)]
@@ -222,3 +222,39 @@ def test_an_unknown_candidate_or_baseline_is_refused() -> None:
         build_routes(at(service(), 1, candidate="v9"))
     with pytest.raises(UnknownVersionError, match="baseline 'v7'"):
         build_routes(service(baseline="v7"))
+
+
+_SIDECAR_ONLY = [
+    {"header": {"name": "x-team", "regex": "m."}},
+    {"not": {"header": {"name": "x-team", "exact": "ops"}}},
+    {"all": [{"header": {"name": "x-team", "exact": "ml"}}, {"share": {"of": "100%"}}]},
+    {"key": {"in_file": "listed.txt"}},
+]
+
+
+@pytest.mark.parametrize("match", _SIDECAR_ONLY, ids=str)
+@pytest.mark.parametrize("goes", [{"pin": "candidate"}, {"pin": "baseline"}, {"exclude": True}], ids=str)
+def test_with_the_sidecar_away_nobody_whom_only_it_can_tell_reaches_the_candidate(
+    match: dict[str, object], goes: dict[str, object]
+) -> None:
+    """Such a service is not *mix*: untagged, everybody gets the baseline, at whatever weight."""
+    route = at(service(cohorts=[{"name": "c", "match": match, **goes}]), 10_000)
+    routes = _routes(route)
+    user = {"x-user-id": [b"listed"], "x-team": [b"ml"]}
+    assert cluster_of(routes, user) == "chat/v1"
+    pinned = "chat/v2" if goes == {"pin": "candidate"} else "chat/v1"
+    assert cluster_of(routes, _tagged(route, user)) == pinned
+    everyone = {"x-user-id": [b"u"], "x-team": [b"ops"]}
+    if "share" not in str(match):
+        assert cluster_of(routes, _tagged(route, everyone)) == "chat/v2"
+    assert cluster_of(routes, everyone) == "chat/v1", "the price: while the sidecar is away nobody is on the candidate"
+
+
+def test_an_excluded_cohort_that_envoy_can_tell_costs_nobody_else_the_candidate() -> None:
+    bots = {"any": [{"header": {"name": "x-bot", "present": True}}, {"method": {"exact": "HEAD"}}]}
+    route = at(service(cohorts=[{"name": "bots", "match": bots, "exclude": True}]), 10_000)
+    routes = _routes(route)
+    for bot in ({"x-bot": [b""]}, {":method": [b"HEAD"]}):
+        assert cluster_of(routes, {"x-user-id": [b"u"], **bot}) == "chat/v1"
+        assert cluster_of(routes, _tagged(route, {"x-user-id": [b"u"], **bot})) == "chat/v1"
+    assert cluster_of(routes, {"x-user-id": [b"u"]}) == "chat/v2"

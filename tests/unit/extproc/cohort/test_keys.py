@@ -2,7 +2,7 @@
 
 import pytest
 
-from serinus.contract.policy import KEY_BYTES_MAX, StickyKind, StickySource, sticky_key
+from serinus.contract.request import KEY_BYTES_MAX, StickyKind, StickySource, sticky_key
 
 QUERY = (StickySource(StickyKind.QUERY, "u"),)
 COOKIE = (StickySource(StickyKind.COOKIE, "u"),)

@@ -4,7 +4,9 @@ import pytest
 
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.cohort.wire import BadPolicyError, policies_of
-from serinus.contract.policy import CohortRule, ServicePolicy, StickyKind, StickySource
+from serinus.contract.condition import Op, Source, TextTest
+from serinus.contract.policy import CohortRule, ServicePolicy
+from serinus.contract.request import StickyKind, StickySource
 from serinus.v1 import outcomes_pb2
 
 
@@ -40,9 +42,9 @@ def test_a_policy_is_read_as_the_contract_has_it() -> None:
                     StickySource(StickyKind.REQUEST),
                 ),
                 cohorts=(
-                    CohortRule("staff", "x-team", exact="ml", pin="v2"),
-                    CohortRule("eu", "x-region", prefix="eu-"),
-                    CohortRule("gold", "x-tier", one_of=("a", "b")),
+                    CohortRule("staff", TextTest(Source.HEADER, "x-team", Op.EXACT, ("ml",)), "v2"),
+                    CohortRule("eu", TextTest(Source.HEADER, "x-region", Op.PREFIX, ("eu-",))),
+                    CohortRule("gold", TextTest(Source.HEADER, "x-tier", Op.IN, ("a", "b"))),
                 ),
                 observe_body=True,
                 follow_up_ms=2_000,
@@ -91,6 +93,58 @@ def test_a_bad_policy_is_refused_whole(change: Callable[[outcomes_pb2.Policy], N
     policy = message()
     change(policy)
     with pytest.raises(BadPolicyError, match=words):
+        policies_of(policy)
+
+
+def _condition(**kind: object) -> Callable[[outcomes_pb2.Policy], None]:
+    def change(policy: outcomes_pb2.Policy) -> None:
+        policy.services[0].cohorts[0].when.CopyFrom(outcomes_pb2.Condition(**kind))  # type: ignore[arg-type]
+
+    return change
+
+
+def _text(**fields: object) -> Callable[[outcomes_pb2.Policy], None]:
+    test = {"source": "header", "name": "x", "op": "exact", "operands": ["a"], **fields}
+    return _condition(text=outcomes_pb2.TextTest(**test))  # type: ignore[arg-type]
+
+
+def _nested(depth: int) -> outcomes_pb2.Condition:
+    plain = outcomes_pb2.Condition(networks=outcomes_pb2.StringList(values=["::/0"]))
+    return plain if depth == 1 else outcomes_pb2.Condition(negated=_nested(depth - 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_condition(), "a condition that this sidecar does not know"),
+        (_text(source="jwt"), "source 'jwt' is unknown"),
+        (_text(op="soundex"), "test 'soundex' is unknown"),
+        (_text(name="a b"), "header 'a b'"),
+        (_text(operands=["a", "b"]), "2 values, must be 1 to 1"),
+        (_text(operands=[]), "0 values"),
+        (_text(op="present"), "1 values, must be 0 to 0"),
+        (_text(op="in", operands=["a"] * 1_001), "1001 values"),
+        (_text(op="regex", operands=["("]), "missing"),
+        (_text(op="regex", operands=["a" * 1_001]), "1001 characters"),
+        (_text(op="in_file", operands=["../x"]), "not the name of a file"),
+        (_condition(modulo=outcomes_pb2.ModuloTest(source="key", divisor=0, remainders=[0])), "division by 0"),
+        (_condition(modulo=outcomes_pb2.ModuloTest(source="key", divisor=5)), "0 values"),
+        (_condition(modulo=outcomes_pb2.ModuloTest(source="key", divisor=5, remainders=[5])), "division by 5"),
+        (_condition(modulo=outcomes_pb2.ModuloTest(source="cookie", divisor=5, remainders=[1])), "cookie ''"),
+        (_condition(networks=outcomes_pb2.StringList(values=["10.0.0.1/8"])), "host bits"),
+        (_condition(time=outcomes_pb2.TimeTest(days=[7])), "weekday 7"),
+        (_condition(time=outcomes_pb2.TimeTest(until_minute=1_441)), "minute 1441"),
+        (_condition(share=outcomes_pb2.ShareTest(share_bp=10_001, salt="s")), "share 10001"),
+        (_condition(share=outcomes_pb2.ShareTest(share_bp=1, salt="")), "salt of a share"),
+        (_condition(all_of=outcomes_pb2.ConditionList()), "0 values"),
+        (_condition(any_of=outcomes_pb2.ConditionList(parts=[_nested(1)] * 64)), "65 conditions, 2 deep"),
+        (_condition(negated=_nested(5)), "6 conditions, 6 deep"),
+    ],
+)
+def test_a_bad_condition_is_refused_with_its_cohort(change: Callable[[outcomes_pb2.Policy], None], words: str) -> None:
+    policy = message()
+    change(policy)
+    with pytest.raises(BadPolicyError, match=f"cohort 'staff'.*{words}"):
         policies_of(policy)
 
 

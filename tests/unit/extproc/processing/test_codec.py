@@ -115,3 +115,13 @@ def test_a_request_without_a_key_gets_no_bucket_and_the_baseline() -> None:
 def test_a_key_need_not_be_text() -> None:
     response = reply(Assignment("everyone", b"\xff", 1, 1, None), b"r1:\xff")
     assert sent_headers(response)["x-serinus-key"] == b"r1:\xff"
+
+
+def test_the_clients_address_is_envoys_attribute_and_never_a_header() -> None:
+    decoded = codec.decode(request_headers(address="10.1.2.3:4711", x_user_id="u1"))
+    assert isinstance(decoded, codec.RequestHeaders)
+    assert decoded.service == "chat"
+    assert decoded.headers(":source") == [b"10.1.2.3:4711"]
+    plain = codec.decode(request_headers(x_user_id="u1"))
+    assert isinstance(plain, codec.RequestHeaders)
+    assert list(plain.headers(":source")) == []

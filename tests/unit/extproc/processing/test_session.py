@@ -4,6 +4,7 @@ from extproc.processing import codec
 from extproc.processing.session import ProcessSession, Reply
 from extproc.telemetry.catalogue import Catalogue
 from serinus.envoywire import ext_proc_pb2
+from tests.unit.extproc.clocks import ManualClock
 from tests.unit.extproc.messages import POLICY, request_headers, response_body, response_headers
 
 FINISH = b'data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n'
@@ -20,7 +21,8 @@ class Stream:
         holder = PolicyHolder(10_000)
         for policy in policies or (PolicySet("p1", {"chat": POLICY}),):
             holder.replace(policy)
-        self.session = ProcessSession(holder, self.catalogue.requests, lambda *seen: self.seen.append(seen))
+        observed = lambda *seen: self.seen.append(seen)  # noqa: E731
+        self.session = ProcessSession(holder, self.catalogue.requests, observed, ManualClock())
         self.receive = self.session.receive
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from extproc.aggregate.slot import Sealed
 from extproc.cohort.policies import PolicyHolder
+from extproc.cohort.runner import ListFolder
 from extproc.telemetry.catalogue import Catalogue
 from extproc.uplink import wire
 from extproc.uplink.client import PolicyFile, UplinkClient
@@ -49,6 +50,7 @@ async def site(run_dir: Path, port: int) -> AsyncIterator[Site]:
         queue=queue,
         policies=policies,
         policy_file=PolicyFile(run_dir),
+        lists=ListFolder(run_dir / "policy", seed=1),
         report_slots=catalogue.report_slots,
         prng=NoJitter(),
         ack_timeout_s=ACK_TIMEOUT_S,
@@ -194,3 +196,63 @@ def test_a_kept_policy_that_cannot_be_read_is_as_good_as_none(tmp_path: Path) ->
     for content in (b"\xff\xff", policy("").SerializeToString()):
         (tmp_path / "policy.pb").write_bytes(content)
         assert PolicyFile(tmp_path).load() is None
+
+
+def with_list(version: str) -> outcomes_pb2.Policy:
+    message = policy(version)
+    text = outcomes_pb2.TextTest(source="key", op="in_file", operands=["gold"])
+    message.services[0].cohorts.add(name="gold", pin="v2", when=outcomes_pb2.Condition(text=text))
+    return message
+
+
+def cohort_of(here: Site, user: bytes) -> str:
+    compiled = here.policies.compiled("chat")
+    assert compiled is not None
+    return compiled.evaluate({"x-user-id": [user]}, 0).cohort
+
+
+def test_a_policy_whose_list_is_missing_is_refused_and_taken_once_the_list_is_there(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with control_plane(policy("p1"), with_list("p2")) as plane, site(tmp_path, plane.port) as here:
+            await eventually(lambda: len(plane.policy_acks) == 2)
+            assert "gold: no such file" in plane.policy_acks[1][1]
+            assert here.policies.current.version == "p1"
+            await here.client.renew_lists()
+            (tmp_path / "policy").mkdir()
+            (tmp_path / "policy" / "gold").write_bytes(b"ada\n")
+            await here.client.renew_lists()
+            await eventually(lambda: plane.policy_acks[-1] == ("p2", ""))
+            assert (cohort_of(here, b"ada"), cohort_of(here, b"bob")) == ("gold", "everyone")
+
+    run(story)
+
+
+def test_a_list_that_changes_comes_in_force_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "policy").mkdir()
+    gold = tmp_path / "policy" / "gold"
+    gold.write_bytes(b"ada\n")
+
+    async def story() -> None:
+        async with control_plane(with_list("p1")) as plane, site(tmp_path, plane.port) as here:
+            await eventually(lambda: plane.policy_acks == [("p1", "")])
+            gold.write_bytes(b"bob\ncid\n")
+            await here.client.renew_lists()
+            assert (cohort_of(here, b"ada"), cohort_of(here, b"bob")) == ("everyone", "gold")
+            gold.unlink()
+            await here.client.renew_lists()
+            assert cohort_of(here, b"bob") == "gold"
+
+    run(story)
+
+
+def test_a_policy_that_was_taken_back_does_not_come_in_force_with_its_list(tmp_path: Path) -> None:
+    async def story() -> None:
+        refused = with_list("p2")
+        async with control_plane(policy("p1"), refused, policy("p1")) as plane, site(tmp_path, plane.port) as here:
+            await eventually(lambda: len(plane.policy_acks) == 3)
+            (tmp_path / "policy").mkdir()
+            (tmp_path / "policy" / "gold").write_bytes(b"ada\n")
+            await here.client.renew_lists()
+            assert here.policies.current.version == "p1"
+
+    run(story)

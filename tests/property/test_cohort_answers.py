@@ -1,0 +1,76 @@
+"""One policy, four ways to ask it: the contract, the sidecar after the wire, `serinus cohort`, all give one answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controlplane.engine.routing import place, policies
+from controlplane.engine.world import World
+from controlplane.ingest.wire import policy_message
+from controlplane.manifest import regex
+from controlplane.rollout.model import Observing
+from extproc.cohort.decision import CompiledPolicy
+from extproc.cohort.wire import policies_of
+from serinus.contract.condition import Op, Source, Surroundings, TextTest
+from serinus.contract.policy import CohortRule, ServicePolicy
+from serinus.v1 import outcomes_pb2
+from tests.unit.controlplane.engine.test_world import applied
+from tests.unit.controlplane.manifest.samples import ROLLOUT, SERVICE
+from tests.unit.extproc.cohort.drawn_policies import POLICIES, REQUESTS, STICKY
+
+COHORTS = """  cohorts:
+    - {name: bots, match: {any: [{header: {name: h1, suffix: b}}, {path: {regex: '/x.*'}}]}, exclude: true}
+    - {name: staff, match: {all: [{header: {name: h1, in: [a, ab]}}, {not: {cookie: {name: uid, exact: u1}}}]}, pin: candidate}
+    - {name: office, match: {source: {in: [10.0.0.0/8]}}, pin: candidate}
+    - {name: night, match: {time: {from: '22:00', until: '06:00', days: [mon, sat]}}, pin: baseline}
+    - {name: odd, match: {query: {name: q, modulo: {of: 2, is: [1]}}}, pin: candidate}
+    - {name: early, match: {all: [{method: {exact: GET}}, {share: {of: 50%}}]}, pin: candidate}
+"""
+
+
+def test_a_policy_comes_out_of_the_wire_as_it_went_in() -> None:
+    @settings(deadline=None)
+    @given(policy=POLICIES)
+    def law(policy: ServicePolicy) -> None:
+        message = policy_message([policy])
+        again = outcomes_pb2.Policy.FromString(message.SerializeToString())
+        assert policies_of(again).services == {"chat": policy}
+
+    law()
+
+
+@pytest.mark.parametrize(
+    ("op", "operands", "form"), [(Op.EXACT, ("a",), "exact"), (Op.PREFIX, ("a",), "prefix"), (Op.IN, ("a", "b"), "in")]
+)
+def test_a_rule_of_the_first_release_keeps_its_form_on_the_wire(op: Op, operands: tuple[str, ...], form: str) -> None:
+    """A sidecar of that release reads it."""
+    rule = CohortRule("c", TextTest(Source.HEADER, "x", op, operands), "v2")
+    (sent,) = policy_message([ServicePolicy("chat", "r1", "v1", STICKY, (rule,))]).services[0].cohorts
+    assert (sent.WhichOneof("match"), sent.header) == (form, "x")
+
+
+@settings(deadline=None, max_examples=300)
+@given(values=REQUESTS, now_s=st.integers(0, 2_000_000))
+def test_the_command_line_and_the_sidecar_name_one_cohort_and_one_version(
+    values: Mapping[str, Sequence[bytes]], now_s: int
+) -> None:
+    placement = place(WORLD, "chat", lambda name: values.get(name, ()), Surroundings(now_s, regex.matches))
+    assert SIDECAR.evaluate(values, now_s) == placement.assignment
+    if placement.assignment.cohort in {"bots", "staff", "office", "night", "odd", "early"}:
+        assert f"cohort {placement.assignment.cohort} is " in placement.rule
+        assert ": rule " in placement.rule
+
+
+def world() -> World:
+    """A rollout under way, so that pins are in force."""
+    service = SERVICE[: SERVICE.index("  cohorts:")] + COHORTS + SERVICE[SERVICE.index("  observe:") :]
+    service = service.replace("sticky: {header: X-User-Id}", "sticky: [{header: x-user}, {cookie: uid}]")
+    begun = applied(World(), service + "---\n" + ROLLOUT)[0]
+    return begun.with_rollout(replace(begun.rollout("chat-v2"), phase=Observing(1, 0)))
+
+
+WORLD = world()
+SIDECAR = CompiledPolicy(policies_of(policy_message(policies(WORLD))).services["chat"], {})
