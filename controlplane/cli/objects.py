@@ -227,7 +227,10 @@ def explain(
 
 def cohort(
     service: Annotated[str, typer.Argument(help="The service's name.")],
-    header: Annotated[list[str] | None, typer.Option("--header", "-H", help="name=value; may be repeated.")] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option("--header", "-H", help="name=value; may be repeated. Also :method, :path, :source (the client)."),
+    ] = None,
     admin: Admin = DEFAULT_ADMIN,
     output: Format = Output.TABLE,
 ) -> None:
