@@ -1,0 +1,97 @@
+"""Length-prefixed messages (gRPC over HTTP/2): out of DATA of any cut, and into DATA.
+
+Rules held: a message has five bytes in front, a flag and its length; one that is compressed is refused (we announce
+identity only); one that is too long is refused by its prefix, before any of it is kept. What is kept of messages that
+are not complete is bounded for a whole connection by one `Budget`.
+"""
+
+from struct import Struct
+
+from extproc.grpc_wire.status import Status
+
+PREFIX_BYTES = 5
+_PREFIX = Struct(">BL")
+_pack, _unpack = _PREFIX.pack, _PREFIX.unpack_from
+
+
+class FramingError(Exception):
+    """The call cannot go on: end it with `status`."""
+
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Budget:
+    """How many bytes of unfinished messages a connection may still keep."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, bytes_max: int) -> None:
+        self.left = bytes_max
+
+
+class Deframer:
+    """Of one call. Mutable."""
+
+    __slots__ = ("_budget", "_is_identity", "_kept", "_message_bytes_max")
+
+    def __init__(self, message_bytes_max: int, budget: Budget, encoding: bytes = b"") -> None:
+        self._message_bytes_max = message_bytes_max
+        self._budget = budget
+        self._is_identity = encoding in (b"", b"identity")
+        self._kept = bytearray()
+
+    @property
+    def is_between_messages(self) -> bool:
+        """Nothing of a message is kept: the call may end here."""
+        return not self._kept
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The messages that are complete now. Raises FramingError; feed nothing after it."""
+        if not self._kept and len(data) >= PREFIX_BYTES:
+            flag, length = _unpack(data)
+            if flag == 0 and length == len(data) - PREFIX_BYTES <= self._message_bytes_max:
+                return [data[PREFIX_BYTES:]]  # one message, whole: nearly every DATA frame of Envoy's
+        return self._pieced(data)
+
+    def _pieced(self, data: bytes) -> list[bytes]:
+        kept, budget = self._kept, self._budget
+        budget.left -= len(data)
+        kept += data
+        messages: list[bytes] = []
+        start = 0
+        while len(kept) - start >= PREFIX_BYTES:
+            flag, length = _unpack(kept, start)
+            self._check(flag, length)
+            end = start + PREFIX_BYTES + length
+            if end > len(kept):
+                break
+            messages.append(bytes(kept[start + PREFIX_BYTES : end]))
+            start = end
+        del kept[:start]
+        budget.left += start
+        if budget.left < 0:
+            raise FramingError(Status.RESOURCE_EXHAUSTED, "too much of unfinished messages on this connection")
+        return messages
+
+    def _check(self, flag: int, length: int) -> None:
+        if flag == 1 and not self._is_identity:
+            raise FramingError(Status.UNIMPLEMENTED, "compressed message: only identity is taken")
+        if flag:
+            raise FramingError(Status.INTERNAL, "compressed flag without an encoding")
+        if length > self._message_bytes_max:
+            raise FramingError(
+                Status.RESOURCE_EXHAUSTED, f"message of {length} bytes, allowed are {self._message_bytes_max}"
+            )
+
+    def release(self) -> None:
+        """The call is over: what was kept is let go."""
+        self._budget.left += len(self._kept)
+        self._kept = bytearray()
+
+
+def framed(message: bytes) -> bytes:
+    """A message as DATA carries it."""
+    return _pack(0, len(message)) + message
