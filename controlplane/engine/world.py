@@ -15,6 +15,8 @@ from controlplane.manifest.proxy_group import DEFAULT_GROUP, ProxyGroupSpec
 from controlplane.manifest.rules import check
 from controlplane.manifest.schema import RolloutSpec, ServiceSpec
 from controlplane.rollout.model import Preparing, Rollout
+from controlplane.snapshot.filters import policy_headers
+from serinus.contract.condition import headers_denied
 
 
 class NotFoundError(SerinusError):
@@ -229,7 +231,22 @@ def _in_use(world: World, new_services: Mapping[str, Manifest]) -> list[Problem]
             busy = active.name
             message = f"sticky and baseline may not change while rollout {busy} runs; next: serinus abort {busy}"
             problems.append(manifest.problem((), message))
+        if unread := _unread_denials(before, manifest.spec):
+            message = (
+                f"`not` of {', '.join(unread)} may not come or go while rollout {active.name} runs: where a sidecar "
+                "has the rule and its proxy does not send this, it seems absent and the rule holds for everyone; "
+                f"next: wait, or serinus abort {active.name}"
+            )
+            problems.append(manifest.problem(("cohorts",), message))
     return problems
+
+
+def _unread_denials(before: ServiceSpec, after: ServiceSpec) -> list[str]:
+    """What is read under a `not` by one of the two, and not read at all by the other."""
+    denied: set[str] = set()
+    for spec in (before, after):
+        denied |= set().union(*(headers_denied(cohort.condition("")) for cohort in spec.cohorts))
+    return sorted(denied - (policy_headers(before) & policy_headers(after)))
 
 
 def _started(

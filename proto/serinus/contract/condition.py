@@ -269,6 +269,11 @@ def headers_read(condition: Condition) -> frozenset[str]:
     return frozenset(names - {""})
 
 
+def headers_denied(condition: Condition) -> frozenset[str]:
+    """Of `headers_read`: those that stand under a `Not`, which holds where the name is absent."""
+    return frozenset().union(*(headers_read(each.part) for each in every(condition) if isinstance(each, Not)))
+
+
 def lists_read(condition: Condition) -> frozenset[str]:
     """The names of the list files that a condition needs."""
     tests = (each for each in every(condition) if isinstance(each, TextTest))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from controlplane.engine.routing import RouteBook, place, policies
+from controlplane.engine.routing import ListNotHereError, RouteBook, place, policies
 from controlplane.engine.world import NotFoundError, World, plan_apply
 from controlplane.manifest.errors import ManifestError
 from controlplane.manifest.load import load
@@ -76,6 +76,21 @@ def test_what_a_running_rollout_stands_on_may_not_change(text: str, part: str) -
         applied(world, text)
 
 
+NOT_OPS = "{not: {header: {name: x-unit, exact: ops}}}"
+
+
+def test_a_not_of_what_no_rule_read_before_may_not_come_while_a_rollout_runs() -> None:
+    """For the moment until proxies send the header, everyone would be pinned."""
+    denying = SERVICE.replace("{header: {name: X-Team, exact: ml}}", NOT_OPS)
+    with pytest.raises(ManifestError, match="`not` of x-unit may not come or go while rollout chat-v2 runs"):
+        applied(started(), denying)
+    reading = SERVICE.replace("name: X-Team", "name: X-Unit")
+    changed = applied(applied(started(), reading)[0], denying)[0]
+    with pytest.raises(ManifestError, match="`not` of x-unit may not come or go"):
+        applied(changed, SERVICE)
+    assert applied(promoted(), denying)[1] == ["Service/chat configured"]
+
+
 def test_two_rollouts_of_one_service_in_one_apply_are_refused() -> None:
     with pytest.raises(ManifestError, match="service chat is busy with rollout chat-v2"):
         applied(World(), BOTH + "---\n" + ROLLOUT.replace("name: chat-v2", "name: other"))
@@ -134,6 +149,23 @@ def test_without_a_rollout_everyone_is_on_the_baseline() -> None:
     assert place(promoted(), "chat", headers(x_user_id="u1"), Surroundings()).version == "v2"
     with pytest.raises(NotFoundError, match="no service nope; services: chat"):
         place(promoted(), "nope", headers(), Surroundings())
+
+
+def test_where_a_list_decides_the_control_plane_says_that_it_has_none() -> None:
+    listed = SERVICE.replace("{header: {name: X-Team, exact: ml}}", "{key: {in_file: gold.txt}}")
+    world = applied(World(), listed)[0]
+    with pytest.raises(ListNotHereError, match=r"the list gold\.txt, which only the sidecars hold"):
+        place(world, "chat", headers(x_user_id="u1"), Surroundings())
+    assert place(world, "chat", headers(), Surroundings()).assignment.cohort == "no_key", "it was never asked"
+
+
+def test_an_excluded_cohort_stays_on_the_baseline_and_the_answer_says_so() -> None:
+    world = applied(World(), BOTH.replace("pin: candidate", "exclude: true"))[0]
+    world = world.with_rollout(replace(world.rollout("chat-v2"), phase=Observing(2, T0)))
+    placement = place(world, "chat", headers(x_team="ml", x_user_id="u1"), Surroundings())
+    assert (placement.version, placement.assignment.pin) == ("v1", "v1")
+    assert placement.rule == "cohort staff is excluded, so on the baseline: rule 1, header x-team is 'ml'"
+    assert policies(world)[0].cohorts[0].pin == "v1"
 
 
 GROUP = "apiVersion: serinus/v1\nkind: ProxyGroup\nmetadata: {name: edge}\nspec: {listen: '0.0.0.0:8080'}\n"

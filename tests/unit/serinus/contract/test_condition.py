@@ -21,6 +21,7 @@ from serinus.contract.condition import (
     TimeTest,
     depth_of,
     every,
+    headers_denied,
     headers_read,
     holds,
     lists_read,
@@ -179,4 +180,5 @@ def test_a_condition_says_what_it_reads() -> None:
         )
     )
     assert headers_read(condition) == {"x-a", "cookie", ":path", ":method", ":source"}
+    assert headers_denied(condition) == {":method", ":source"}
     assert lists_read(condition) == {"gold"}
