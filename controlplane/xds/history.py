@@ -7,8 +7,9 @@ something of that name, and nobody here knows which clusters it names.
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
-from controlplane.snapshot.resource import CLUSTER, Resource, ResourceSet, opaque
+from controlplane.snapshot.resource import Resource, ResourceSet, opaque
 from controlplane.snapshot.snapshot import Snapshot
+from controlplane.xds.subscription import FULL_STATE_TYPES
 
 # A proxy that was away for this many publications is told everything anew. A set shares its resources with the others.
 SETS_MAX = 256
@@ -50,7 +51,7 @@ class History:
         known = self._sets.get((type_url, version))
         if known is not None:
             return known
-        if type_url == CLUSTER:
+        if type_url in FULL_STATE_TYPES:
             return None
         return ResourceSet.of(opaque(name, type_url, version) for name in names)
 

@@ -6,7 +6,7 @@ from controlplane.snapshot.mode import Mode
 from controlplane.xds import delta, stream, wire
 from controlplane.xds.delta_state import DeltaState
 from controlplane.xds.events import DeltaRequest, Effect, Lingered, Overdue, Published, Request
-from controlplane.xds.stream import StreamState
+from controlplane.xds.stream_state import StreamState
 
 
 class Machine:

@@ -21,7 +21,7 @@ Rules (xDS protocol; numbers are the section titles' rules in short):
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import assert_never
 
 from controlplane.snapshot.resource import CLUSTER, ENDPOINT, NOTHING, ResourceSet, difference, patched
@@ -33,7 +33,6 @@ from controlplane.xds.events import (
     Ignored,
     Linger,
     Lingered,
-    Node,
     Opened,
     Overdue,
     Published,
@@ -43,48 +42,9 @@ from controlplane.xds.events import (
 )
 from controlplane.xds.node import first_node, is_served, overdue, told
 from controlplane.xds.order import clusters_to_keep, held_clusters, in_order, naming_types
-from controlplane.xds.refusal import NOTHING_REFUSED, Refused
+from controlplane.xds.refusal import NOTHING_REFUSED
+from controlplane.xds.stream_state import StreamState, TypeState
 from controlplane.xds.subscription import FULL_STATE_TYPES, Subscription
-
-
-@dataclass(frozen=True, slots=True)
-class TypeState:
-    """One type on one stream.
-
-    `claimed`: the version that the client brought from before this stream. `sent`: what it holds if it accepts what
-    it was sent, of what it still wants. `accepted`: what it runs, as far as this stream knows. `is_pending`: the
-    response with `nonce` has no answer yet. `again`: names to send although unchanged. `reported`: the version last
-    told as Accepted. `refused`: what it would not have and is not sent. `is_overdue`: the pending response has
-    waited too long to be waited for.
-    """
-
-    subscription: Subscription
-    claimed: str = ""
-    sent: ResourceSet | None = None
-    accepted: ResourceSet | None = None
-    nonce: str = ""
-    is_pending: bool = False
-    again: frozenset[str] = frozenset()
-    reported: str = ""
-    refused: Refused = NOTHING_REFUSED
-    is_overdue: bool = False
-
-    @property
-    def pending(self) -> ResourceSet | None:
-        """What was sent and is not answered yet."""
-        return self.sent if self.is_pending else None
-
-
-@dataclass(frozen=True, slots=True)
-class StreamState:
-    """`lingering`: clusters without a route, by generation. Counts say how many were given out so far."""
-
-    node: Node | None = None
-    target: Snapshot | None = None
-    types: Mapping[str, TypeState] = field(default_factory=dict)
-    responses: int = 0
-    lingering: Mapping[int, frozenset[str]] = field(default_factory=dict)
-    generations: int = 0
 
 
 def advance(state: StreamState, event: Event) -> tuple[StreamState, tuple[Effect, ...]]:
@@ -95,7 +55,7 @@ def advance(state: StreamState, event: Event) -> tuple[StreamState, tuple[Effect
     effects: list[Effect] = []
     match event:
         case Published(snapshot):
-            state = replace(state, target=snapshot)
+            state = _published(state, snapshot)
         case Request():
             state, is_taken = _take(state, event, effects)
             if not is_taken:
@@ -108,6 +68,16 @@ def advance(state: StreamState, event: Event) -> tuple[StreamState, tuple[Effect
         case _:
             assert_never(event)
     return _push(state, effects), tuple(effects)
+
+
+def _published(state: StreamState, target: Snapshot) -> StreamState:
+    """With another target; where that is another one for a type too, a client that balked is trusted again."""
+    before, types = state.target, state.types
+    balking = [url for url, current in types.items() if current.balks]
+    if before is not None and balking:
+        changed = [url for url in balking if target.of_type(url) != before.of_type(url)]
+        types = {**types, **{url: replace(types[url], balks=False) for url in changed}}
+    return replace(state, target=target, types=types)
 
 
 def _take(state: StreamState, request: Request, effects: list[Effect]) -> tuple[StreamState, bool]:
@@ -129,9 +99,11 @@ def _take(state: StreamState, request: Request, effects: list[Effect]) -> tuple[
     else:
         current = _answered(before, request, effects) if before.is_pending else before
     subscription = current.subscription.updated(request.names)
+    is_same = before is None or before.subscription == subscription
     current = replace(
         current,
         subscription=subscription,
+        claimed=current.claimed if is_same else "",
         sent=subscription.of(current.sent) if current.sent is not None else None,
         accepted=subscription.of(current.accepted) if current.accepted is not None else None,
     )
@@ -170,7 +142,7 @@ def _answered(current: TypeState, request: Request, effects: list[Effect]) -> Ty
     if request.error is None:
         accepted = current.sent if current.sent is not None else NOTHING
         refused = current.refused.settled(accepted)
-        return replace(current, is_pending=False, is_overdue=False, accepted=accepted, refused=refused)
+        return replace(current, is_pending=False, is_overdue=False, accepted=accepted, refused=refused, balks=False)
     return replace(_refusing(current, request.error, effects), is_pending=False, is_overdue=False)
 
 
@@ -180,7 +152,12 @@ def _refusing(current: TypeState, message: str | None, effects: list[Effect]) ->
     changed = difference(current.accepted if current.accepted is not None else NOTHING, sent).changed
     words = told(message) if message is not None else overdue(changed)
     effects.append(Rejected(current.subscription.type_url, sent.version, words))
-    return replace(current, refused=current.refused.after(changed, message or ""), reported="")
+    refused = current.refused.after(changed, message or "")
+    current = replace(current, refused=refused, balks=not changed, reported="")
+    if current.subscription.type_url not in FULL_STATE_TYPES or current.accepted is None:
+        return current
+    # Of the others a refused response may have been taken in, removals too: what went may not be relied upon.
+    return replace(current, accepted=current.accepted.only(sent.names))
 
 
 def _overdue(state: StreamState, nonce: str, effects: list[Effect]) -> StreamState:
@@ -205,9 +182,7 @@ def _push(state: StreamState, effects: list[Effect]) -> StreamState:
             current = replace(current, sent=wanted, accepted=wanted)
         again = current.again & wanted.names
         is_free = not current.is_pending or current.is_overdue
-        is_due = is_free and (
-            again or (current.subscription.lacks(current.sent, wanted) and not _is_back(current, wanted))
-        )
+        is_due = is_free and (again or _is_due(current, wanted))
         if is_due and wanted.clusters <= _held_clusters(types):
             responses += 1
             body = _body(current, wanted, again)
@@ -215,16 +190,22 @@ def _push(state: StreamState, effects: list[Effect]) -> StreamState:
             if type_url == CLUSTER:
                 _endpoints_again(types, current, wanted)
             current = replace(current, sent=wanted, nonce=str(responses), is_pending=True, again=frozenset())
-            current = replace(current, is_overdue=False)
+            current = replace(current, is_overdue=False, balks=False)
         types[type_url] = _reported(target, current, effects)
     return replace(state, types=types, responses=responses)
 
 
-def _is_back(current: TypeState, wanted: ResourceSet) -> bool:
-    """Whether a refusal that stands has left nothing to send but what the client runs already."""
-    return current.refused != NOTHING_REFUSED and wanted == (
-        current.accepted if current.accepted is not None else NOTHING
-    )
+def _is_due(current: TypeState, wanted: ResourceSet) -> bool:
+    """Whether something is to be sent, but for names that are to be sent again."""
+    if current.sent is None:
+        return current.subscription.lacks(current.accepted, wanted)
+    held = current.accepted if current.accepted is not None else NOTHING
+    if current.sent == held or current.subscription.lacks(held, wanted):
+        return current.subscription.lacks(held, wanted)
+    # Of a refused response the client may run what it did not name as bad: that is settled unless it is wanted.
+    update = difference(current.sent, wanted)
+    removed = update.removed if current.subscription.type_url in FULL_STATE_TYPES else ()
+    return not current.refused.names.issuperset([*(item.name for item in update.changed), *removed])
 
 
 def _body(current: TypeState, wanted: ResourceSet, again: frozenset[str]) -> ResourceSet:
@@ -234,8 +215,9 @@ def _body(current: TypeState, wanted: ResourceSet, again: frozenset[str]) -> Res
     changed = difference(current.accepted, wanted).changed
     if len(changed) == len(wanted):
         return wanted
-    back = difference(current.sent, wanted).changed if current.sent is not None else ()
-    return patched(wanted.only(again), (*back, *changed), ())
+    unsettled = difference(current.sent, wanted).changed if current.sent is not None else ()
+    body = patched(wanted.only(again), (*unsettled, *changed), ())
+    return body.without(frozenset(item.name for item in body if item.is_opaque)) if body.has_opaque else body
 
 
 def _endpoints_again(types: dict[str, TypeState], clusters: TypeState, wanted: ResourceSet) -> None:
@@ -243,8 +225,8 @@ def _endpoints_again(types: dict[str, TypeState], clusters: TypeState, wanted: R
     endpoints = types.get(ENDPOINT)
     if endpoints is None:
         return
-    changed = difference(clusters.accepted if clusters.accepted is not None else NOTHING, wanted).changed
-    again = endpoints.again | {item.name for item in changed}
+    known = (clusters.accepted or NOTHING, clusters.sent or wanted)
+    again = endpoints.again | {item.name for resources in known for item in difference(resources, wanted).changed}
     types[ENDPOINT] = replace(endpoints, again=again)
 
 
@@ -286,7 +268,7 @@ def _reported(target: Snapshot, current: TypeState, effects: list[Effect]) -> Ty
     """
     type_url = current.subscription.type_url
     goal = target.of_type(type_url)
-    if current.is_pending or current.accepted is None or current.reported == goal.version:
+    if current.is_pending or current.balks or current.accepted is None or current.reported == goal.version:
         return current
     if difference(current.accepted, current.subscription.of(goal)).changed or current.subscription.is_empty:
         return current
