@@ -42,6 +42,7 @@ class Side:
     later: Callable[["World", Envoy, str, str, str | None], Asked]
     own: Callable[[str, Any], object]
     is_pending: Callable[[Any], bool]
+    is_whole: bool  # a response of clusters is the full state: what nobody remembers cannot be kept
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,16 @@ def answers(world: World, letter: Letter, envoy: Envoy) -> list[tuple[Event, Env
     def answer(words: str | None = None) -> Asked:
         return world.side.later(world, envoy, letter.send.type_url, letter.send.nonce, words)
 
+    others = [other for other in envoy.inbox if other.send.type_url == CLUSTER and other is not letter]
+    if world.side.is_whole and letter.send.type_url == CLUSTER and others:
+        return [_merged(world, letter, others, envoy)]
     rest = envoy.without(letter)
     if letter.refused is not None:
         return [(answer(_words(letter.refused)), replace(rest, saying=letter.refused))]
-    found: list[tuple[Event, Envoy]] = [(answer(), rest.applies(letter.send)), (answer("no"), rest)]
+    found: list[tuple[Event, Envoy]] = [
+        (answer(), rest.applies(letter.send)),
+        (answer("no"), rest.declines(letter.send)),
+    ]
     changed, _ = envoy.news(letter.send)
     fresh = [item for item in changed if item != envoy.of(CLUSTER).get(item.name)]
     if letter.send.type_url == CLUSTER and fresh:
@@ -120,6 +127,18 @@ def answers(world: World, letter: Letter, envoy: Envoy) -> list[tuple[Event, Env
         found.append((answer(_words(fresh[0])), late))
         found.append((Overdue(letter.send.nonce), replace(late, inbox=inbox, saying=None)))
     return found
+
+
+def _merged(world: World, first: Letter, others: list[Letter], envoy: Envoy) -> tuple[Event, Envoy]:
+    """State of the world: one request answers the newest response, with the words that were kept back, if there are any;
+    what it held before is taken back without a word.
+    """
+    refused = None
+    for letter in (first, *others):
+        envoy = envoy.without(letter) if letter.refused is not None else envoy.without(letter).applies(letter.send)
+        refused = refused or letter.refused
+    words = _words(refused) if refused is not None else None
+    return world.side.later(world, envoy, CLUSTER, others[-1].send.nonce, words), replace(envoy, saying=None)
 
 
 def _words(item: Resource) -> str:
@@ -185,10 +204,10 @@ def drained(world: World, state: State, envoy: Envoy, *, is_willing: bool) -> tu
         if envoy.inbox:
             # Envoy answers to clusters when they are warm: last.
             letter = min(envoy.inbox, key=lambda letter: letter.send.type_url == CLUSTER)
-            if letter.send.type_url == CLUSTER:
+            if letter.send.type_url == CLUSTER and len(envoy.inbox) == 1:
                 assert not _owed(state, envoy), "no cluster waits for endpoints that there are"
             choices = answers(world, letter, envoy)
-            event, then = choices[0] if is_willing or letter.refused is not None else choices[1]
+            event, then = choices[0] if is_willing or len(choices) == 1 else choices[1]
         elif state.lingering:
             event, then = Lingered(min(state.lingering)), envoy
         else:
@@ -220,13 +239,14 @@ def check(world: World, taken: Step) -> None:
         assert not any(item.is_opaque for item in items), "what is not known cannot be sent"
         _check_under_way(world, taken, send)
         _check_refused(taken, send, items)
-        _check_clusters(taken, send, items)
+        _check_clusters(world, taken, send, items)
     for effect in taken.effects:
         if isinstance(effect, Ignored):
             assert not sent, "what is ignored has no consequences"
         elif isinstance(effect, Accepted):
             _check_accepted(taken, effect)
-    assert not taken.envoy.missing_clusters(), "every cluster that a running route names is there"
+    is_lost = world.side.is_whole and taken.envoy.is_forgotten
+    assert is_lost or not taken.envoy.missing_clusters(), "every cluster that a running route names is there"
 
 
 def _check_under_way(world: World, taken: Step, send: Response) -> None:
@@ -248,11 +268,11 @@ def _check_refused(taken: Step, send: Response, items: tuple[Resource, ...]) -> 
         assert taken.envoy.stuck <= touched, "a cluster that was refused late is settled by the next response"
 
 
-def _check_clusters(taken: Step, send: Response, items: tuple[Resource, ...]) -> None:
+def _check_clusters(world: World, taken: Step, send: Response, items: tuple[Resource, ...]) -> None:
     held = taken.envoy.of(CLUSTER).keys()
     for item in items:
         assert item.clusters <= held, "no route before its clusters"
-    if send.type_url == CLUSTER:
+    if send.type_url == CLUSTER and not (world.side.is_whole and taken.envoy.is_forgotten):
         _, going = taken.envoy.news(send)
         for type_url in (ROUTE, VIRTUAL_HOST):
             for item in taken.envoy.of(type_url).values():
@@ -280,7 +300,7 @@ def check_arrived(world: World, state: State, envoy: Envoy) -> None:
         excused = current.refused.names | {item.name for item in goal if item.clusters & refused}
         assert lacking <= excused
         is_told = current.reported == target.version
-        if not (excused & goal.names or getattr(current, "balks", False) or current.subscription.is_empty):
+        if not (excused & goal.names or current.balks or current.subscription.is_empty):
             assert is_told
         assert not (is_told and lacking)
     assert world.side.advance(state, Published(world.snapshots[1])) == (state, ()), "and then nothing is said any more"

@@ -32,7 +32,7 @@ from controlplane.xds.events import (
     Request,
     Send,
 )
-from controlplane.xds.stream import StreamState
+from controlplane.xds.stream_state import StreamState
 
 NODE = Node("envoy-1", "edge")
 Contents = Mapping[str, str] | str

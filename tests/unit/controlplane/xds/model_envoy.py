@@ -75,7 +75,8 @@ class Envoy:
         cold = self.cold
         for send in sent:
             changed, removed = self.news(send)
-            names = frozenset(item.name for item in changed)
+            held = self.of(send.type_url)
+            names = frozenset(item.name for item in changed if send.type_url != CLUSTER or held.get(item.name) != item)
             cold = cold | names if send.type_url == CLUSTER else cold
             cold = cold - names - removed if send.type_url == ENDPOINT else cold
         letters = tuple(Letter(send) for send in sent)
@@ -105,7 +106,12 @@ class Envoy:
         stuck = self.stuck - {item.name for item in taken} - removed
         if refused is None:
             return replace(after, stuck=stuck, cold=frozenset())
-        return replace(after, stuck=stuck | {refused.name}, saying=refused)
+        return replace(after, stuck=stuck | {refused.name}, saying=refused, cold=self.cold - {refused.name})
+
+    def declines(self, send: Response) -> "Envoy":
+        """A response that changes nothing."""
+        changed, _ = self.news(send)
+        return replace(self, cold=self.cold - {item.name for item in changed}) if send.type_url == CLUSTER else self
 
     def without(self, letter: Letter) -> "Envoy":
         return replace(self, inbox=tuple(item for item in self.inbox if item is not letter))

@@ -49,6 +49,7 @@ _SIDE = Side(
     first=_first,
     later=_later,
     own=_own,
+    is_whole=False,
     is_pending=lambda current: current.pending is not None,
 )
 _VHDS = World(

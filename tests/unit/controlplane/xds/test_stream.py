@@ -6,7 +6,8 @@ from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE
 from controlplane.xds.errors import StreamError
 from controlplane.xds.events import Accepted, Ignored, Linger, Node, Opened, Rejected, Request
 from controlplane.xds.node import NACK_MESSAGE_CHARS_MAX, NODE_ID_BYTES_MAX
-from controlplane.xds.stream import StreamState, advance
+from controlplane.xds.stream import advance
+from controlplane.xds.stream_state import StreamState
 from tests.unit.controlplane.xds.factory import NODE, Client, answers, sends, sent_types, snapshot
 
 
