@@ -19,8 +19,6 @@ from extproc.cohort.idlist import BadListError, IdList, read
 FILE_BYTES_MAX = 256 * 1024 * 1024
 # 8 MB each.
 LISTS_MAX = 16
-# About 0.2 ms of work. CPython would let another thread in after 5 ms only.
-_LINES_A_TURN = 500
 
 # Of a file: device, inode, size, time of change. None: it is not there.
 _Stamp = tuple[int, int, int, int] | None
@@ -72,7 +70,7 @@ class ListFolder:
                 raise BadListError("is no regular file")
             if before.st_size > FILE_BYTES_MAX:
                 raise BadListError(f"{before.st_size} bytes, at most {FILE_BYTES_MAX}")
-            ids = read(_unhurried(file), seed=self._seed)
+            ids = read(_lines(file), seed=self._seed, pause=_let_others_run)
             if _stamp_of(os.fstat(file.fileno())) != _stamp_of(before):
                 raise BadListError("changed while it was read", next_step="replace lists by rename")
             return _stamp_of(before), ids
@@ -88,11 +86,12 @@ def _stamp_of(found: os.stat_result) -> _Stamp:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _unhurried(file: BinaryIO) -> Iterator[bytes]:
-    """Lines, each bounded, with other threads let in between."""
-    number = 0
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Each bounded by the file's own bound: it may have grown since it was looked at."""
     while line := file.readline(FILE_BYTES_MAX):
-        number += 1
-        if number % _LINES_A_TURN == 0:
-            time.sleep(0)
         yield line
+
+
+def _let_others_run() -> None:
+    """CPython would do so after 5 ms only."""
+    time.sleep(0)
