@@ -34,6 +34,7 @@ from controlplane.xds.events import (
     Rejected,
 )
 from controlplane.xds.node import first_node, is_served, overdue, told
+from controlplane.xds.order import NAMING_TYPES
 from controlplane.xds.refusal import named_in
 from controlplane.xds.subscription import Subscription
 
@@ -183,7 +184,7 @@ def _linger(state: DeltaState, before: DeltaType | None, now: DeltaType, effects
     if before is None or before.accepted is now.accepted:
         return state
     named = before.accepted.clusters
-    if before.accepted.has_opaque and CLUSTER in state.types:
+    if before.accepted.has_opaque and now.subscription.type_url in NAMING_TYPES and CLUSTER in state.types:
         named = state.types[CLUSTER].accepted.names
     left = named - now.accepted.clusters
     if not left:

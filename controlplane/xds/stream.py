@@ -41,7 +41,7 @@ from controlplane.xds.events import (
     Send,
 )
 from controlplane.xds.node import first_node, is_served, overdue, told
-from controlplane.xds.order import clusters_to_keep, held_clusters, in_order, naming_types
+from controlplane.xds.order import NAMING_TYPES, clusters_to_keep, held_clusters, in_order, naming_types
 from controlplane.xds.refusal import NOTHING_REFUSED
 from controlplane.xds.stream_state import StreamState, TypeState
 from controlplane.xds.subscription import FULL_STATE_TYPES, Subscription
@@ -126,7 +126,7 @@ def _linger(state: StreamState, before: TypeState | None, now: TypeState, effect
     if before is None or before.accepted is None or before.accepted is now.accepted:
         return state
     named = before.accepted.clusters
-    if before.accepted.has_opaque and CLUSTER in state.types:
+    if before.accepted.has_opaque and now.subscription.type_url in NAMING_TYPES and CLUSTER in state.types:
         clusters = state.types[CLUSTER].accepted
         named = clusters.names if clusters is not None else frozenset()
     left = named - (now.accepted.clusters if now.accepted is not None else frozenset())
