@@ -87,10 +87,13 @@ class Client:
     def publish(self, published: Snapshot) -> list[Effect]:
         return self._advance(Published(published))
 
-    def asks(self, type_url: str, *names: str, version: str = "", nonce: str = "") -> list[Effect]:
+    def asks(
+        self, type_url: str, *names: str, version: str = "", nonce: str = "", brought: ResourceSet | None = None
+    ) -> list[Effect]:
+        """`brought` is what it holds from before, on its first request."""
         self.names[type_url] = names
         node = NODE if self.state.node is None else None
-        return self._advance(Request(type_url, names, version=version, nonce=nonce, node=node))
+        return self._advance(Request(type_url, names, version=version, nonce=nonce, node=node, brought=brought))
 
     def acks(self, send: Send) -> list[Effect]:
         self.versions[send.type_url] = send.resources.version

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE, ResourceSet, resource
+from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE, VIRTUAL_HOST, ResourceSet, resource
 from controlplane.xds.errors import StreamError
 from controlplane.xds.subscription import NAMES_MAX, Subscription
 
@@ -74,3 +74,54 @@ def test_who_wants_nothing_lacks_nothing() -> None:
 def test_more_names_than_a_fleet_can_have_are_refused() -> None:
     with pytest.raises(StreamError, match="resource names"):
         _after(ROUTE, tuple(map(str, range(NAMES_MAX + 1))))
+
+
+def _changed(type_url: str, *requests: tuple[tuple[str, ...], tuple[str, ...]]) -> Subscription:
+    subscription = Subscription(type_url)
+    for number, (subscribe, unsubscribe) in enumerate(requests):
+        subscription = subscription.changed(subscribe, unsubscribe, is_first=number == 0)
+    return subscription
+
+
+@pytest.mark.parametrize(
+    ("type_url", "requests", "wanted"),
+    [
+        # the legacy wildcard: "the initial request … with an empty resource_names_subscribe"
+        (CLUSTER, [((), ())], {"a", "b"}),
+        (VIRTUAL_HOST, [((), ())], {"a", "b"}),
+        (ROUTE, [((), ())], set()),
+        # an empty list later means no change
+        (CLUSTER, [((), ()), ((), ())], {"a", "b"}),
+        (CLUSTER, [(("a",), ()), ((), ())], {"a"}),
+        # names are added and taken away
+        (ROUTE, [(("a",), ()), (("b",), ())], {"a", "b"}),
+        (ROUTE, [(("a", "b"), ()), ((), ("a",))], {"b"}),
+        (ROUTE, [(("a",), ()), (("b",), ("a",))], {"b"}),
+        # what was never wanted may be taken away
+        (ROUTE, [(("a",), ()), ((), ("never",))], {"a"}),
+        # "*" beside names, and either without the other
+        (CLUSTER, [(("*", "a"), ())], {"a", "b"}),
+        (CLUSTER, [((), ()), (("a",), ())], {"a", "b"}),
+        (CLUSTER, [(("*", "a"), ()), ((), ("a",))], {"a", "b"}),
+        (CLUSTER, [(("*", "a"), ()), ((), ("*",))], {"a"}),
+        (CLUSTER, [((), ()), ((), ("*",))], set()),
+        (CLUSTER, [(("a",), ()), (("*",), ())], {"a", "b"}),
+    ],
+)
+def test_what_a_row_of_incremental_requests_asks_for(
+    type_url: str, requests: list[tuple[tuple[str, ...], tuple[str, ...]]], wanted: set[str]
+) -> None:
+    assert _changed(type_url, *requests).of(_ALL).names == wanted
+
+
+def test_the_name_of_a_route_configuration_stands_for_its_virtual_hosts() -> None:
+    hosts = ResourceSet.of(
+        resource(name, VIRTUAL_HOST, b"1") for name in ("services/chat", "services/a/b", "other/chat", "services")
+    )
+    assert _changed(VIRTUAL_HOST, (("services",), ())).of(hosts).names == {"services/chat"}
+
+
+def test_more_names_than_a_fleet_can_have_are_refused_bit_by_bit_too() -> None:
+    half = tuple(map(str, range(NAMES_MAX)))
+    with pytest.raises(StreamError, match="resource names"):
+        _changed(ROUTE, (half, ()), (("one more",), ()))
