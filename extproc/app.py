@@ -17,7 +17,7 @@ from extproc.proxystats.parse import ProxyStats
 from extproc.settings import Settings
 from extproc.telemetry.catalogue import Catalogue
 from extproc.telemetry.exporter import HttpExporter
-from extproc.transport.server import GrpcioTransport
+from extproc.transport.reference.server import GrpcioTransport
 from extproc.uplink import wire
 from extproc.uplink.client import PolicyFile, UplinkClient
 from extproc.uplink.queue import ReportQueue

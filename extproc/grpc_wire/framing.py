@@ -32,8 +32,16 @@ class Budget:
         self.left = bytes_max
 
 
+def whole_message(data: bytes) -> bytes | None:
+    """The message, if `data` is exactly one that is not compressed: nearly every DATA frame of Envoy's is."""
+    if len(data) < PREFIX_BYTES:
+        return None
+    flag, length = _unpack(data)
+    return data[PREFIX_BYTES:] if flag == 0 and length == len(data) - PREFIX_BYTES else None
+
+
 class Deframer:
-    """Of one call. Mutable."""
+    """Of one call. Mutable. A call whose DATA are whole messages never needs one."""
 
     __slots__ = ("_budget", "_is_identity", "_kept", "_message_bytes_max")
 
@@ -50,13 +58,6 @@ class Deframer:
 
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that are complete now. Raises FramingError; feed nothing after it."""
-        if not self._kept and len(data) >= PREFIX_BYTES:
-            flag, length = _unpack(data)
-            if flag == 0 and length == len(data) - PREFIX_BYTES <= self._message_bytes_max:
-                return [data[PREFIX_BYTES:]]  # one message, whole: nearly every DATA frame of Envoy's
-        return self._pieced(data)
-
-    def _pieced(self, data: bytes) -> list[bytes]:
         kept, budget = self._kept, self._budget
         budget.left -= len(data)
         kept += data

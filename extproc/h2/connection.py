@@ -62,6 +62,11 @@ class Connection:
         if limits.connection_window_bytes > WINDOW_BYTES_DEFAULT:
             self.send.frame(frames.window_update(0, limits.connection_window_bytes - WINDOW_BYTES_DEFAULT))
 
+    @property
+    def is_greeted(self) -> bool:
+        """The peer speaks HTTP/2."""
+        return self._is_greeted
+
     def drain(self) -> None:
         """Tells the peer to open no more streams here (RFC 9113 6.8). Those it has opened until it reads that, and
         those that run, are served; `Drained` says when no more can come."""

@@ -7,7 +7,8 @@ all others (8.3, 8.3.1); one content-length (8.1.1). What a method or a path mea
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from extproc.h2.hpack_table import Field
 
@@ -33,6 +34,8 @@ class Request:
     authority: bytes
     fields: tuple[Field, ...]
     content_length: int | None
+    # What the layer above made of it. Requests of equal blocks are one object, so it is made once.
+    plan: Any = field(default=None, compare=False, repr=False)
 
     def value(self, name: bytes) -> bytes:
         """The first value of a regular field, b"" without one."""

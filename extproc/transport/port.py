@@ -1,11 +1,12 @@
 """What every transport of the socket is given and what it must do: bytes in, bytes out.
 
-The grpcio transport (`server.py`) is the reference; the own HTTP/2 transport implements the same port. Handlers are
-plain functions without I/O, called on the event loop's thread; they never raise on any input.
+The grpcio transport (`reference/`) is the yardstick; our own HTTP/2 transport (`own/`) implements the same port.
+Handlers are plain functions without I/O, called on the event loop's thread; they never raise on any input.
 """
 
 from typing import Protocol
 
+from extproc.errors import SidecarError
 from extproc.processing.session import Reply
 
 # Literals on purpose: the wire subset has no services, and a test asks them of a real client.
@@ -17,6 +18,12 @@ HEALTH_WATCH_METHOD = "/grpc.health.v1.Health/Watch"
 # grpc.health.v1.HealthCheckResponse {status: SERVING = 1 | NOT_SERVING = 2}
 HEALTH_SERVING = b"\x08\x01"
 HEALTH_NOT_SERVING = b"\x08\x02"
+
+
+class SocketTakenError(SidecarError):
+    """The address that was asked for cannot be used."""
+
+    code = "socket"
 
 
 class ProcessStream(Protocol):

@@ -15,7 +15,7 @@ from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.outcome.observation import Observation
 from extproc.processing.session import ProcessSession, Reply
 from extproc.telemetry.tables import Counter, Histogram, Metric
-from extproc.transport.server import GrpcioTransport
+from extproc.transport.reference.server import GrpcioTransport
 from serinus.contract.policy import ServicePolicy
 from serinus.envoywire import accesslog_pb2, ext_proc_pb2
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.grpc_wire.framing import Budget, Deframer, FramingError, framed
+from extproc.grpc_wire.framing import Budget, Deframer, FramingError, framed, whole_message
 from extproc.grpc_wire.status import Status
 
 MESSAGES = st.lists(st.binary(max_size=50), max_size=6)
@@ -33,6 +33,14 @@ def test_messages_come_out_as_they_went_in_however_they_are_cut(messages: list[b
     assert received == messages
     assert made.is_between_messages
     assert budget.left == 10_000
+
+
+@given(st.binary(max_size=20))
+def test_one_message_and_nothing_else_is_whole(message: bytes) -> None:
+    data = framed(message)
+    assert whole_message(data) == message
+    for other in (data[:-1], data + b"x", b"\1" + data[1:], b""):
+        assert whole_message(other) is None
 
 
 def test_a_prefix_is_a_flag_and_a_length() -> None:
@@ -70,7 +78,7 @@ def test_what_is_unfinished_is_bounded_for_a_whole_connection() -> None:
     assert refused(other, framed(bytes(500))[:60]) is Status.RESOURCE_EXHAUSTED
     other.release()
     assert budget.left == 40
-    assert other.feed(framed(b"whole")) == [b"whole"], "a message that is whole needs no room"
+    assert other.feed(framed(b"whole")) == [b"whole"]
     one.release()
     assert budget.left == 100
 

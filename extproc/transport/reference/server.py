@@ -21,7 +21,6 @@ from pathlib import Path
 
 import grpc
 
-from extproc.errors import SidecarError
 from extproc.telemetry.tables import Histogram
 from extproc.transport import port
 
@@ -33,12 +32,6 @@ LEAVE_S = CONNECTION_AGE_MS / 1_000 * 1.1 + 0.3
 DRAIN_GRACE_S = 1.0
 # The first log message of each stream carries Envoy's node (62 KB); body pieces are bounded by its 1 MiB buffers.
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
-
-
-class SocketTakenError(SidecarError):
-    """The socket's directory cannot be used."""
-
-    code = "socket"
 
 
 class GrpcioTransport:
@@ -68,7 +61,9 @@ class GrpcioTransport:
         try:
             server.add_insecure_port(f"unix:{bound}")
         except RuntimeError as error:
-            raise SocketTakenError(f"cannot bind {bound}: {error}", next_step="check --socket's directory") from error
+            raise port.SocketTakenError(
+                f"cannot bind {bound}: {error}", next_step="check --socket's directory"
+            ) from error
         finally:
             os.umask(umask)
         await server.start()

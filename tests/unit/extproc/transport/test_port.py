@@ -1,90 +1,32 @@
-"""The reference transport over a real Unix socket, asked by a real gRPC client, as Envoy asks it."""
+"""What every transport does, over a real Unix socket, asked by a real gRPC client, as Envoy asks it."""
 
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from extproc.processing.session import Reply
-from extproc.telemetry.tables import Histogram, Metric
 from extproc.transport import port
-from extproc.transport.server import GrpcioTransport, SocketTakenError
+from extproc.transport.port import SocketTakenError
+from tests.unit.extproc.transport.sidecar import (
+    TRANSPORTS,
+    RecordingSidecar,
+    client,
+    eventually,
+    histogram,
+    run,
+    serving,
+)
+
+pytestmark = pytest.mark.parametrize("kind", TRANSPORTS)
 
 
-@dataclass
-class EchoStream:
-    """Answers a message that starts with "tag" and closes; takes others in until "end"."""
-
-    sidecar: "RecordingSidecar"
-
-    def receive(self, message: bytes) -> Reply:
-        self.sidecar.messages.append(message)
-        if message.startswith(b"tag"):
-            return Reply(b"re:" + message, is_done=True)
-        return Reply(None, is_done=message == b"end")
-
-    def close(self) -> None:
-        self.sidecar.closed += 1
-
-
-@dataclass
-class RecordingSidecar:
-    """The shipped handlers' port, remembering what came."""
-
-    messages: list[bytes] = field(default_factory=list)
-    logs: list[bytes] = field(default_factory=list)
-    closed: int = 0
-
-    def open_process(self) -> EchoStream:
-        return EchoStream(self)
-
-    def access_logs(self, message: bytes) -> None:
-        self.logs.append(message)
-
-
-@asynccontextmanager
-async def serving(path: Path) -> AsyncIterator[tuple[GrpcioTransport, RecordingSidecar]]:
-    sidecar = RecordingSidecar()
-    transport = GrpcioTransport(path, sidecar, Histogram(Metric("p", "", (), (1.0,))))
-    await transport.start()
-    try:
-        yield transport, sidecar
-    finally:
-        await transport.drain()
-
-
-@asynccontextmanager
-async def client(path: Path) -> AsyncIterator[grpc.aio.Channel]:
-    options = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own, as each Envoy worker has
-    async with grpc.aio.insecure_channel(f"unix:{path}", options=options) as channel:
-        yield channel
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("did not happen within 5 s")
-
-
-def run(tmp_path: Path, story: Callable[[Path], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        await asyncio.wait_for(story(tmp_path / "e.sock"), 30)
-
-    asyncio.run(bounded())
-
-
-def test_one_message_in_one_out_and_the_stream_ends_with_ok(tmp_path: Path) -> None:
+def test_one_message_in_one_out_and_the_stream_ends_with_ok(kind: str, tmp_path: Path) -> None:
     async def story(path: Path) -> None:
-        async with serving(path) as (_, sidecar), client(path) as channel:
+        async with serving(kind, path) as (_, sidecar), client(path) as channel:
             call = channel.stream_stream(port.PROCESS_METHOD)()
             await call.write(b"tag 1")
             assert await call.read() == b"re:tag 1"
@@ -95,9 +37,9 @@ def test_one_message_in_one_out_and_the_stream_ends_with_ok(tmp_path: Path) -> N
     run(tmp_path, story)
 
 
-def test_an_observing_stream_is_many_in_and_none_out(tmp_path: Path) -> None:
+def test_an_observing_stream_is_many_in_and_none_out(kind: str, tmp_path: Path) -> None:
     async def story(path: Path) -> None:
-        async with serving(path) as (_, sidecar), client(path) as channel:
+        async with serving(kind, path) as (_, sidecar), client(path) as channel:
             call = channel.stream_stream(port.PROCESS_METHOD)()
             for message in (b"a", b"b", b"end"):
                 await call.write(message)
@@ -108,11 +50,11 @@ def test_an_observing_stream_is_many_in_and_none_out(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
-def test_a_stream_that_the_peer_resets_is_closed_once(tmp_path: Path) -> None:
+def test_a_stream_that_the_peer_resets_is_closed_once(kind: str, tmp_path: Path) -> None:
     """Envoy resets every ext_proc stream at its end."""
 
     async def story(path: Path) -> None:
-        async with serving(path) as (_, sidecar), client(path) as channel:
+        async with serving(kind, path) as (_, sidecar), client(path) as channel:
             call = channel.stream_stream(port.PROCESS_METHOD)()
             await call.write(b"a")
             await eventually(lambda: sidecar.messages == [b"a"])
@@ -122,9 +64,9 @@ def test_a_stream_that_the_peer_resets_is_closed_once(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
-def test_health_by_check_and_watch(tmp_path: Path) -> None:
+def test_health_by_check_and_watch(kind: str, tmp_path: Path) -> None:
     async def story(path: Path) -> None:
-        async with serving(path) as (transport, _), client(path) as channel:
+        async with serving(kind, path) as (transport, _), client(path) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             answer = await stub.Check(health_pb2.HealthCheckRequest())
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
@@ -137,20 +79,20 @@ def test_health_by_check_and_watch(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
-def test_an_unknown_method_is_unimplemented(tmp_path: Path) -> None:
+def test_an_unknown_method_is_unimplemented(kind: str, tmp_path: Path) -> None:
     async def story(path: Path) -> None:
-        async with serving(path), client(path) as channel:
+        async with serving(kind, path), client(path) as channel:
             call = channel.stream_stream("/envoy.service.ext_proc.v3.ExternalProcessor/Other")()
             assert await call.code() is grpc.StatusCode.UNIMPLEMENTED
 
     run(tmp_path, story)
 
 
-def test_only_the_owner_may_open_the_socket(tmp_path: Path) -> None:
+def test_only_the_owner_may_open_the_socket(kind: str, tmp_path: Path) -> None:
     async def story(path: Path) -> None:
         umask = os.umask(0)
         try:
-            async with serving(path):
+            async with serving(kind, path):
                 mode = os.stat(path).st_mode
                 assert stat.S_ISSOCK(mode)
                 assert stat.S_IMODE(mode) == 0o600
@@ -162,9 +104,9 @@ def test_only_the_owner_may_open_the_socket(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
-def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_there_is_named(kind: str, tmp_path: Path) -> None:
     async def story(path: Path) -> None:
-        transport = GrpcioTransport(path / "no" / "e.sock", RecordingSidecar(), Histogram(Metric("p", "", (), (1.0,))))
+        transport = TRANSPORTS[kind](path / "no" / "e.sock", RecordingSidecar(), histogram())
         with pytest.raises(SocketTakenError, match="cannot bind"):
             await transport.start()
 
@@ -188,13 +130,11 @@ async def _log_at_100_hz(path: Path, done: asyncio.Event) -> list[bytes]:
     return sent
 
 
-def test_a_successor_takes_the_socket_over_without_losing_a_log_entry(tmp_path: Path) -> None:
+def test_a_successor_takes_the_socket_over_without_losing_a_log_entry(kind: str, tmp_path: Path) -> None:
     async def story(path: Path) -> None:
         done = asyncio.Event()
         old_sidecar, new_sidecar = RecordingSidecar(), RecordingSidecar()
-        old, new = (
-            GrpcioTransport(path, each, Histogram(Metric("p", "", (), (1.0,)))) for each in (old_sidecar, new_sidecar)
-        )
+        old, new = (TRANSPORTS[kind](path, each, histogram()) for each in (old_sidecar, new_sidecar))
         await old.start()
         logging = asyncio.create_task(_log_at_100_hz(path, done))
         await eventually(lambda: len(old_sidecar.logs) > 5)
@@ -204,7 +144,7 @@ def test_a_successor_takes_the_socket_over_without_losing_a_log_entry(tmp_path: 
         done.set()
         sent = await logging
         assert old_sidecar.logs + new_sidecar.logs == sent
-        # grpcio unlinked the name it was bound to, not the one that is the successor's now.
+        # The name is the successor's now: the old one, when it stopped, has not taken it away.
         async with client(path) as channel:
             await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         await new.drain()
@@ -212,9 +152,7 @@ def test_a_successor_takes_the_socket_over_without_losing_a_log_entry(tmp_path: 
     run(tmp_path, story)
 
 
-def test_no_tag_fails_while_the_socket_changes_hands(tmp_path: Path) -> None:
-    """grpcio refuses what arrives after its own stop: by then the peer has moved to the successor."""
-
+def test_no_tag_fails_while_the_socket_changes_hands(kind: str, tmp_path: Path) -> None:
     async def story(path: Path) -> None:
         done, codes = asyncio.Event(), []
 
@@ -226,10 +164,10 @@ def test_no_tag_fails_while_the_socket_changes_hands(tmp_path: Path) -> None:
                     await call.read()
                     codes.append(await call.code())
 
-        async with serving(path) as (old, _):
+        async with serving(kind, path) as (old, _):
             asking = asyncio.gather(*(ask() for _ in range(20)))  # as many as are under way at any instant
             await eventually(lambda: len(codes) > 5)
-            async with serving(path) as (_, successor):
+            async with serving(kind, path) as (_, successor):
                 await old.drain()
                 await eventually(lambda: len(successor.messages) > 5)
                 done.set()
@@ -239,14 +177,14 @@ def test_no_tag_fails_while_the_socket_changes_hands(tmp_path: Path) -> None:
     run(tmp_path, story)
 
 
-def test_a_successor_keeps_the_old_one_from_saying_not_serving(tmp_path: Path) -> None:
+def test_a_successor_keeps_the_old_one_from_saying_not_serving(kind: str, tmp_path: Path) -> None:
     """To Envoy both are one host: a word of the old one would take the new one out of service too."""
 
     async def story(path: Path) -> None:
-        async with serving(path) as (old, _), client(path) as channel:
+        async with serving(kind, path) as (old, _), client(path) as channel:
             watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
             await watch.read()
-            async with serving(path):
+            async with serving(kind, path):
                 drained = asyncio.create_task(old.drain())
                 assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
                 await drained
@@ -254,9 +192,9 @@ def test_a_successor_keeps_the_old_one_from_saying_not_serving(tmp_path: Path) -
     run(tmp_path, story)
 
 
-def test_a_silent_log_stream_does_not_hold_the_drain_up(tmp_path: Path) -> None:
+def test_a_silent_log_stream_does_not_hold_the_drain_up(kind: str, tmp_path: Path) -> None:
     async def story(path: Path) -> None:
-        async with serving(path) as (transport, sidecar), client(path) as channel:
+        async with serving(kind, path) as (transport, sidecar), client(path) as channel:
             call = channel.stream_stream(port.ACCESS_LOGS_METHOD)()
             await call.write(b"once")
             await eventually(lambda: sidecar.logs == [b"once"])

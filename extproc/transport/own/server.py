@@ -1,0 +1,145 @@
+"""Our own transport: listens, hands over, drains. HTTP/2 and gRPC are in `extproc.h2`, `extproc.grpc_wire` and `calls`.
+
+Hand-over: a new process binds a name of its own in the same directory, with mode 0600, listens, and renames it over
+the socket that Envoy connects to, so there is no instant without a listener. The old process then accepts whoever
+reached it before the rename, tells every connection to leave (GOAWAY that turns nothing away), ends log streams with
+OK, and reads until Envoy has closed: an entry that was sent is counted, a request that was sent is answered.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+import time
+from pathlib import Path
+
+from extproc.telemetry.tables import Histogram
+from extproc.transport import port
+from extproc.transport.own.calls import Service
+from extproc.transport.own.endpoint import Endpoint, ServerTls, TcpEndpoint
+from extproc.transport.own.protocol import H2Protocol
+
+# One connection a worker and cluster of one Envoy; the rest is for a hundred Envoys on TCP.
+CONNECTIONS_MAX = 1_024
+BACKLOG = 1_024
+# Connections that reached the old listener are in its backlog: one turn of the loop takes them, this is a hundred.
+ACCEPT_S = 0.1
+# Envoy leaves within milliseconds. A peer that has nothing running and still stays has nothing to say: Envoy flushes
+# its logs each 0.1 s.
+LINGER_S = 1.0
+# What still runs after this are observed responses that last longer.
+DRAIN_GRACE_S = 5.0
+
+
+class OwnTransport:
+    """One server on one endpoint. `start` once, `drain` once."""
+
+    def __init__(self, endpoint: Endpoint, handlers: port.Handlers, processing: Histogram) -> None:
+        self._endpoint = endpoint
+        self._service = Service(handlers, processing, time.perf_counter)
+        self._connections: set[H2Protocol] = set()
+        self._has_left = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self._inode = 0
+
+    async def start(self) -> None:
+        """See the port. Raises SocketTakenError."""
+        loop = asyncio.get_running_loop()
+        if isinstance(self._endpoint, TcpEndpoint):
+            await self._start_tcp(loop, self._endpoint)
+        else:
+            listener = self._listen(self._endpoint)
+            self._server = await loop.create_unix_server(self._accept, sock=listener)
+
+    @property
+    def tcp_port(self) -> int:
+        """The port that was taken."""
+        assert self._server is not None
+        number: int = self._server.sockets[0].getsockname()[1]
+        return number
+
+    async def _start_tcp(self, loop: asyncio.AbstractEventLoop, endpoint: TcpEndpoint) -> None:
+        context = _tls_context(endpoint.tls) if endpoint.tls else None
+        try:
+            self._server = await loop.create_server(
+                self._accept, endpoint.host, endpoint.port, ssl=context, backlog=BACKLOG
+            )
+        except OSError as error:
+            raise port.SocketTakenError(
+                f"cannot bind {endpoint.host}:{endpoint.port}: {error}", next_step="choose another address"
+            ) from error
+
+    def _listen(self, path: Path) -> socket.socket:
+        bound = path.with_name(f".{path.name}.{os.getpid()}")
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        umask = os.umask(0o177)  # mode 0600 from the first instant
+        try:
+            bound.unlink(missing_ok=True)  # of a process that had our number and was killed
+            listener.bind(str(bound))
+        except OSError as error:
+            listener.close()
+            raise port.SocketTakenError(
+                f"cannot bind {bound}: {error}", next_step="check --socket's directory"
+            ) from error
+        finally:
+            os.umask(umask)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+        self._inode = os.stat(bound).st_ino
+        os.rename(bound, path)
+        return listener
+
+    def _accept(self) -> H2Protocol:
+        is_welcome = len(self._connections) < CONNECTIONS_MAX
+        protocol = H2Protocol(self._service, self._lost, is_welcome=is_welcome)
+        self._connections.add(protocol)
+        return protocol
+
+    def _lost(self, protocol: H2Protocol) -> None:
+        self._connections.discard(protocol)
+        if not self._connections:
+            self._has_left.set()
+
+    async def drain(self) -> None:
+        """See the port. With a successor on the socket it does not say NOT_SERVING: to Envoy the pair is one host."""
+        if self._server is None or self._service.is_draining:
+            return
+        self._service.is_serving = self._has_successor()
+        if self._service.is_serving:
+            await asyncio.sleep(ACCEPT_S)
+        self._service.is_draining = True
+        self._server.close()
+        for protocol in tuple(self._connections):
+            protocol.drain()
+        await self._until_left(LINGER_S)
+        for protocol in tuple(self._connections):
+            protocol.close_if_idle()
+        await self._until_left(DRAIN_GRACE_S - LINGER_S)
+        for protocol in tuple(self._connections):
+            protocol.abort()
+        await self._server.wait_closed()
+
+    async def _until_left(self, timeout_s: float) -> None:
+        if self._connections:
+            self._has_left.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._has_left.wait(), timeout_s)
+
+    def _has_successor(self) -> bool:
+        if isinstance(self._endpoint, TcpEndpoint):
+            return False
+        try:
+            return os.stat(self._endpoint).st_ino != self._inode
+        except FileNotFoundError:
+            return False
+
+
+def _tls_context(tls: ServerTls) -> ssl.SSLContext:
+    """RFC 9113 9.2: TLS 1.2 or newer (Python's floor), without compression, and ALPN "h2"."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls.client_ca)
+    context.load_cert_chain(tls.cert, tls.key)
+    context.set_alpn_protocols(["h2"])
+    if tls.client_ca is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context

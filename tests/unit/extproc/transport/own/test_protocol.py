@@ -1,0 +1,199 @@
+"""One connection over a real socket pair: what the shell adds to the calls."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from extproc.grpc_wire.framing import framed
+from extproc.h2 import frames
+from extproc.transport import port
+from extproc.transport.own.calls import Service
+from extproc.transport.own.protocol import PATIENCE, H2Protocol, Patience
+from tests.unit.extproc.h2.peer import FIELDS, GREETING, block, data, headers, parse, rst
+from tests.unit.extproc.transport.sidecar import RecordingSidecar, eventually, histogram
+
+ENOUGH = frames.window_update(0, 2**31 - 65_536) + frames.settings({4: 2**31 - 1})
+
+
+class Wire:
+    """The client's end of a socket pair; the server's end is the protocol."""
+
+    def __init__(self, patience: Patience = PATIENCE, *, is_welcome: bool = True) -> None:
+        self.sidecar = RecordingSidecar()
+        self.service = Service(self.sidecar, histogram(), lambda: 0.0)
+        self.lost: list[H2Protocol] = []
+        self.patience = patience
+        self.is_welcome = is_welcome
+
+    async def connect(self) -> "Wire":
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setblocking(False)
+        loop = asyncio.get_running_loop()
+        self.server = H2Protocol(self.service, self.lost.append, is_welcome=self.is_welcome, patience=self.patience)
+        await loop.connect_accepted_socket(lambda: self.server, ours)
+        self.reader, self.writer = await asyncio.open_connection(sock=theirs)
+        return self
+
+    async def until_closed(self) -> bytes:
+        """Everything that still comes."""
+        return await self.reader.read()
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+def run(story: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
+def test_requests_of_one_read_are_answered_in_one_write() -> None:
+    async def story() -> None:
+        wire = await Wire().connect()
+        wire.writer.write(GREETING + headers(1) + data(framed(b"tag 1")) + headers(3) + data(framed(b"tag 2"), 3))
+        answers = b""
+        while answers.count(b"re:tag") < 2:
+            answers += await wire.reader.read(65_536)
+        assert [frame.stream_id for frame in parse(answers)][3:] == [1, 1, 1, 3, 3, 3]
+        wire.close()
+        await eventually(lambda: wire.lost == [wire.server])
+
+    run(story)
+
+
+def test_a_broken_rule_is_told_and_the_connection_closed(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        wire = await Wire().connect()
+        wire.writer.write(GREETING + headers(1) + rst(0))
+        *_, goaway = parse(await wire.until_closed())
+        assert goaway.kind == frames.GOAWAY
+        await eventually(lambda: wire.sidecar.closed == 1)
+        wire.close()
+
+    run(story)
+    (record,) = [record for record in caplog.records if record.message == "connection refused"]
+    assert vars(record)["code"] == "PROTOCOL_ERROR"
+
+
+def test_a_lost_connection_closes_its_calls() -> None:
+    async def story() -> None:
+        wire = await Wire().connect()
+        wire.writer.write(GREETING + headers(1) + data(framed(b"a")) + headers(3))
+        await eventually(lambda: wire.sidecar.messages == [b"a"])
+        wire.writer.transport.abort()
+        await eventually(lambda: wire.sidecar.closed == 2)
+
+    run(story)
+
+
+def test_a_handler_that_raises_is_logged_and_the_connection_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    class Faulty(RecordingSidecar):
+        def access_logs(self, message: bytes) -> None:
+            raise RuntimeError("as told")
+
+    async def story() -> None:
+        wire = Wire()
+        wire.service.handlers = Faulty()
+        await wire.connect()
+        path = [(name, port.ACCESS_LOGS_METHOD.encode() if name == b":path" else value) for name, value in FIELDS]
+        wire.writer.write(GREETING + headers(1, of=block(path)) + data(framed(b"a")))
+        wire.writer.write(headers(3) + data(framed(b"tag"), 3))
+        answers = b""
+        while b"re:tag" not in answers:
+            answers += await wire.reader.read(65_536)
+        wire.close()
+
+    run(story)
+    assert [record.message for record in caplog.records if record.exc_info] == ["a handler raised"]
+
+
+def test_a_peer_that_is_not_welcome_is_turned_away() -> None:
+    async def story() -> None:
+        wire = await Wire(is_welcome=False).connect()
+        assert await wire.until_closed() == b""
+        wire.close()
+
+    run(story)
+
+
+def test_a_peer_that_says_nothing_is_let_go() -> None:
+    async def story() -> None:
+        wire = await Wire(Patience(greeting_s=0.05)).connect()
+        wire.writer.write(GREETING[:20])
+        await wire.until_closed()
+        assert wire.lost == [wire.server]
+        wire.close()
+
+    run(story)
+
+
+def test_a_peer_that_greeted_may_be_silent() -> None:
+    async def story() -> None:
+        wire = await Wire(Patience(greeting_s=0.05)).connect()
+        wire.writer.write(GREETING)
+        await asyncio.sleep(0.15)
+        assert wire.lost == []
+        wire.close()
+        await eventually(lambda: wire.lost == [wire.server])
+
+    run(story)
+
+
+def asked(start: int, count: int) -> bytes:
+    """Requests whose answers are as long as they are."""
+    tag = framed(b"tag" + bytes(10_000))
+    return b"".join(headers(each) + data(tag, each) for each in range(start, start + 2 * count, 2))
+
+
+def test_a_peer_that_does_not_read_is_not_read_from_and_goes_on_when_it_does() -> None:
+    async def story() -> None:
+        wire = await Wire().connect()
+        wire.writer.write(GREETING + ENOUGH)
+        wire.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        total = 600  # six megabytes of answers
+        wire.writer.write(asked(1, total))
+        await asyncio.sleep(0.3)
+        before = len(wire.sidecar.messages)
+        assert before < total, "reading stopped"
+        wire.reader._transport.resume_reading()  # type: ignore[attr-defined]
+        read = 0
+        while read < total * 10_000:
+            read += len(await wire.reader.read(1_000_000))
+        assert len(wire.sidecar.messages) == total
+        wire.close()
+
+    run(story)
+
+
+def test_a_peer_that_never_reads_is_let_go() -> None:
+    async def story() -> None:
+        wire = await Wire(Patience(stall_s=0.1)).connect()
+        wire.writer.write(GREETING + ENOUGH)
+        wire.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        wire.writer.write(asked(1, 600))
+        await eventually(lambda: wire.lost == [wire.server])
+        wire.writer.transport.abort()
+
+    run(story)
+
+
+def test_draining_waits_for_what_runs() -> None:
+    async def story() -> None:
+        wire = await Wire().connect()
+        wire.writer.write(GREETING + headers(1) + data(framed(b"a")))
+        await eventually(lambda: wire.sidecar.messages == [b"a"])
+        wire.server.drain()
+        wire.server.close_if_idle()
+        wire.writer.write(data(framed(b"end")))
+        await eventually(lambda: wire.sidecar.closed == 1)
+        wire.server.close_if_idle()
+        kinds = [frame.kind for frame in parse(await wire.until_closed())]
+        assert frames.GOAWAY in kinds
+        assert kinds[-1] == frames.HEADERS
+        for call in (wire.server.drain, wire.server.close_if_idle, wire.server.abort, wire.server.resume_writing):
+            call()  # of a connection that is gone
+        wire.close()
+
+    run(story)

@@ -1,0 +1,85 @@
+"""A sidecar for the transports: answers by rule, remembers what came. And clients, as Envoy's workers are."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+
+from extproc.processing.session import Reply
+from extproc.telemetry.tables import Histogram, Metric
+from extproc.transport.own.server import OwnTransport
+from extproc.transport.port import Transport
+from extproc.transport.reference.server import GrpcioTransport
+
+TRANSPORTS = {"grpcio": GrpcioTransport, "own": OwnTransport}
+
+
+@dataclass
+class EchoStream:
+    """Answers a message that starts with "tag" and closes; takes others in until "end"."""
+
+    sidecar: "RecordingSidecar"
+
+    def receive(self, message: bytes) -> Reply:
+        self.sidecar.messages.append(message)
+        if message.startswith(b"tag"):
+            return Reply(b"re:" + message, is_done=True)
+        return Reply(None, is_done=message == b"end")
+
+    def close(self) -> None:
+        self.sidecar.closed += 1
+
+
+@dataclass
+class RecordingSidecar:
+    """The shipped handlers' port, remembering what came."""
+
+    messages: list[bytes] = field(default_factory=list)
+    logs: list[bytes] = field(default_factory=list)
+    closed: int = 0
+
+    def open_process(self) -> EchoStream:
+        return EchoStream(self)
+
+    def access_logs(self, message: bytes) -> None:
+        self.logs.append(message)
+
+
+def histogram() -> Histogram:
+    return Histogram(Metric("p", "", (), (1.0,)))
+
+
+@asynccontextmanager
+async def serving(kind: str, path: Path) -> AsyncIterator[tuple[Transport, RecordingSidecar]]:
+    sidecar = RecordingSidecar()
+    transport = TRANSPORTS[kind](path, sidecar, histogram())
+    await transport.start()
+    try:
+        yield transport, sidecar
+    finally:
+        await transport.drain()
+
+
+@asynccontextmanager
+async def client(path: Path) -> AsyncIterator[grpc.aio.Channel]:
+    options = [("grpc.use_local_subchannel_pool", 1)]  # a connection of its own, as each Envoy worker has
+    async with grpc.aio.insecure_channel(f"unix:{path}", options=options) as channel:
+        yield channel
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("did not happen within 5 s")
+
+
+def run(tmp_path: Path, story: Callable[[Path], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        await asyncio.wait_for(story(tmp_path / "e.sock"), 30)
+
+    asyncio.run(bounded())
