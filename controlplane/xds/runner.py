@@ -12,7 +12,6 @@ from typing import Any
 
 import grpc
 
-from controlplane.snapshot.mode import Mode
 from controlplane.xds.events import DeltaRequest, DeltaSend, Lingered, Node, Overdue, Request, Send
 from controlplane.xds.machine import Machine
 
@@ -54,12 +53,12 @@ class Stream:
         self,
         stream_id: int,
         context: _Context,
-        mode: Mode,
+        machine: Machine,
         encode: Callable[[Send | DeltaSend], bytes],
         write_timeout_s: float,
     ) -> None:
         self.stream_id = stream_id
-        self.machine = Machine(mode)
+        self.machine = machine
         self.asked_by: Node | None = None
         self.node: Node | None = None
         self.group = ""

@@ -12,13 +12,13 @@ import itertools
 import logging
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, assert_never
 
 import grpc
 
 from controlplane.snapshot.mode import Mode
-from controlplane.snapshot.resource import CLUSTER, ResourceSet, opaque
+from controlplane.snapshot.resource import CLUSTER
 from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.errors import (
     DuplicateNodeError,
@@ -42,9 +42,11 @@ from controlplane.xds.events import (
     Request,
     Send,
 )
-from controlplane.xds.fleet import Fleet, FleetView
+from controlplane.xds.fleet import FleetView
+from controlplane.xds.group import Group
 from controlplane.xds.groups import GroupBook
-from controlplane.xds.history import History
+from controlplane.xds.machine import Machine
+from controlplane.xds.memo import Memo
 from controlplane.xds.node import first_node
 from controlplane.xds.responses import Responses
 from controlplane.xds.runner import WRITE_TIMEOUT_S, Stream
@@ -79,13 +81,6 @@ class Refusal:
     at_ms: int
 
 
-@dataclass(slots=True)
-class _Group:
-    snapshot: Snapshot | None = None
-    fleet: Fleet = field(default_factory=Fleet)
-    history: History = field(default_factory=History)
-
-
 class AdsServer:
     """Serves each group's snapshot to every Envoy of it that asks, and keeps the book of who runs what."""
 
@@ -105,11 +100,12 @@ class AdsServer:
         self._write_timeout_s = write_timeout_s
         self._cluster_linger_s = cluster_linger_s
         self._book = GroupBook()
-        self._groups: dict[str, _Group] = {}
+        self._groups: dict[str, Group] = {}
         self._streams: dict[int, Stream] = {}
         self._woken: deque[Stream] = deque()
         self._ids = itertools.count(1)
         self._responses = Responses(identifier)
+        self._memo = Memo()
 
     @property
     def stream_count(self) -> int:
@@ -124,7 +120,7 @@ class AdsServer:
         """Which proxies are served. Streams of nodes that are no longer of their group end with the reason."""
         self._book = book
         for name in book.groups:
-            self._groups.setdefault(name, _Group())
+            self._groups.setdefault(name, Group())
         for stream in self._streams.values():
             if stream.node is not None:
                 try:
@@ -140,8 +136,7 @@ class AdsServer:
         Raises KeyError for a group that `set_groups` did not name.
         """
         known = self._groups[group]
-        known.snapshot = snapshot
-        known.history.publish(snapshot)
+        known.publish(snapshot)
         for stream in self._streams.values():
             if stream.group == group:
                 self._wake(stream)
@@ -155,7 +150,8 @@ class AdsServer:
 
     def _handler(self, mode: Mode) -> Callable[[object, _Context], Any]:
         async def serve(_requests: object, context: _Context) -> None:
-            await self._serve(Stream(next(self._ids), context, mode, self._responses.encoded, self._write_timeout_s))
+            machine, encode = Machine(mode, self._memo), self._responses.encoded
+            await self._serve(Stream(next(self._ids), context, machine, encode, self._write_timeout_s))
 
         return serve
 
@@ -218,17 +214,7 @@ class AdsServer:
         group = self._groups.get(stream.group)
         if group is None or request.type_url in stream.machine.state.types:
             return request
-        if isinstance(request, DeltaRequest):
-            if not request.initial:
-                return request
-            if request.type_url == CLUSTER and group.fleet.distrusts(stream.asked_by):
-                # Measured: after a refusal, Envoy's list of what it holds is that of before the refused response.
-                held = ResourceSet.of(opaque(name, CLUSTER, "") for name in request.initial)
-                return replace(request, brought=held)
-            target = group.snapshot.incremental if group.snapshot is not None else Snapshot({})
-            held = group.history.held(request.type_url, request.initial, target.of_type(request.type_url))
-            return replace(request, brought=held)
-        return replace(request, brought=group.history.brought(request.type_url, request.version, request.names))
+        return group.recognised(request, stream.asked_by)
 
     def _on(self, stream: Stream, event: Request | DeltaRequest | Published | Lingered | Overdue) -> None:
         effects = stream.machine.advance(event)
@@ -265,7 +251,7 @@ class AdsServer:
                 if isinstance(effect, Rejected):
                     self.nacks_total[effect.type_url] += 1
                     _LOG.warning("a node refused %s %s: %s", effect.type_url, effect.version, effect.message)
-                group = self._groups.get(stream.group, _Group())
+                group = self._groups.get(stream.group, Group())
                 assert stream.node is not None, "only a stream with a node answers"
                 group.fleet.answered(stream.stream_id, stream.node.node_id, effect)
                 return True
