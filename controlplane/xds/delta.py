@@ -88,6 +88,8 @@ def _take(state: DeltaState, request: DeltaRequest, effects: list[Effect]) -> De
     current = _subscribed(current, request, is_first=before is None)
     if before is None and request.type_url == ENDPOINT:
         current = _warming(state, current)
+    if current.rest is not None:
+        current = replace(current, rest=None)
     state = replace(state, types={**state.types, request.type_url: current})
     return _linger(state, before, current, effects)
 

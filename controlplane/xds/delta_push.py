@@ -35,19 +35,21 @@ def push(state: DeltaState, effects: list[Effect]) -> DeltaState:
     responses = state.responses
     for type_url in in_order(types):
         current = types[type_url]
-        goal = current.subscription.of(target.of_type(type_url))
-        if current.refused != NOTHING_REFUSED:
+        there = target.of_type(type_url)
+        if current.rest is there:
+            continue
+        goal = wanted = current.subscription.of(there)
+        if current.refused is not NOTHING_REFUSED:
             current = types[type_url] = replace(current, refused=current.refused.still(goal))
-        wanted = current.refused.instead(goal, current.accepted)
+            wanted = current.refused.instead(goal, current.accepted)
         update = _update(state, target, types, type_url, wanted) if current.is_free else None
         if update is not None:
             responses += 1
             current = _sent(current, wanted, update, str(responses))
-            version = target.of_type(type_url).version
-            effects.append(DeltaSend(type_url, str(responses), update.changed, update.removed, version))
+            effects.append(DeltaSend(type_url, str(responses), update.changed, update.removed, there.version))
             if type_url == CLUSTER:
                 _endpoints_again(types, update.changed)
-        types[type_url] = _reported(target, current, goal, effects)
+        types[type_url] = _reported(target, current, goal, effects).rested(there, goal)
     return replace(state, types=types, responses=responses)
 
 
@@ -60,7 +62,7 @@ def _update(
         return None
     whole = difference(current.accepted, wanted)
     again = current.again
-    is_back = not current.heal <= current.refused.names
+    is_back = bool(current.heal) and not current.heal <= current.refused.names
     if not (whole.changed or whole.removed or again or is_back) and current.is_answered:
         return None
     removed = _removable(state, target, types, type_url, whole.removed)
@@ -155,6 +157,7 @@ def _sent(current: DeltaType, wanted: ResourceSet, update: Difference, nonce: st
         again=current.again - answered,
         heal=frozenset(),
         is_answered=True,
+        rest=None,
     )
 
 
@@ -163,7 +166,7 @@ def _endpoints_again(types: dict[str, DeltaType], changed: tuple[Resource, ...])
     endpoints = types.get(ENDPOINT)
     if endpoints is not None:
         names = {item.name for item in changed} & endpoints.subscription.names
-        types[ENDPOINT] = replace(endpoints, again=endpoints.again | names)
+        types[ENDPOINT] = replace(endpoints, again=endpoints.again | names, rest=None)
 
 
 def _reported(target: Snapshot, current: DeltaType, goal: ResourceSet, effects: list[Effect]) -> DeltaType:
@@ -179,4 +182,4 @@ def _reported(target: Snapshot, current: DeltaType, goal: ResourceSet, effects: 
     if lacking.changed or (lacking.removed and type_url not in (CLUSTER, EXTENSION)):
         return current
     effects.append(Accepted(type_url, version))
-    return replace(current, reported=version)
+    return replace(current, reported=version, rest=None)

@@ -2,7 +2,7 @@
 decides what to send."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controlplane.snapshot.resource import NOTHING, Resource, ResourceSet
 from controlplane.snapshot.snapshot import Snapshot
@@ -31,6 +31,7 @@ class DeltaType:
     have and is not sent; `heal`: clusters of a refused response, of which nobody knows whether the client took them, so
     that the next response must settle them. `balks`: it has refused what it ran already, or a removal; nothing of that
     kind is sent until something else is wanted. `reported`: the version last told as Accepted.
+    `rest`: see `rested`.
     """
 
     subscription: Subscription
@@ -43,6 +44,15 @@ class DeltaType:
     heal: frozenset[str] = frozenset()
     balks: bool = False
     reported: str = ""
+    rest: ResourceSet | None = field(default=None, compare=False)
+
+    def rested(self, there: ResourceSet, goal: ResourceSet) -> "DeltaType":
+        """The type, marked when nothing is left to do about it as long as it is not asked and `there` is the target's:
+        true of most types most times, so an answer to one type costs a look at that type alone.
+        """
+        is_settled = self.pending is None and self.is_answered and self.accepted is goal
+        is_quiet = not self.again and not self.heal and not self.balks and self.refused is NOTHING_REFUSED
+        return replace(self, rest=there) if is_settled and is_quiet and self.reported == there.version else self
 
     @property
     def is_free(self) -> bool:

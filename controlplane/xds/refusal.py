@@ -44,13 +44,13 @@ class Refused:
         """What stays refused while this is wanted: what has changed is given another try."""
         named = frozenset(item for item in self.named if wanted.resources.get(item.name) == item)
         is_same = all(wanted.resources.get(item.name) == item for item in self.suspects)
-        return Refused(named, self.suspects if is_same else frozenset())
+        return _unless_empty(named, self.suspects if is_same else frozenset())
 
     def settled(self, accepted: ResourceSet) -> "Refused":
         """Without what the proxy has taken after all: an answer that came late."""
         if not self.named and not self.suspects:
             return self
-        return Refused(
+        return _unless_empty(
             frozenset(item for item in self.named if accepted.resources.get(item.name) != item),
             frozenset(item for item in self.suspects if accepted.resources.get(item.name) != item),
         )
@@ -65,6 +65,11 @@ class Refused:
 
 
 NOTHING_REFUSED = Refused()
+
+
+def _unless_empty(named: frozenset[Resource], suspects: frozenset[Resource]) -> Refused:
+    """One value for nothing, which is what most streams have all their life: told by identity."""
+    return Refused(named, suspects) if named or suspects else NOTHING_REFUSED
 
 
 def named_in(resources: Iterable[Resource], message: str) -> frozenset[Resource]:

@@ -102,6 +102,7 @@ def _take(state: StreamState, request: Request, effects: list[Effect]) -> tuple[
     is_same = before is None or before.subscription == subscription
     current = replace(
         current,
+        rest=None,
         subscription=subscription,
         claimed=current.claimed if is_same else "",
         sent=subscription.of(current.sent) if current.sent is not None else None,
@@ -177,6 +178,9 @@ def _push(state: StreamState, effects: list[Effect]) -> StreamState:
     types = dict(state.types)
     responses = state.responses
     for type_url in in_order(types):
+        there = target.of_type(type_url)
+        if types[type_url].rest is there:
+            continue
         wanted, current = _wanted(state, target, types, type_url)
         if current.sent is None and current.claimed == wanted.version and not current.subscription.is_empty:
             current = replace(current, sent=wanted, accepted=wanted)
@@ -190,8 +194,8 @@ def _push(state: StreamState, effects: list[Effect]) -> StreamState:
             if type_url == CLUSTER:
                 _endpoints_again(types, current, wanted)
             current = replace(current, sent=wanted, nonce=str(responses), is_pending=True, again=frozenset())
-            current = replace(current, is_overdue=False, balks=False)
-        types[type_url] = _reported(target, current, effects)
+            current = replace(current, is_overdue=False, balks=False, rest=None)
+        types[type_url] = _reported(target, current, effects).rested(there, wanted)
     return replace(state, types=types, responses=responses)
 
 
@@ -227,7 +231,7 @@ def _endpoints_again(types: dict[str, TypeState], clusters: TypeState, wanted: R
         return
     known = (clusters.accepted or NOTHING, clusters.sent or wanted)
     again = endpoints.again | {item.name for resources in known for item in difference(resources, wanted).changed}
-    types[ENDPOINT] = replace(endpoints, again=again)
+    types[ENDPOINT] = replace(endpoints, again=again, rest=None)
 
 
 def _wanted(
@@ -236,7 +240,7 @@ def _wanted(
     """What the client is to hold of a type, and the type without refusals that the target has overtaken."""
     current = types[type_url]
     wanted = current.subscription.of(target.of_type(type_url))
-    if current.refused != NOTHING_REFUSED:
+    if current.refused is not NOTHING_REFUSED:
         current = replace(current, refused=current.refused.still(wanted))
         wanted = current.refused.instead(wanted, current.accepted)
     if type_url != CLUSTER or current.accepted is None:
@@ -273,4 +277,4 @@ def _reported(target: Snapshot, current: TypeState, effects: list[Effect]) -> Ty
     if difference(current.accepted, current.subscription.of(goal)).changed or current.subscription.is_empty:
         return current
     effects.append(Accepted(type_url, goal.version))
-    return replace(current, reported=goal.version)
+    return replace(current, reported=goal.version, rest=None)

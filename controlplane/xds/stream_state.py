@@ -1,7 +1,7 @@
 """The state of one ADS stream, state of the world. Values only: `stream.py` says what becomes of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controlplane.snapshot.resource import ResourceSet
 from controlplane.snapshot.snapshot import Snapshot
@@ -18,7 +18,7 @@ class TypeState:
     it was sent, of what it still wants. `accepted`: what it runs, as far as this stream knows. `is_pending`: the
     response with `nonce` has no answer yet. `again`: names to send although unchanged. `reported`: the version last
     told as Accepted. `refused`: what it would not have and is not sent. `is_overdue`: the pending response has
-    waited too long to be waited for.
+    waited too long to be waited for. `rest`: see `rested`.
     """
 
     subscription: Subscription
@@ -32,6 +32,16 @@ class TypeState:
     refused: Refused = NOTHING_REFUSED
     balks: bool = False
     is_overdue: bool = False
+    rest: ResourceSet | None = field(default=None, compare=False)
+
+    def rested(self, there: ResourceSet, wanted: ResourceSet) -> "TypeState":
+        """The type, marked when nothing is left to do about it while it is not asked and `there` is the target's."""
+        is_settled = not self.is_pending and self.sent is wanted and self.accepted is wanted
+        is_quiet = not self.again and not self.balks and self.refused is NOTHING_REFUSED
+        # Clusters that are kept beyond the target's wait for the routes of other types.
+        is_whole = wanted is self.subscription.of(there)
+        is_told = self.reported == there.version
+        return replace(self, rest=there) if is_settled and is_quiet and is_whole and is_told else self
 
     @property
     def pending(self) -> ResourceSet | None:
