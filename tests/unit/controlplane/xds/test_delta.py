@@ -10,7 +10,6 @@ from controlplane.snapshot.resource import (
     ROUTE,
     VIRTUAL_HOST,
     ResourceSet,
-    opaque,
     resource,
 )
 from controlplane.snapshot.snapshot import Snapshot
@@ -18,10 +17,8 @@ from controlplane.xds.delta import advance
 from controlplane.xds.delta_push import EMPTY_COLLECTION
 from controlplane.xds.delta_state import DeltaState
 from controlplane.xds.errors import StreamError
-from controlplane.xds.events import Accepted, DeltaRequest, DeltaSend, Ignored, Linger, Node, Opened, Rejected
+from controlplane.xds.events import Accepted, DeltaRequest, DeltaSend, Ignored, Node, Opened, Rejected
 from tests.unit.controlplane.xds.factory import NODE, DeltaClient, answers, delta_sends, sent_types, snapshot, told
-
-_SOME = frozenset("ab")
 
 
 def only(*names: str) -> frozenset[str]:
@@ -189,42 +186,6 @@ def test_who_wants_nothing_is_sent_nothing() -> None:
     assert client.publish(snapshot(routes="")) == []
 
 
-def test_a_client_that_brings_what_is_in_force_gets_nothing() -> None:
-    """ "initial_resource_versions": a control plane that restarts with the same content disturbs nobody."""
-    target = snapshot(hosts={"chat": "a"})
-    client = DeltaClient()
-    effects = client.publish(target)
-    for url, names in ((CLUSTER, ()), (LISTENER, ()), (ROUTE, ("services",)), (VIRTUAL_HOST, ())):
-        effects += client.asks(url, *names, brought=target.incremental.of_type(url))
-    assert sent_types(effects) == []
-    assert {answer.type_url for answer in answers(effects)} == {CLUSTER, LISTENER, ROUTE, VIRTUAL_HOST}
-
-
-def test_a_client_that_comes_back_gets_the_difference_with_what_is_gone() -> None:
-    before, after = snapshot("a b", hosts={"chat": "a", "docs": "a"}), snapshot("a b", hosts={"chat": "b"})
-    client = DeltaClient()
-    client.publish(after)
-    client.asks(CLUSTER, brought=before.of_type(CLUSTER))
-    effects = client.asks(VIRTUAL_HOST, brought=before.incremental.of_type(VIRTUAL_HOST))
-    assert told(effects) == [(VIRTUAL_HOST, only("services/chat"), ("services/docs",))]
-
-
-def test_of_what_a_client_brings_only_that_counts_which_it_asks_for() -> None:
-    client = DeltaClient()
-    client.publish(snapshot(routes={"services": "a"}))
-    brought = ResourceSet.of(resource(name, ROUTE, b"old") for name in ("services", "other"))
-    client.asks(ROUTE, "services", brought=brought)
-    assert client.holds(ROUTE) == only("services")
-
-
-def test_a_version_that_nobody_remembers_is_replaced() -> None:
-    client = DeltaClient()
-    client.publish(snapshot())
-    old = ResourceSet.of((opaque("a", CLUSTER, "?"), opaque("z", CLUSTER, "?")))
-    effects = client.asks(CLUSTER, brought=old)
-    assert told(effects) == [(CLUSTER, only("a"), ())], "what it names is not known: nothing is taken from it yet"
-
-
 def test_an_empty_collection_of_virtual_hosts_is_answered_once() -> None:
     """Measured: Envoy 1.40 passes over a response that holds nothing, and its listener waits 15 s."""
     client = DeltaClient()
@@ -300,111 +261,6 @@ def test_a_type_that_is_not_served_does_not_disturb_the_others() -> None:
 def test_a_request_that_cannot_be_served_is_an_error_and_changes_nothing(request_: DeltaRequest, message: str) -> None:
     with pytest.raises(StreamError, match=message):
         advance(DeltaState(), request_)
-
-
-def test_routes_wait_each_for_its_own_clusters() -> None:
-    """Routes are not warmed: one that came while its cluster still warms would answer 503. No other waits for it."""
-    client = DeltaClient()
-    client.starts(snapshot("a", hosts={"chat": "a", "docs": "a"}))
-    effects = client.publish(snapshot({"a": "1", "b": "1"}, hosts={"chat": "b", "docs": "a", "new": "a"}))
-    assert told(effects) == [(CLUSTER, only("b"), ()), (VIRTUAL_HOST, only("services/new"), ())]
-    clusters, hosts = delta_sends(effects)
-    assert sent_types(client.acks(clusters)) == [], "one response of a type at a time"
-    assert told(client.acks(hosts)) == [(VIRTUAL_HOST, only("services/chat"), ())]
-
-
-def test_a_route_is_not_sent_to_a_cluster_that_is_about_to_go() -> None:
-    client = DeltaClient()
-    client.starts(snapshot("a b", routes="a"))
-    (removal,) = delta_sends(client.publish(snapshot("a", routes="a")))
-    assert client.publish(snapshot("a b", routes="b")) == []
-    (clusters,) = delta_sends(client.acks(removal))
-    assert told([clusters]) == [(CLUSTER, only("b"), ())]
-    assert sent_types(client.acks(clusters)) == [ROUTE]
-
-
-def test_a_client_that_never_asks_for_clusters_gets_no_routes() -> None:
-    client = DeltaClient()
-    client.publish(snapshot())
-    assert sent_types(client.asks(ROUTE, "services")) == []
-
-
-def test_a_cluster_goes_only_after_the_route_that_named_it_and_a_while() -> None:
-    """ "…and then stale CDS … can be removed". A request that waits in ext_proc has the routes of its start."""
-    client = DeltaClient()
-    client.starts(snapshot("a", hosts={"chat": "a"}))
-    target = snapshot("b", hosts={"chat": "b"})
-    (clusters,) = delta_sends(client.publish(target))
-    assert told([clusters]) == [(CLUSTER, only("b"), ())]
-    accepted = client.acks(clusters)
-    assert answers(accepted) == [Accepted(CLUSTER, target.versions[CLUSTER])], "it has all that it is to have"
-    (hosts,) = delta_sends(accepted)
-    effects = client.acks(hosts)
-    assert Linger(1) in effects
-    assert delta_sends(effects) == []
-    assert told(client.waits(effects)) == [(CLUSTER, only(), ("a",))]
-
-
-def test_a_cluster_whose_route_comes_back_meanwhile_stays() -> None:
-    client = DeltaClient()
-    client.starts(snapshot("a b", hosts={"chat": "a b"}))
-    effects = client.publish(snapshot("b", hosts={"chat": "b"}))
-    effects += client.settle(effects)
-    client.settle(client.publish(snapshot("a b", hosts={"chat": "a b"})))
-    assert delta_sends(client.waits(effects)) == []
-
-
-def test_a_cluster_that_is_kept_is_not_reported_as_missing() -> None:
-    """A client that asks for it by name is told what it runs, not that it is gone: its routes still need it."""
-    client = DeltaClient()
-    client.starts(snapshot("a", routes="a"))
-    (clusters,) = delta_sends(client.publish(snapshot("b", routes="b")))
-    assert client.asks(CLUSTER, "a") == []
-    effects = client.acks(clusters)
-    assert (CLUSTER, only("a"), ()) in told(effects)
-
-
-def test_clusters_of_a_client_that_has_come_back_stay_until_its_routes_are_known() -> None:
-    old = snapshot("a", hosts={"chat": "a"})
-    client = DeltaClient()
-    client.publish(snapshot("b", hosts={"chat": "b"}))
-    (clusters,) = delta_sends(client.asks(CLUSTER, brought=old.of_type(CLUSTER)))
-    assert told([clusters]) == [(CLUSTER, only("b"), ())]
-    effects = client.asks(VIRTUAL_HOST, brought=old.incremental.of_type(VIRTUAL_HOST))
-    assert delta_sends(effects) == []
-    (hosts,) = delta_sends(client.acks(clusters))
-    effects = client.acks(hosts)
-    assert told(client.waits(effects)) == [(CLUSTER, only(), ("a",))]
-
-
-def test_all_clusters_linger_when_routes_that_nobody_remembers_are_replaced() -> None:
-    client = DeltaClient()
-    client.publish(snapshot("b", hosts={"chat": "b"}))
-    (clusters,) = delta_sends(client.asks(CLUSTER, brought=ResourceSet.of((opaque("z", CLUSTER, "?"),))))
-    client.asks(VIRTUAL_HOST, brought=ResourceSet.of((opaque("services/chat", VIRTUAL_HOST, "?"),)))
-    (hosts,) = delta_sends(client.acks(clusters))
-    effects = client.acks(hosts)
-    assert delta_sends(effects) == []
-    assert told(client.waits(effects)) == [(CLUSTER, only(), ("z",))]
-
-
-def test_endpoints_are_sent_again_behind_each_change_of_their_cluster() -> None:
-    """Resource warming. Measured: Envoy 1.40 asks for nothing then, and waits 15 s."""
-    client = DeltaClient()
-    client.starts(snapshot("a b", endpoints="a b"))
-    effects = client.publish(snapshot({"a": "2", "b": "1"}, endpoints="a b"))
-    assert told(effects) == [(CLUSTER, only("a"), ()), (ENDPOINT, only("a"), ())]
-
-
-def test_endpoints_that_a_client_brings_are_sent_again_if_their_cluster_is_changing() -> None:
-    """On a reconnect clusters may be asked for before their endpoints."""
-    old, new = snapshot("a b", endpoints="a b"), snapshot({"a": "2", "b": "1"}, endpoints="a b")
-    client = DeltaClient()
-    client.publish(new)
-    (clusters,) = delta_sends(client.asks(CLUSTER, brought=old.of_type(CLUSTER)))
-    effects = client.asks(ENDPOINT, "a", "b", brought=old.of_type(ENDPOINT))
-    assert told(effects) == [(ENDPOINT, only("a"), ())]
-    assert sent_types(client.acks(clusters)) == []
 
 
 def test_a_refusal_is_told_in_the_clients_words_with_the_version() -> None:

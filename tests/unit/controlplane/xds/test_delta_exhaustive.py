@@ -1,5 +1,5 @@
 """Every event in every state that can be reached, up to a depth, of an incremental stream: what must hold at each step, and
-that it ends well, also with an Envoy that refuses everything. The rules stand in `exploring.py`.
+that it ends well, also with an Envoy that refuses everything. The rules stand in `exploring_rules.py`.
 """
 
 import itertools
@@ -12,7 +12,8 @@ from controlplane.snapshot.resource import CLUSTER, ENDPOINT, ROUTE, VIRTUAL_HOS
 from controlplane.xds import delta
 from controlplane.xds.delta_state import DeltaState, DeltaType
 from controlplane.xds.events import DeltaRequest, Ignored, Published
-from tests.unit.controlplane.xds.exploring import Side, World, check, check_arrived, drained, reachable, step
+from tests.unit.controlplane.xds.exploring import Side, World, reachable, step
+from tests.unit.controlplane.xds.exploring_rules import check, check_arrived, drained
 from tests.unit.controlplane.xds.factory import NODE, snapshot
 from tests.unit.controlplane.xds.model_envoy import Envoy
 

@@ -1,5 +1,5 @@
 """Every event in every state that can be reached, up to a depth, of a stream of the state of the world: what must hold at
-each step, and that it ends well, also with an Envoy that refuses everything. The rules stand in `exploring.py`.
+each step, and that it ends well, also with an Envoy that refuses everything. The rules stand in `exploring_rules.py`.
 """
 
 import itertools
@@ -11,7 +11,8 @@ from controlplane.snapshot.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE
 from controlplane.xds import stream
 from controlplane.xds.events import Ignored, Published, Rejected, Request
 from controlplane.xds.stream_state import StreamState, TypeState
-from tests.unit.controlplane.xds.exploring import Side, World, check, check_arrived, drained, reachable, step
+from tests.unit.controlplane.xds.exploring import Side, World, reachable, step
+from tests.unit.controlplane.xds.exploring_rules import check, check_arrived, drained
 from tests.unit.controlplane.xds.factory import NODE, snapshot
 from tests.unit.controlplane.xds.model_envoy import Envoy
 
