@@ -9,6 +9,7 @@ import pytest
 from controlplane.snapshot.mode import Mode
 from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE
 from controlplane.snapshot.snapshot import Snapshot
+from controlplane.xds.delta_state import DeltaState
 from controlplane.xds.errors import StreamError
 from controlplane.xds.events import (
     DeltaRequest,
@@ -27,14 +28,52 @@ from controlplane.xds.events import (
 )
 from controlplane.xds.machine import Machine
 from controlplane.xds.memo import Memo
+from controlplane.xds.stream_state import StreamState
+from serinus.envoywire import discovery_pb2 as pb
 from tests.unit.controlplane.xds.exploring import World, events, starts, step
-from tests.unit.controlplane.xds.factory import snapshot
+from tests.unit.controlplane.xds.factory import NODE, snapshot
 from tests.unit.controlplane.xds.test_delta_exhaustive import _RDS, _VHDS
 from tests.unit.controlplane.xds.test_stream_exhaustive import _ENDPOINTS, _LISTENERS
 
 WALKS = 400
 STEPS = 16
 ASKED = ((CLUSTER, ()), (LISTENER, ()), (ROUTE, ("services",)))
+
+
+_NODE = pb.Node(id=NODE.node_id, cluster=NODE.cluster)
+
+
+def test_a_machine_reads_and_answers_the_state_of_the_world() -> None:
+    machine = Machine(Mode.SOTW, Memo())
+    request = machine.parse(pb.DiscoveryRequest(type_url=CLUSTER, node=_NODE).SerializeToString())
+    assert request == Request(CLUSTER, node=NODE)
+    assert machine.advance(Published(snapshot())) == ()
+    opened, send = machine.advance(request)
+    assert opened == Opened(NODE)
+    assert isinstance(send, Send)
+    assert isinstance(machine.state, StreamState)
+
+
+def test_a_machine_reads_and_answers_increments() -> None:
+    machine = Machine(Mode.DELTA, Memo())
+    request = machine.parse(pb.DeltaDiscoveryRequest(type_url=CLUSTER, node=_NODE).SerializeToString())
+    assert request == DeltaRequest(CLUSTER, node=NODE)
+    assert machine.advance(Published(snapshot())) == ()
+    opened, send = machine.advance(request)
+    assert opened == Opened(NODE)
+    assert isinstance(send, DeltaSend)
+    assert isinstance(machine.state, DeltaState)
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_after_an_error_its_state_is_as_it_was(mode: Mode) -> None:
+    machine = Machine(mode, Memo())
+    before = machine.state
+    with pytest.raises(StreamError):
+        machine.parse(b"\xff")
+    with pytest.raises(StreamError):
+        machine.advance(Request("") if mode is Mode.SOTW else DeltaRequest(""))
+    assert machine.state is before
 
 
 class Compared:
