@@ -67,7 +67,7 @@ class Memo:
         if shared is None:
             return state
         # All streams of a group are given the same snapshot, so it is known by its identity.
-        key = (shared.node, id(shared.target), frozenset(shared.types.items()))
+        key = (type(shared), shared.node, id(shared.target), frozenset(shared.types.items()))
         known = self._places.get(key)
         if known is not None:
             return known

@@ -102,3 +102,9 @@ def test_streams_of_groups_that_were_given_other_snapshots_do_not_meet() -> None
     memo, other = Memo(), snapshot("a", "a")
     mine = memo.met(delta_state())
     assert mine is not memo.met(DeltaState(mine.node, other, mine.types))
+
+
+def test_streams_of_the_two_modes_do_not_meet_though_both_have_asked_for_nothing_that_is_served() -> None:
+    memo = Memo()
+    sotw, delta = memo.met(StreamState(SOMEONE, TARGET)), memo.met(DeltaState(SOMEONE, TARGET))
+    assert (type(sotw), type(delta)) == (StreamState, DeltaState)
