@@ -65,6 +65,9 @@ def _update(
     is_back = bool(current.heal) and not current.heal <= current.refused.names
     if not (whole.changed or whole.removed or again or is_back) and current.is_answered:
         return None
+    if not (whole.removed or again or current.heal) and type_url != CLUSTER and _is_allowed(whole.changed, types):
+        # A weight step: what is lacking goes out as it stands, the same object for every stream.
+        return whole if whole.changed else _nothing(current, wanted, type_url)
     removed = _removable(state, target, types, type_url, whole.removed)
     kept = set(whole.removed).difference(removed)
     changed = whole.changed
@@ -77,9 +80,19 @@ def _update(
     absent = tuple(sorted(name for name in again if name not in wanted and name not in whole.removed))
     if changed or removed or absent or is_back:
         return _healed(current, Difference(changed, (*removed, *absent)))
+    return _nothing(current, wanted, type_url)
+
+
+def _nothing(current: DeltaType, wanted: ResourceSet, type_url: str) -> Difference | None:
+    """An answer that holds nothing, where one is waited for."""
     if current.is_answered or len(wanted):
         return None
     return Difference((), (EMPTY_COLLECTION,) if type_url == VIRTUAL_HOST else ())
+
+
+def _is_allowed(changed: tuple[Resource, ...], types: Mapping[str, DeltaType]) -> bool:
+    held = _held_clusters(types)
+    return all(item.clusters <= held for item in changed)
 
 
 def _with(changed: tuple[Resource, ...], more: Iterable[Resource | None]) -> tuple[Resource, ...]:
@@ -142,19 +155,27 @@ def _held_clusters(types: Mapping[str, DeltaType]) -> frozenset[str]:
     if clusters is None:
         return frozenset()
     names = clusters.accepted.names
-    return names if clusters.pending is None else names.difference(clusters.pending.removed)
+    return (
+        names
+        if clusters.pending is None or not clusters.pending.removed
+        else names.difference(clusters.pending.removed)
+    )
 
 
 def _sent(current: DeltaType, wanted: ResourceSet, update: Difference, nonce: str) -> DeltaType:
     """The type with a response under way. Where all is sent the shared set is taken, not one of this stream's own."""
     whole = difference(current.accepted, wanted)
-    is_whole = set(whole.changed) <= set(update.changed) and set(whole.removed) <= set(update.removed)
+    is_whole = update is whole or (
+        set(whole.changed) <= set(update.changed) and set(whole.removed) <= set(update.removed)
+    )
     then = wanted if is_whole else patched(current.accepted, update.changed, update.removed)
-    answered = {item.name for item in update.changed} | set(update.removed)
+    again = current.again
+    if again:
+        again = again.difference((item.name for item in update.changed), update.removed)
     return replace(
         current,
         pending=Pending(nonce, update.changed, update.removed, then),
-        again=current.again - answered,
+        again=again,
         heal=frozenset(),
         is_answered=True,
         rest=None,

@@ -91,6 +91,8 @@ class AdsServer:
         identifier: str = IDENTIFIER,
         write_timeout_s: float = WRITE_TIMEOUT_S,
         cluster_linger_s: float = CLUSTER_LINGER_S,
+        clusters_overdue_s: float = CLUSTERS_OVERDUE_S,
+        streams_max: int = STREAMS_MAX,
     ) -> None:
         """`on_change` is called in the loop after a fleet has changed: a node came, went, accepted or refused."""
         self.on_change = on_change
@@ -99,6 +101,8 @@ class AdsServer:
         self.refusals: deque[Refusal] = deque(maxlen=REFUSALS_MAX)
         self._write_timeout_s = write_timeout_s
         self._cluster_linger_s = cluster_linger_s
+        self._clusters_overdue_s = clusters_overdue_s
+        self._streams_max = streams_max
         self._book = GroupBook()
         self._groups: dict[str, Group] = {}
         self._streams: dict[int, Stream] = {}
@@ -157,8 +161,8 @@ class AdsServer:
 
     async def _serve(self, stream: Stream) -> None:
         try:
-            if len(self._streams) >= STREAMS_MAX:
-                raise TooManyStreamsError("this control plane", STREAMS_MAX)
+            if len(self._streams) >= self._streams_max:
+                raise TooManyStreamsError("this control plane", self._streams_max)
             self._streams[stream.stream_id] = stream
             await stream.run(self._asked)
         except StreamError as error:
@@ -232,7 +236,7 @@ class AdsServer:
             if isinstance(effect, Send):
                 self._groups[stream.group].history.remember(CLUSTER, effect.resources)
             stream.answered()
-            stream.later(Overdue(effect.nonce), CLUSTERS_OVERDUE_S, self._wake)
+            stream.later(Overdue(effect.nonce), self._clusters_overdue_s, self._wake)
         stream.outbox.append(effect)
         self.pushes_total[effect.type_url] += 1
 
