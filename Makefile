@@ -86,10 +86,15 @@ proto: $(DEV_STAMP) ## regenerate the messages; fails if they differed from what
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto --pyi_out=proto proto/serinus/envoywire/*.proto
 	git diff --exit-code -- $(PROTO_DIRS)
 
+.PHONY: bench
+bench: $(DEV_STAMP) ## measures, prints tables, writes reports/bench (figures: docs/performance.md); about 8 minutes
+	$(BIN)/python -m tests.bench
+
 .PHONY: verify
-verify: $(DEV_STAMP) $(LLM_STAMP) ## the long proofs: all tests, the real LLM lane, false alarms of the judge in every world
+verify: $(DEV_STAMP) $(LLM_STAMP) ## the long proofs: all tests, the real LLM lane, zero loss, false alarms of the judge
 	$(MAKE) test
 	$(MAKE) test-llm
+	$(BIN)/python -m tests.e2e.zero_loss --iterations 20
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure false
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure boundary
 
