@@ -129,7 +129,7 @@ class AdsServer:
             if stream.node is not None:
                 try:
                     book.group_of(stream.node)
-                except UnknownNodeError as error:
+                except StreamError as error:
                     stream.end(error)
         for name in self._groups.keys() - book.groups.keys():
             del self._groups[name]
