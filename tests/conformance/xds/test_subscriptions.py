@@ -209,6 +209,27 @@ def test_incremental_a_client_that_has_everything_is_sent_nothing() -> None:
     run(after)
 
 
+def test_incremental_after_a_refusal_of_clusters_what_a_client_brings_is_not_trusted() -> None:
+    """Measured on Envoy 1.40: of a response with one bad cluster it takes the others in, and tells the versions of
+    before it in `initial_resource_versions` on its next stream."""
+
+    async def story(control: Control) -> None:
+        control.publish(snapshot("a b"))
+        stream = control.delta()
+        before = {item.name: item.version for item in (await stream.accepted(CLUSTER)).resources}
+        control.publish(snapshot({"a": "bad", "b": "2"}))
+        await stream.nack(await stream.answer(), "Error adding/updating cluster(s) a: bad")
+        await control.until(lambda: bool(control.fleet.nacks()))
+        await stream.call.done_writing()
+        await control.until(lambda: control.ads.stream_count == 0)
+        control.publish(snapshot("a b"))
+        again = control.delta()
+        await again.ask(CLUSTER, initial=before)
+        assert {item.name for item in (await again.takes(CLUSTER)).resources} == {"a", "b"}
+
+    run(story)
+
+
 def test_no_resource_has_a_time_to_live() -> None:
     """TTL: only for clients that say they know it, and nothing of ours expires: state-of-the-world resources are never
     wrapped, incremental ones carry name, version and body alone."""

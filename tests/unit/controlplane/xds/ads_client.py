@@ -20,7 +20,7 @@ GROUP = "edge"
 # Long enough for an answer that must not come to show up, on a loaded machine; silence costs this much.
 _SILENCE_S = 0.15
 _DEADLINE_S = 10.0
-_METHOD = {mode: f"/{SERVICE}/{name}" for name, mode in METHODS.items()}
+METHOD = {mode: f"/{SERVICE}/{name}" for name, mode in METHODS.items()}
 # What a fresh Envoy asks for, in its order.
 FRESH = ((CLUSTER, ()), (LISTENER, ()), (ROUTE, ("services",)))
 
@@ -170,7 +170,7 @@ class Control:
         self.ads.publish(GROUP, snapshot)
 
     def call(self, mode: Mode = Mode.SOTW) -> Any:
-        return self.channel.stream_stream(_METHOD[mode])()
+        return self.channel.stream_stream(METHOD[mode])()
 
     def stream(self, node_id: str = "envoy-1", group: str = GROUP) -> SotwCaller:
         return SotwCaller(self.call(), pb.Node(id=node_id, cluster=group))

@@ -1,36 +1,41 @@
-"""The obligations of an xDS server, state of the world, on a real gRPC channel. Each test quotes its rule.
-
-Sources: the xDS protocol description of Envoy; what stands in quotes is in its words.
+"""The server round the machines: groups, counters, what is told to the engine. The protocol itself is in
+tests/conformance/xds.
 """
 
 import grpc
 import pytest
 
-from controlplane.snapshot.resource import CLUSTER, ENDPOINT, LISTENER, ROUTE
-from serinus.envoywire import discovery_pb2 as pb
-from tests.unit.controlplane.xds.ads_client import FRESH, Control, run
+from controlplane.snapshot.mode import Mode
+from controlplane.snapshot.resource import CLUSTER, LISTENER, ROUTE
+from controlplane.xds.groups import GroupBook
+from controlplane.xds.server import REFUSALS_MAX
+from tests.unit.controlplane.xds.ads_client import GROUP, Control, DeltaCaller, SotwCaller, run
 from tests.unit.controlplane.xds.factory import snapshot
 
-
-def count_of(response: pb.DiscoveryResponse) -> int:
-    return len(response.resources)
+_MODES = pytest.mark.parametrize("mode", list(Mode))
 
 
-def test_until_the_first_publish_nothing_is_answered() -> None:
+def _stream(control: Control, mode: Mode) -> SotwCaller | DeltaCaller:
+    return control.stream() if mode is Mode.SOTW else control.delta()
+
+
+@_MODES
+def test_until_the_first_publish_nothing_is_answered(mode: Mode) -> None:
     """An empty response would delete what a running Envoy has."""
 
     async def story(control: Control) -> None:
-        stream = control.stream()
+        stream = _stream(control, mode)
         await stream.ask(CLUSTER)
         assert await stream.is_silent()
-        assert [view.node.node_id for view in control.fleet.connected] == ["envoy-1"]
+        assert [(view.node.node_id, view.mode) for view in control.fleet.connected] == [("envoy-1", mode)]
 
     run(story)
 
 
-def test_a_publish_answers_the_requests_that_wait() -> None:
+@_MODES
+def test_a_publish_answers_the_requests_that_wait(mode: Mode) -> None:
     async def story(control: Control) -> None:
-        stream = control.stream()
+        stream = _stream(control, mode)
         await stream.ask(CLUSTER)
         await control.until(lambda: control.ads.stream_count == 1)
         control.publish(snapshot())
@@ -39,214 +44,138 @@ def test_a_publish_answers_the_requests_that_wait() -> None:
     run(story)
 
 
-def test_a_response_says_version_nonce_type_and_control_plane() -> None:
-    """DiscoveryResponse: version_info, nonce, type_url, control_plane.identifier."""
-
+def test_a_group_that_was_not_named_cannot_be_published_to_and_has_no_fleet() -> None:
     async def story(control: Control) -> None:
-        target = snapshot("a b")
-        control.publish(target)
-        responses = await control.stream().start()
-        assert responses[CLUSTER].version_info == target.versions[CLUSTER]
-        assert responses[CLUSTER].control_plane.identifier == "serinus"
-        assert {any_.type_url for any_ in responses[CLUSTER].resources} == {CLUSTER}
-        assert len({response.nonce for response in responses.values()}) == 3
+        with pytest.raises(KeyError):
+            control.ads.publish("nowhere", snapshot())
+        assert control.ads.fleet("nowhere").nodes == {}
 
     run(story)
 
 
-def test_an_ack_is_not_answered_and_is_booked() -> None:
-    """ACK: "the client … echoes the nonce with the new version"; nothing has changed, so nothing is sent."""
-
+def test_streams_of_a_group_that_goes_end_with_the_reason_and_the_others_go_on() -> None:
     async def story(control: Control) -> None:
-        target = snapshot()
-        control.publish(target)
-        stream = control.stream()
-        await stream.start()
-        assert await stream.is_silent()
-        assert control.fleet.has_accepted(target)
-
-    run(story)
-
-
-def test_the_same_content_published_again_sends_nothing() -> None:
-    """ "the management server should not send a DiscoveryResponse … unless something has changed"."""
-
-    async def story(control: Control) -> None:
+        control.ads.set_groups(GroupBook({GROUP: (), "inner": ()}))
         control.publish(snapshot())
-        stream = control.stream()
-        await stream.start()
-        control.publish(snapshot())
-        assert await stream.is_silent()
-
-    run(story)
-
-
-def test_a_nacked_response_is_not_sent_again_until_its_content_changes() -> None:
-    """NACK: the client keeps the last good version; re-sending what it refused is needless work."""
-
-    async def story(control: Control) -> None:
-        control.publish(snapshot("a b", routes="a"))
-        stream = control.stream()
-        good = await stream.start()
-        control.publish(snapshot("a b", routes="b"))
-        refused = await stream.answer()
-        await stream.nack(refused, good[ROUTE].version_info, "Sum of weights must be greater than 0.")
-        control.publish(snapshot("a b", routes="b"))
-        assert await stream.is_silent()
-        ((node_id, nack),) = control.fleet.nacks()
-        assert (node_id, nack.type_url, nack.message) == ("envoy-1", ROUTE, "Sum of weights must be greater than 0.")
-        assert control.ads.nacks_total[ROUTE] == 1
-        better = snapshot("a b", routes="a b")
-        control.publish(better)
-        await stream.ack(await stream.answer())
-        await control.until(lambda: control.fleet.has_accepted(better))
-        assert control.fleet.nacks() == ()
-
-    run(story)
-
-
-def test_a_request_with_a_stale_nonce_is_ignored() -> None:
-    """ "Requests with a stale nonce are not answered": the newest request of a type is the one that counts."""
-
-    async def story(control: Control) -> None:
-        control.publish(snapshot(listener="1"))
-        stream = control.stream()
-        first = (await stream.start())[LISTENER]
+        control.ads.publish("inner", snapshot())
+        here, there = control.stream("here"), control.delta("there", "inner")
+        await here.start()
+        await there.start()
+        control.ads.set_groups(GroupBook({GROUP: ()}))
+        code, details = await there.ended_with()
+        assert (code, "no such proxy group; groups: edge" in details) == (grpc.StatusCode.PERMISSION_DENIED, True)
         control.publish(snapshot(listener="2"))
-        second = await stream.answer()
-        await stream.ack(first)
-        assert await stream.is_silent()
-        assert not control.fleet.has_accepted(snapshot(listener="2"))
-        await stream.ack(second)
-        await control.until(lambda: control.fleet.has_accepted(snapshot(listener="2")))
+        await here.takes(LISTENER)
+        assert control.ads.fleet("inner").nodes == {}
 
     run(story)
 
 
-@pytest.mark.parametrize("names", [(), ("*",)])
-def test_a_wildcard_gets_every_cluster(names: tuple[str, ...]) -> None:
-    """ "either a first request with no resource names, or the special name *"."""
-
+def test_a_group_that_goes_while_clusters_linger_takes_no_other_with_it() -> None:
     async def story(control: Control) -> None:
-        control.publish(snapshot("a b c"))
-        stream = control.stream()
-        assert count_of(await stream.accepted(CLUSTER, *names)) == 3
+        control.ads.set_groups(GroupBook({GROUP: (), "inner": ()}))
+        control.ads.publish("inner", snapshot("a", "a"))
+        there = control.stream("there", "inner")
+        await there.start()
+        control.ads.publish("inner", snapshot("b", "b"))
+        await there.takes(CLUSTER)
+        await there.takes(ROUTE)
+        control.ads.set_groups(GroupBook({GROUP: ()}))
+        await there.ended_with()
+        control.publish(snapshot())
+        await control.stream("here").start()
 
-    run(story)
+    run(story, cluster_linger_s=0.01)
 
 
-def test_after_an_explicit_name_an_empty_list_means_nothing() -> None:
+def test_a_node_that_its_group_admits_no_longer_is_sent_away() -> None:
     async def story(control: Control) -> None:
-        control.publish(snapshot("a b"))
-        stream = control.stream()
-        response = await stream.accepted(CLUSTER, "a")
-        assert count_of(response) == 1
-        await stream.ask(CLUSTER, version=response.version_info, nonce=response.nonce)
-        control.publish(snapshot("a b c"))
-        assert await stream.is_silent()
-
-    run(story)
-
-
-def test_each_response_of_a_full_state_type_is_the_full_state() -> None:
-    """LDS, CDS: "absence of a resource … means that it has been deleted"."""
-
-    async def story(control: Control) -> None:
-        control.publish(snapshot("a b"))
-        stream = control.stream()
+        control.publish(snapshot())
+        stream = control.stream("x-1")
         await stream.start()
-        control.publish(snapshot("a"))
-        assert count_of(await stream.answer()) == 1
+        control.ads.set_groups(GroupBook({GROUP: ("edge-*",)}))
+        code, details = await stream.ended_with()
+        assert (code, "does not admit node 'x-1'" in details) == (grpc.StatusCode.PERMISSION_DENIED, True)
+        assert [refusal.node.node_id for refusal in control.ads.refusals] == ["x-1"]
 
     run(story)
 
 
-def test_a_name_that_does_not_exist_yet_is_sent_when_it_appears() -> None:
+def test_the_engine_is_told_of_each_change_of_the_fleet() -> None:
     async def story(control: Control) -> None:
+        seen: list[tuple[int, int, int]] = []
+
+        def note() -> None:
+            fleet = control.fleet
+            seen.append((len(fleet.connected), sum(len(view.accepted) for view in fleet.connected), len(fleet.nacks())))
+
+        control.ads.on_change = note
         control.publish(snapshot())
         stream = control.stream()
-        await stream.accepted(CLUSTER)
-        await stream.ask(ROUTE, "later")
-        assert await stream.is_silent()
-        control.publish(snapshot(routes={"services": "a", "later": "a"}))
-        assert count_of(await stream.answer()) == 1
+        first = await stream.accepted(CLUSTER)
+        await control.until(lambda: seen == [(1, 0, 0), (1, 1, 0)])
+        control.publish(snapshot("a b"))
+        await stream.nack(await stream.answer(), first.version_info, "no")
+        await control.until(lambda: seen[-1] == (1, 0, 1))
+        await stream.call.done_writing()
+        await control.until(lambda: seen[-1] == (0, 0, 0))
+        assert not control.fleet.nodes["envoy-1"].is_connected
 
     run(story)
 
 
-def test_the_node_is_needed_in_the_first_request_only() -> None:
-    """ "only the first request on a stream is guaranteed to carry the node identifier"."""
-
+@_MODES
+def test_pushes_and_refusals_are_counted_by_type(mode: Mode) -> None:
     async def story(control: Control) -> None:
         control.publish(snapshot())
-        await control.stream().start()
-        nameless = control.stream(node_id="")
-        await nameless.ask(CLUSTER)
-        code, details = await nameless.ended_with()
-        assert code is grpc.StatusCode.INVALID_ARGUMENT
-        assert "node.id" in details
-
-    run(story)
-
-
-def test_clusters_come_before_routes_and_routes_wait_for_their_acceptance() -> None:
-    """Eventual consistency: CDS, EDS, LDS, RDS; and no route before its cluster is warm."""
-
-    async def story(control: Control) -> None:
-        control.publish(snapshot("a", routes="a"))
-        stream = control.stream()
+        stream = _stream(control, mode)
         await stream.start()
-        control.publish(snapshot("b", routes="b"))
-        clusters = await stream.answer()
-        assert (clusters.type_url, count_of(clusters)) == (CLUSTER, 2)
-        assert await stream.is_silent()
-        await stream.ack(clusters)
-        routes = await stream.answer()
-        assert routes.type_url == ROUTE
-        await stream.ack(routes)
-        assert await stream.is_silent(), "a request under way may still ask for the cluster"
-        last = await stream.answer()
-        assert (last.type_url, count_of(last)) == (CLUSTER, 1)
-
-    run(story, cluster_linger_s=0.5)
-
-
-def test_a_reconnect_with_clusters_last_gets_only_what_changed_and_routes_after_clusters() -> None:
-    """Envoy 1.40 was seen to ask EDS, LDS, RDS, CDS on a reconnect, with the versions that it has."""
-
-    async def story(control: Control) -> None:
-        control.publish(snapshot("a", routes="a"))
-        before = await control.stream().start()
-        control.publish(snapshot("a b", routes="b"))
-        again = control.stream()
-        await again.ask(ENDPOINT, "a", version="of before")
-        await again.ask(LISTENER, version=before[LISTENER].version_info)
-        await again.ask(ROUTE, "services", version=before[ROUTE].version_info)
-        assert await again.is_silent()
-        await again.ask(CLUSTER, version=before[CLUSTER].version_info)
-        clusters = await again.answer()
-        assert clusters.type_url == CLUSTER
-        await again.ack(clusters)
-        assert (await again.answer()).type_url == ROUTE
+        control.publish(snapshot(listener="2"))
+        answer = await stream.answer()
+        await stream.ask(LISTENER, nonce=answer.nonce, error="no")
+        await control.until(lambda: control.ads.nacks_total[LISTENER] == 1)
+        assert dict(control.ads.pushes_total) == {CLUSTER: 1, LISTENER: 2, ROUTE: 1}
+        assert dict(control.ads.nacks_total) == {LISTENER: 1}
 
     run(story)
 
 
-def test_a_reconnect_to_the_same_content_is_sent_nothing_and_counts_as_accepted() -> None:
-    """Versions are of the type and survive streams; a restarted control plane has the same ones."""
+def test_the_newest_refused_streams_are_kept_for_people() -> None:
+    async def story(control: Control) -> None:
+        for number in range(REFUSALS_MAX + 1):
+            stream = control.stream(f"s-{number}", "elsewhere")
+            await stream.ask(CLUSTER)
+            await stream.ended_with()
+        assert len(control.ads.refusals) == REFUSALS_MAX
+        newest = control.ads.refusals[-1]
+        assert (newest.node.node_id, newest.node.cluster) == (f"s-{REFUSALS_MAX}", "elsewhere")
+        assert "no such proxy group" in newest.reason
 
-    async def first(control: Control) -> None:
+    run(story)
+
+
+def test_a_proxy_that_reconnects_is_none_that_was_refused() -> None:
+    async def story(control: Control) -> None:
         control.publish(snapshot())
-        versions.update({url: r.version_info for url, r in (await control.stream().start()).items()})
+        before, after = control.stream(), control.stream()
+        await before.start()
+        await after.start()
+        assert (await before.ended_with())[0] is grpc.StatusCode.ABORTED
+        assert not control.ads.refusals
+        assert control.ads.stream_count == 1
 
-    async def restarted(control: Control) -> None:
+    run(story)
+
+
+def test_a_message_beyond_what_grpc_takes_ends_that_stream_alone() -> None:
+    async def story(control: Control) -> None:
         control.publish(snapshot())
-        stream = control.stream()
-        for url, names in FRESH:
-            await stream.ask(url, *names, version=versions[url])
-        assert await stream.is_silent()
-        assert control.fleet.has_accepted(snapshot())
+        other = control.stream("other")
+        await other.start()
+        bad = control.stream("bad")
+        await bad.call.write(b"\0" * 17_000_000)
+        assert (await bad.ended_with())[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+        control.publish(snapshot(listener="2"))
+        await other.takes(LISTENER)
 
-    versions: dict[str, str] = {}
-    run(first)
-    run(restarted)
+    run(story)
