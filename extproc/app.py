@@ -17,6 +17,8 @@ from extproc.proxystats.parse import ProxyStats
 from extproc.settings import Settings
 from extproc.telemetry.catalogue import Catalogue
 from extproc.telemetry.exporter import HttpExporter
+from extproc.transport.own.server import OwnTransport
+from extproc.transport.port import Transport
 from extproc.transport.reference.server import GrpcioTransport
 from extproc.uplink import wire
 from extproc.uplink.client import PolicyFile, UplinkClient
@@ -51,7 +53,8 @@ class Sidecar:
         self._ledger: Ledger | None = None
         self._admin = EnvoyAdmin(str(settings.envoy_admin))
         self._admin_error = ""
-        self._transport = GrpcioTransport(settings.socket, self, self._catalogue.processing)
+        transport = OwnTransport if settings.transport == "own" else GrpcioTransport
+        self._transport: Transport = transport(settings.socket, self, self._catalogue.processing)
         self._uplink = UplinkClient(
             target=str(settings.controlplane),
             tls=settings.tls,

@@ -13,6 +13,8 @@ from pathlib import Path
 from extproc.errors import SidecarError
 
 ENV_PREFIX = "SERINUS_"
+# Our own HTTP/2 server, and the reference that it is held against.
+TRANSPORTS = ("own", "grpcio")
 # sun_path holds 108 bytes with its NUL; the temporary name beside the socket adds a dot, a dot and the process id.
 SOCKET_PATH_BYTES_MAX = 107 - len(".") - len(".4194304")
 # A request is waited for this long after its start unless the service's policy says otherwise: 24 tokens of a small
@@ -103,7 +105,7 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     flag("envoy-admin", "127.0.0.1:7420", "HOST:PORT", "Envoy's admin address, read for its own counters")
     flag("node-id", "", "ID", "the node id of the Envoy beside this sidecar; needed")
     flag("node-cluster", "default", "NAME", "that Envoy's node cluster")
-    flag("transport", "grpcio", "grpcio", "who speaks HTTP/2 on the socket")
+    flag("transport", "grpcio", "own|grpcio", "who speaks HTTP/2 on the socket")
     flag("follow-up", "10s", "TIME", "how long after its start a request is waited for, unless its service says")
     flag("tls-ca", "", "FILE", "PEM of the authority that signed the control plane's certificate")
     flag("tls-cert", "", "FILE", "PEM of this sidecar's certificate")
@@ -140,8 +142,8 @@ def parse(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
     )
     if not settings.node_id:
         faults.append("--node-id is needed: the node id of the Envoy beside this sidecar")
-    if settings.transport != "grpcio":
-        faults.append(f"--transport {settings.transport}: only grpcio is built in this version")
+    if settings.transport not in TRANSPORTS:
+        faults.append(f"--transport {settings.transport}: choose one of {', '.join(TRANSPORTS)}")
     if not settings.http.is_loopback and settings.tls is None and not args.insecure:
         faults.append(f"--http {settings.http} is beyond loopback: give --tls-ca, --tls-cert, --tls-key, or --insecure")
     if faults:

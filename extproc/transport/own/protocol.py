@@ -5,14 +5,17 @@ can ask for. One that stays so, or that says nothing at all, is let go.
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from extproc.h2.connection import Connection
 from extproc.h2.events import ConnectionFailed
-from extproc.transport.own.calls import Calls, Service
+from extproc.transport.own.call import Service
+from extproc.transport.own.calls import Calls
 
 # Above this reading stops. Answers of one read (256 KiB of uvloop's) come on top, at most about as much again.
 WRITE_BUFFER_BYTES_MAX = 1_048_576
@@ -26,6 +29,11 @@ class Patience:
     greeting_s: float = 10.0
     # Envoy reads within milliseconds. A peer that is stopped for longer loses its connection, not our memory.
     stall_s: float = 30.0
+    # When we drain, Envoy leaves within milliseconds. A peer that has nothing running and still stays has nothing to
+    # say: Envoy flushes its logs each 0.1 s.
+    linger_s: float = 1.0
+    # What still runs after this are observed responses that last longer.
+    drain_s: float = 5.0
 
 
 PATIENCE = Patience()
@@ -33,21 +41,47 @@ PATIENCE = Patience()
 _log = logging.getLogger(__name__)
 
 
-class H2Protocol(asyncio.Protocol):
-    """One connection. `on_lost` is called when it is gone."""
+class OpenConnections:
+    """Those of one server."""
 
-    def __init__(
-        self,
-        service: Service,
-        on_lost: Callable[["H2Protocol"], None],
-        *,
-        is_welcome: bool = True,
-        patience: Patience = PATIENCE,
-    ) -> None:
+    def __init__(self, count_max: int) -> None:
+        self._count_max = count_max
+        self._protocols: set[H2Protocol] = set()
+        self._nobody = asyncio.Event()
+        self._nobody.set()
+
+    def __len__(self) -> int:
+        return len(self._protocols)
+
+    def __iter__(self) -> Iterator["H2Protocol"]:
+        return iter(tuple(self._protocols))
+
+    def add(self, protocol: "H2Protocol") -> bool:
+        """False: there are too many."""
+        if len(self._protocols) >= self._count_max:
+            return False
+        self._protocols.add(protocol)
+        self._nobody.clear()
+        return True
+
+    def discard(self, protocol: "H2Protocol") -> None:
+        self._protocols.discard(protocol)
+        if not self._protocols:
+            self._nobody.set()
+
+    async def until_none(self, timeout_s: float) -> None:
+        """Returns when the last one is gone, or when the time is over."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._nobody.wait(), timeout_s)
+
+
+class H2Protocol(asyncio.Protocol):
+    """One connection. `open_connections` is where it stands while it is open (over TLS: once the handshake is done)."""
+
+    def __init__(self, service: Service, open_connections: "OpenConnections", *, patience: Patience = PATIENCE) -> None:
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
-        self._on_lost = on_lost
-        self._is_welcome = is_welcome
+        self._open_connections = open_connections
         self._patience = patience
         self._connection = Connection()
         self._calls = Calls(self._connection, service)
@@ -56,9 +90,8 @@ class H2Protocol(asyncio.Protocol):
         self._stall: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        if not self._is_welcome or not _speaks_h2(transport):
+        self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        if not self._open_connections.add(self) or not _speaks_h2(transport):
             transport.abort()
             return
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
@@ -123,10 +156,10 @@ class H2Protocol(asyncio.Protocol):
                 timer.cancel()
         self._transport = None
         self._calls.close()
-        self._on_lost(self)
+        self._open_connections.discard(self)
 
 
 def _speaks_h2(transport: asyncio.Transport) -> bool:
     """RFC 9113 3.2: over TLS the peer must have chosen "h2"."""
-    secured = transport.get_extra_info("ssl_object")
-    return not isinstance(secured, ssl.SSLObject) or secured.selected_alpn_protocol() == "h2"
+    secured: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    return secured is None or secured.selected_alpn_protocol() == "h2"

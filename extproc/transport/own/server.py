@@ -7,7 +7,6 @@ OK, and reads until Envoy has closed: an entry that was sent is counted, a reque
 """
 
 import asyncio
-import contextlib
 import os
 import socket
 import ssl
@@ -16,30 +15,28 @@ from pathlib import Path
 
 from extproc.telemetry.tables import Histogram
 from extproc.transport import port
-from extproc.transport.own.calls import Service
+from extproc.transport.own.call import Service
 from extproc.transport.own.endpoint import Endpoint, ServerTls, TcpEndpoint
-from extproc.transport.own.protocol import H2Protocol
+from extproc.transport.own.protocol import PATIENCE, H2Protocol, OpenConnections, Patience
 
 # One connection a worker and cluster of one Envoy; the rest is for a hundred Envoys on TCP.
 CONNECTIONS_MAX = 1_024
 BACKLOG = 1_024
+HANDSHAKE_S = 10.0
 # Connections that reached the old listener are in its backlog: one turn of the loop takes them, this is a hundred.
 ACCEPT_S = 0.1
-# Envoy leaves within milliseconds. A peer that has nothing running and still stays has nothing to say: Envoy flushes
-# its logs each 0.1 s.
-LINGER_S = 1.0
-# What still runs after this are observed responses that last longer.
-DRAIN_GRACE_S = 5.0
 
 
 class OwnTransport:
     """One server on one endpoint. `start` once, `drain` once."""
 
-    def __init__(self, endpoint: Endpoint, handlers: port.Handlers, processing: Histogram) -> None:
+    def __init__(
+        self, endpoint: Endpoint, handlers: port.Handlers, processing: Histogram, *, patience: Patience = PATIENCE
+    ) -> None:
         self._endpoint = endpoint
+        self._patience = patience
         self._service = Service(handlers, processing, time.perf_counter)
-        self._connections: set[H2Protocol] = set()
-        self._has_left = asyncio.Event()
+        self._connections = OpenConnections(CONNECTIONS_MAX)
         self._server: asyncio.Server | None = None
         self._inode = 0
 
@@ -63,7 +60,12 @@ class OwnTransport:
         context = _tls_context(endpoint.tls) if endpoint.tls else None
         try:
             self._server = await loop.create_server(
-                self._accept, endpoint.host, endpoint.port, ssl=context, backlog=BACKLOG
+                self._accept,
+                endpoint.host,
+                endpoint.port,
+                ssl=context,
+                ssl_handshake_timeout=HANDSHAKE_S if context else None,
+                backlog=BACKLOG,
             )
         except OSError as error:
             raise port.SocketTakenError(
@@ -91,15 +93,7 @@ class OwnTransport:
         return listener
 
     def _accept(self) -> H2Protocol:
-        is_welcome = len(self._connections) < CONNECTIONS_MAX
-        protocol = H2Protocol(self._service, self._lost, is_welcome=is_welcome)
-        self._connections.add(protocol)
-        return protocol
-
-    def _lost(self, protocol: H2Protocol) -> None:
-        self._connections.discard(protocol)
-        if not self._connections:
-            self._has_left.set()
+        return H2Protocol(self._service, self._connections, patience=self._patience)
 
     async def drain(self) -> None:
         """See the port. With a successor on the socket it does not say NOT_SERVING: to Envoy the pair is one host."""
@@ -110,21 +104,15 @@ class OwnTransport:
             await asyncio.sleep(ACCEPT_S)
         self._service.is_draining = True
         self._server.close()
-        for protocol in tuple(self._connections):
+        for protocol in self._connections:
             protocol.drain()
-        await self._until_left(LINGER_S)
-        for protocol in tuple(self._connections):
+        await self._connections.until_none(self._patience.linger_s)
+        for protocol in self._connections:
             protocol.close_if_idle()
-        await self._until_left(DRAIN_GRACE_S - LINGER_S)
-        for protocol in tuple(self._connections):
+        await self._connections.until_none(self._patience.drain_s - self._patience.linger_s)
+        for protocol in self._connections:
             protocol.abort()
         await self._server.wait_closed()
-
-    async def _until_left(self, timeout_s: float) -> None:
-        if self._connections:
-            self._has_left.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._has_left.wait(), timeout_s)
 
     def _has_successor(self) -> bool:
         if isinstance(self._endpoint, TcpEndpoint):

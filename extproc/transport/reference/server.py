@@ -61,6 +61,7 @@ class GrpcioTransport:
         try:
             server.add_insecure_port(f"unix:{bound}")
         except RuntimeError as error:
+            await server.stop(None)
             raise port.SocketTakenError(
                 f"cannot bind {bound}: {error}", next_step="check --socket's directory"
             ) from error

@@ -4,18 +4,21 @@ import asyncio
 from pathlib import Path
 
 import grpc
+import pytest
 
 from extproc.app import Sidecar
 from extproc.clock import SystemClock, SystemPrng
-from extproc.settings import Address, Settings
+from extproc.settings import TRANSPORTS, Address, Settings
 from extproc.transport import port
 from serinus.envoywire import ext_proc_pb2
 from tests.unit.extproc.controlplane import control_plane, eventually, policy
 from tests.unit.extproc.messages import log_entry, log_message, request_headers
 from tests.unit.extproc.telemetry.test_exporter import fetch, free_port
 
+pytestmark = pytest.mark.parametrize("transport", TRANSPORTS)
 
-def settings(run_dir: Path, controlplane: int, http: int) -> Settings:
+
+def settings(run_dir: Path, controlplane: int, http: int, transport: str) -> Settings:
     return Settings(
         socket=run_dir / "e.sock",
         run_dir=run_dir,
@@ -25,7 +28,7 @@ def settings(run_dir: Path, controlplane: int, http: int) -> Settings:
         envoy_admin=Address("127.0.0.1", 9),  # nobody: the counters are absent, everything else goes on
         node_id="envoy-1",
         node_cluster="serinus",
-        transport="grpcio",
+        transport=transport,
         follow_up_ms=10_000,
         tls=None,
     )
@@ -38,12 +41,12 @@ async def tag(socket: Path) -> ext_proc_pb2.ProcessingResponse:
         return ext_proc_pb2.ProcessingResponse.FromString(await call.read())
 
 
-def test_from_a_tag_to_a_reported_row_and_a_drain_that_leaves_nothing(tmp_path: Path) -> None:
+def test_from_a_tag_to_a_reported_row_and_a_drain_that_leaves_nothing(tmp_path: Path, transport: str) -> None:
     async def story() -> None:
         http, stop = free_port(), asyncio.Event()
         async with control_plane(policy()) as plane:
             running = asyncio.create_task(
-                Sidecar(settings(tmp_path, plane.port, http), SystemClock(), SystemPrng()).run(stop)
+                Sidecar(settings(tmp_path, plane.port, http, transport), SystemClock(), SystemPrng()).run(stop)
             )
             await eventually(lambda: plane.policy_acks == [("p1", "")])
             assert await fetch(http, "/readyz") == (200, "ok\n")
@@ -67,18 +70,20 @@ def test_from_a_tag_to_a_reported_row_and_a_drain_that_leaves_nothing(tmp_path: 
     asyncio.run(asyncio.wait_for(story(), 30))
 
 
-def test_a_restarted_sidecar_tags_at_once_while_the_control_plane_is_away(tmp_path: Path) -> None:
+def test_a_restarted_sidecar_tags_at_once_while_the_control_plane_is_away(tmp_path: Path, transport: str) -> None:
     async def story() -> None:
         async with control_plane(policy()) as plane:
             stop = asyncio.Event()
             running = asyncio.create_task(
-                Sidecar(settings(tmp_path, plane.port, free_port()), SystemClock(), SystemPrng()).run(stop)
+                Sidecar(settings(tmp_path, plane.port, free_port(), transport), SystemClock(), SystemPrng()).run(stop)
             )
             await eventually(lambda: plane.policy_acks == [("p1", "")])
             stop.set()
             await running
         http, stop = free_port(), asyncio.Event()
-        running = asyncio.create_task(Sidecar(settings(tmp_path, 9, http), SystemClock(), SystemPrng()).run(stop))
+        running = asyncio.create_task(
+            Sidecar(settings(tmp_path, 9, http, transport), SystemClock(), SystemPrng()).run(stop)
+        )
         await asyncio.sleep(0.1)
         assert (await tag(tmp_path / "e.sock")).request_headers.response.clear_route_cache
         assert await fetch(http, "/readyz") == (200, "ok\n")
@@ -88,10 +93,12 @@ def test_a_restarted_sidecar_tags_at_once_while_the_control_plane_is_away(tmp_pa
     asyncio.run(asyncio.wait_for(story(), 30))
 
 
-def test_without_any_policy_it_serves_but_is_not_ready(tmp_path: Path) -> None:
+def test_without_any_policy_it_serves_but_is_not_ready(tmp_path: Path, transport: str) -> None:
     async def story() -> None:
         http, stop = free_port(), asyncio.Event()
-        running = asyncio.create_task(Sidecar(settings(tmp_path, 9, http), SystemClock(), SystemPrng()).run(stop))
+        running = asyncio.create_task(
+            Sidecar(settings(tmp_path, 9, http, transport), SystemClock(), SystemPrng()).run(stop)
+        )
         await asyncio.sleep(0.1)
         answer = await tag(tmp_path / "e.sock")
         assert not answer.request_headers.response.clear_route_cache

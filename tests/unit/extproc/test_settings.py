@@ -17,6 +17,12 @@ def test_the_defaults_are_those_of_the_operators_interface() -> None:
     assert settings.tls is None
 
 
+@pytest.mark.parametrize("transport", ["own", "grpcio"])
+def test_the_transport_may_be_chosen(transport: str) -> None:
+    assert parse([*NODE, "--transport", transport], {}).transport == transport
+    assert parse(NODE, {"SERINUS_TRANSPORT": transport}).transport == transport
+
+
 def test_every_flag_is_an_environment_variable_and_a_flag_wins() -> None:
     env = {"SERINUS_RUN_DIR": "/r", "SERINUS_NODE_ID": "n", "SERINUS_HTTP": "127.0.0.1:1", "SERINUS_FOLLOW_UP": "1.5s"}
     settings = parse(["--http", "127.0.0.1:2"], env)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
+import uvloop
 
 from extproc.processing.session import Reply
 from extproc.telemetry.tables import Histogram, Metric
@@ -14,7 +15,8 @@ from extproc.transport.own.server import OwnTransport
 from extproc.transport.port import Transport
 from extproc.transport.reference.server import GrpcioTransport
 
-TRANSPORTS = {"grpcio": GrpcioTransport, "own": OwnTransport}
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+TRANSPORTS = {"grpcio": GrpcioTransport, "own": OwnTransport, "own on uvloop": OwnTransport}
 
 
 @dataclass
@@ -78,8 +80,16 @@ async def eventually(condition: Callable[[], bool]) -> None:
     raise AssertionError("did not happen within 5 s")
 
 
-def run(tmp_path: Path, story: Callable[[Path], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        await asyncio.wait_for(story(tmp_path / "e.sock"), 30)
+def run_on(loop: str, story: Callable[[], Awaitable[None]]) -> None:
+    """A story on one of LOOPS."""
 
-    asyncio.run(bounded())
+    async def bounded() -> None:
+        await asyncio.wait_for(story(), 30)
+
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        runner.run(bounded())
+
+
+def run(kind: str, tmp_path: Path, story: Callable[[Path], Awaitable[None]]) -> None:
+    """A story with one of TRANSPORTS."""
+    run_on("uvloop" if "uvloop" in kind else "asyncio", lambda: story(tmp_path / "e.sock"))

@@ -34,7 +34,7 @@ def test_one_message_in_one_out_and_the_stream_ends_with_ok(kind: str, tmp_path:
             assert await call.code() is grpc.StatusCode.OK
             await eventually(lambda: sidecar.closed == 1)
 
-    run(tmp_path, story)
+    run(kind, tmp_path, story)
 
 
 def test_an_observing_stream_is_many_in_and_none_out(kind: str, tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_an_observing_stream_is_many_in_and_none_out(kind: str, tmp_path: Path) 
             assert await call.code() is grpc.StatusCode.OK
             assert sidecar.messages == [b"a", b"b", b"end"]
 
-    run(tmp_path, story)
+    run(kind, tmp_path, story)
 
 
 def test_a_stream_that_the_peer_resets_is_closed_once(kind: str, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_stream_that_the_peer_resets_is_closed_once(kind: str, tmp_path: Path)
             call.cancel()
             await eventually(lambda: sidecar.closed == 1)
 
-    run(tmp_path, story)
+    run(kind, tmp_path, story)
 
 
 def test_health_by_check_and_watch(kind: str, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_health_by_check_and_watch(kind: str, tmp_path: Path) -> None:
             assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
             await drained
 
-    run(tmp_path, story)
+    run(kind, tmp_path, story)
 
 
 def test_an_unknown_method_is_unimplemented(kind: str, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_an_unknown_method_is_unimplemented(kind: str, tmp_path: Path) -> None:
             call = channel.stream_stream("/envoy.service.ext_proc.v3.ExternalProcessor/Other")()
             assert await call.code() is grpc.StatusCode.UNIMPLEMENTED
 
-    run(tmp_path, story)
+    run(kind, tmp_path, story)
 
 
 def test_only_the_owner_may_open_the_socket(kind: str, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_only_the_owner_may_open_the_socket(kind: str, tmp_path: Path) -> None:
         finally:
             os.umask(umask)
 
-    run(tmp_path, story)
+    run(kind, tmp_path, story)
 
 
 def test_a_directory_that_is_not_there_is_named(kind: str, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_directory_that_is_not_there_is_named(kind: str, tmp_path: Path) -> No
         with pytest.raises(SocketTakenError, match="cannot bind"):
             await transport.start()
 
-    run(tmp_path, story)
+    run(kind, tmp_path, story)
 
 
 async def _log_at_100_hz(path: Path, done: asyncio.Event) -> list[bytes]:
@@ -149,7 +149,7 @@ def test_a_successor_takes_the_socket_over_without_losing_a_log_entry(kind: str,
             await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
         await new.drain()
 
-    run(tmp_path, story)
+    run(kind, tmp_path, story)
 
 
 def test_no_tag_fails_while_the_socket_changes_hands(kind: str, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_no_tag_fails_while_the_socket_changes_hands(kind: str, tmp_path: Path) 
                 await asking
         assert set(codes) == {grpc.StatusCode.OK}
 
-    run(tmp_path, story)
+    run(kind, tmp_path, story)
 
 
 def test_a_successor_keeps_the_old_one_from_saying_not_serving(kind: str, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_successor_keeps_the_old_one_from_saying_not_serving(kind: str, tmp_pa
                 assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
                 await drained
 
-    run(tmp_path, story)
+    run(kind, tmp_path, story)
 
 
 def test_a_silent_log_stream_does_not_hold_the_drain_up(kind: str, tmp_path: Path) -> None:
@@ -200,4 +200,4 @@ def test_a_silent_log_stream_does_not_hold_the_drain_up(kind: str, tmp_path: Pat
             await eventually(lambda: sidecar.logs == [b"once"])
             await asyncio.wait_for(transport.drain(), 5)
 
-    run(tmp_path, story)
+    run(kind, tmp_path, story)

@@ -1,7 +1,6 @@
 """Calls without a socket: events of a connection in, frames out."""
 
 import logging
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -9,100 +8,13 @@ from extproc.grpc_wire.framing import framed
 from extproc.grpc_wire.status import Status
 from extproc.h2 import frames
 from extproc.h2.errors import ErrorCode
-from extproc.h2.hpack_decode import HpackDecoder
-from extproc.h2.hpack_table import Field
 from extproc.h2.limits import Limits
 from extproc.h2.peer_settings import INITIAL_WINDOW_SIZE
-from extproc.processing.session import Reply
 from extproc.transport import port
 from extproc.transport.own import calls as calls_module
-from extproc.transport.own.calls import MESSAGE_BYTES_MAX, UNFINISHED_BYTES_MAX, Calls, Service
-from tests.unit.extproc.h2.peer import FIELDS, Peer, block, data, headers, rst
-from tests.unit.extproc.transport.sidecar import EchoStream, RecordingSidecar, histogram
-
-OK = [(b"grpc-status", b"0")]
-HEAD = [(b":status", b"200"), (b"content-type", b"application/grpc")]
-
-
-class ScriptedStream(EchoStream):
-    """Answers by what the message says: words of "say", "done", "raise"."""
-
-    def receive(self, message: bytes) -> Reply:
-        if message == b"raise":
-            raise RuntimeError("as told")
-        self.sidecar.messages.append(message)
-        return Reply(message if b"say" in message else None, is_done=b"done" in message)
-
-
-@dataclass
-class ScriptedSidecar(RecordingSidecar):
-    faults: list[str] = field(default_factory=list)
-
-    def open_process(self) -> EchoStream:
-        if "open" in self.faults:
-            raise RuntimeError("as told")
-        return ScriptedStream(self)
-
-    def access_logs(self, message: bytes) -> None:
-        if "logs" in self.faults:
-            raise RuntimeError("as told")
-        super().access_logs(message)
-
-
-class Client(Peer):
-    """A gRPC client of one connection."""
-
-    def __init__(self, limits: Limits | None = None) -> None:
-        super().__init__(limits or Limits())
-        self.sidecar = ScriptedSidecar()
-        self.ticks = 0.0
-        self.processing = histogram()
-        self.service = Service(self.sidecar, self.processing, self._timer)
-        self.calls = Calls(self.connection, self.service)
-        self._decoder = HpackDecoder(16_384)
-
-    def _timer(self) -> float:
-        self.ticks += 0.25
-        return self.ticks
-
-    def says(self, *pieces: bytes) -> None:
-        for piece in pieces:
-            for event in self.connection.receive(piece, 0.0):
-                try:
-                    self.calls.handle(event)
-                except RuntimeError:
-                    self.calls.fail(event)
-
-    def opens(self, method: str = port.PROCESS_METHOD, stream_id: int = 1, *, end: bool = False, **also: bytes) -> None:
-        fields = [(name, method.encode() if name == b":path" else value) for name, value in FIELDS]
-        more = [(name.replace("_", "-").encode(), value) for name, value in also.items()]
-        self.says(headers(stream_id, of=block([*fields, *more]), end=end))
-
-    def gets(self, stream_id: int = 1) -> list[bytes | list[Field] | ErrorCode]:
-        """What came on a stream: fields, data, a reset."""
-        heard: list[bytes | list[Field] | ErrorCode] = []
-        for frame in self.hears():
-            fields = self._decoder.decode(frame.payload) if frame.kind == frames.HEADERS else None
-            if frame.stream_id != stream_id:
-                continue
-            if fields is not None:
-                heard.append(fields)
-            elif frame.kind == frames.DATA:
-                heard.append(frame.payload)
-            elif frame.kind == frames.RST_STREAM:
-                heard.append(ErrorCode(frames.unpack_id(frame.payload)[0]))
-        return heard
-
-    def status(self, stream_id: int = 1) -> Status:
-        """The status of a call that ended without a message."""
-        (only,) = self.gets(stream_id)
-        assert isinstance(only, list)
-        assert only[:2] == HEAD
-        return Status(int(dict(only)[b"grpc-status"]))
-
-
-def message(text: bytes, stream_id: int = 1, *, end: bool = False) -> bytes:
-    return data(framed(text), stream_id, end=end)
+from extproc.transport.own.call import MESSAGE_BYTES_MAX, UNFINISHED_BYTES_MAX
+from tests.unit.extproc.h2.peer import FIELDS, block, data, headers, rst
+from tests.unit.extproc.transport.own.call_client import HEAD, OK, Client, message
 
 
 def test_a_tag_is_head_message_and_trailers() -> None:
@@ -316,84 +228,6 @@ def test_headers_too_large_are_told_so() -> None:
 
 
 # Access logs.
-
-
-def test_log_messages_are_taken_and_never_answered() -> None:
-    client = Client()
-    client.opens(port.ACCESS_LOGS_METHOD)
-    client.says(message(b"1"), message(b"2"))
-    assert client.gets() == []
-    client.says(data(b"", end=True))
-    assert client.status() is Status.OK
-    assert client.sidecar.logs == [b"1", b"2"]
-
-
-def test_draining_ends_a_log_stream_and_still_takes_what_was_under_way() -> None:
-    client = Client()
-    client.opens(port.ACCESS_LOGS_METHOD)
-    client.says(message(b"1"))
-    client.calls.drain()
-    assert client.gets() == [[*HEAD, *OK]]
-    client.calls.drain()
-    client.says(message(b"2"), data(framed(b"3")[:3]), data(framed(b"3")[3:]))
-    assert client.sidecar.logs == [b"1", b"2", b"3"]
-    client.says(data(b"", end=True))
-    assert client.gets() == []
-    assert client.connection.streams.lingering == {}
-
-
-def test_a_log_stream_that_was_ended_may_be_reset() -> None:
-    client = Client()
-    client.opens(port.ACCESS_LOGS_METHOD)
-    client.calls.drain()
-    client.says(message(b"late"), rst())
-    assert client.sidecar.logs == [b"late"]
-    assert client.connection.streams.lingering == {}
-
-
-def test_a_log_stream_that_was_opened_before_goaway_was_read_is_ended_too() -> None:
-    client = Client()
-    client.calls.drain()
-    (ping,) = [frame for frame in client.hears() if frame.kind == frames.PING]
-    client.opens(port.ACCESS_LOGS_METHOD)
-    client.says(message(b"1"))
-    assert client.gets() == []
-    client.says(frames.ping(ping.payload, is_ack=True))
-    assert client.status() is Status.OK
-    assert client.sidecar.logs == [b"1"]
-
-
-# Health.
-
-
-def test_health_is_answered_once() -> None:
-    client = Client()
-    client.opens(port.HEALTH_CHECK_METHOD)
-    client.says(message(b"", end=True))
-    assert client.gets() == [HEAD, framed(port.HEALTH_SERVING), OK]
-    client.service.is_serving = False
-    client.opens(port.HEALTH_CHECK_METHOD, 3, end=True)
-    assert client.gets(3) == [HEAD, framed(port.HEALTH_NOT_SERVING), OK]
-
-
-def test_health_is_watched_until_the_process_drains() -> None:
-    client = Client()
-    client.opens(port.HEALTH_WATCH_METHOD)
-    client.says(message(b""), message(b""), data(b"", end=True))
-    assert client.gets() == [HEAD, framed(port.HEALTH_SERVING)]
-    client.service.is_serving, client.service.is_draining = False, True
-    client.calls.drain()
-    assert client.gets() == [framed(port.HEALTH_NOT_SERVING), OK]
-    client.opens(port.HEALTH_WATCH_METHOD, 3, end=True)
-    assert client.gets(3) == [HEAD, framed(port.HEALTH_NOT_SERVING), OK]
-
-
-def test_a_watch_without_a_message_is_a_watch() -> None:
-    client = Client()
-    client.opens(port.HEALTH_WATCH_METHOD, end=True)
-    assert client.gets() == [HEAD, framed(port.HEALTH_SERVING)]
-    client.says(rst())
-    assert client.connection.streams.live == {}
 
 
 def test_draining_leaves_tags_and_observed_streams_alone() -> None:

@@ -2,17 +2,18 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from extproc.grpc_wire.framing import framed
 from extproc.h2 import frames
 from extproc.transport import port
-from extproc.transport.own.calls import Service
-from extproc.transport.own.protocol import PATIENCE, H2Protocol, Patience
+from extproc.transport.own.call import Service
+from extproc.transport.own.protocol import PATIENCE, H2Protocol, OpenConnections, Patience
 from tests.unit.extproc.h2.peer import FIELDS, GREETING, block, data, headers, parse, rst
-from tests.unit.extproc.transport.sidecar import RecordingSidecar, eventually, histogram
+from tests.unit.extproc.transport.sidecar import LOOPS, RecordingSidecar, eventually, histogram, run_on
+
+pytestmark = pytest.mark.parametrize("loop", LOOPS)
 
 ENOUGH = frames.window_update(0, 2**31 - 65_536) + frames.settings({4: 2**31 - 1})
 
@@ -20,19 +21,18 @@ ENOUGH = frames.window_update(0, 2**31 - 65_536) + frames.settings({4: 2**31 - 1
 class Wire:
     """The client's end of a socket pair; the server's end is the protocol."""
 
-    def __init__(self, patience: Patience = PATIENCE, *, is_welcome: bool = True) -> None:
+    def __init__(self, patience: Patience = PATIENCE, *, count_max: int = 1) -> None:
         self.sidecar = RecordingSidecar()
         self.service = Service(self.sidecar, histogram(), lambda: 0.0)
-        self.lost: list[H2Protocol] = []
+        self.connections = OpenConnections(count_max)
         self.patience = patience
-        self.is_welcome = is_welcome
 
     async def connect(self) -> "Wire":
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setblocking(False)
         loop = asyncio.get_running_loop()
-        self.server = H2Protocol(self.service, self.lost.append, is_welcome=self.is_welcome, patience=self.patience)
+        self.server = H2Protocol(self.service, self.connections, patience=self.patience)
         await loop.connect_accepted_socket(lambda: self.server, ours)
         self.reader, self.writer = await asyncio.open_connection(sock=theirs)
         return self
@@ -45,11 +45,7 @@ class Wire:
         self.writer.close()
 
 
-def run(story: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(story(), 20))
-
-
-def test_requests_of_one_read_are_answered_in_one_write() -> None:
+def test_requests_of_one_read_are_answered_in_one_write(loop: str) -> None:
     async def story() -> None:
         wire = await Wire().connect()
         wire.writer.write(GREETING + headers(1) + data(framed(b"tag 1")) + headers(3) + data(framed(b"tag 2"), 3))
@@ -58,12 +54,12 @@ def test_requests_of_one_read_are_answered_in_one_write() -> None:
             answers += await wire.reader.read(65_536)
         assert [frame.stream_id for frame in parse(answers)][3:] == [1, 1, 1, 3, 3, 3]
         wire.close()
-        await eventually(lambda: wire.lost == [wire.server])
+        await eventually(lambda: len(wire.connections) == 0)
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_a_broken_rule_is_told_and_the_connection_closed(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_rule_is_told_and_the_connection_closed(loop: str, caplog: pytest.LogCaptureFixture) -> None:
     async def story() -> None:
         wire = await Wire().connect()
         wire.writer.write(GREETING + headers(1) + rst(0))
@@ -72,12 +68,12 @@ def test_a_broken_rule_is_told_and_the_connection_closed(caplog: pytest.LogCaptu
         await eventually(lambda: wire.sidecar.closed == 1)
         wire.close()
 
-    run(story)
+    run_on(loop, story)
     (record,) = [record for record in caplog.records if record.message == "connection refused"]
     assert vars(record)["code"] == "PROTOCOL_ERROR"
 
 
-def test_a_lost_connection_closes_its_calls() -> None:
+def test_a_lost_connection_closes_its_calls(loop: str) -> None:
     async def story() -> None:
         wire = await Wire().connect()
         wire.writer.write(GREETING + headers(1) + data(framed(b"a")) + headers(3))
@@ -85,10 +81,12 @@ def test_a_lost_connection_closes_its_calls() -> None:
         wire.writer.transport.abort()
         await eventually(lambda: wire.sidecar.closed == 2)
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_a_handler_that_raises_is_logged_and_the_connection_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_handler_that_raises_is_logged_and_the_connection_goes_on(
+    loop: str, caplog: pytest.LogCaptureFixture
+) -> None:
     class Faulty(RecordingSidecar):
         def access_logs(self, message: bytes) -> None:
             raise RuntimeError("as told")
@@ -105,40 +103,40 @@ def test_a_handler_that_raises_is_logged_and_the_connection_goes_on(caplog: pyte
             answers += await wire.reader.read(65_536)
         wire.close()
 
-    run(story)
+    run_on(loop, story)
     assert [record.message for record in caplog.records if record.exc_info] == ["a handler raised"]
 
 
-def test_a_peer_that_is_not_welcome_is_turned_away() -> None:
+def test_a_peer_that_is_not_welcome_is_turned_away(loop: str) -> None:
     async def story() -> None:
-        wire = await Wire(is_welcome=False).connect()
+        wire = await Wire(count_max=0).connect()
         assert await wire.until_closed() == b""
         wire.close()
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_a_peer_that_says_nothing_is_let_go() -> None:
+def test_a_peer_that_says_nothing_is_let_go(loop: str) -> None:
     async def story() -> None:
         wire = await Wire(Patience(greeting_s=0.05)).connect()
         wire.writer.write(GREETING[:20])
         await wire.until_closed()
-        assert wire.lost == [wire.server]
+        assert len(wire.connections) == 0
         wire.close()
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_a_peer_that_greeted_may_be_silent() -> None:
+def test_a_peer_that_greeted_may_be_silent(loop: str) -> None:
     async def story() -> None:
         wire = await Wire(Patience(greeting_s=0.05)).connect()
         wire.writer.write(GREETING)
         await asyncio.sleep(0.15)
-        assert wire.lost == []
+        assert list(wire.connections) == [wire.server]
         wire.close()
-        await eventually(lambda: wire.lost == [wire.server])
+        await eventually(lambda: len(wire.connections) == 0)
 
-    run(story)
+    run_on(loop, story)
 
 
 def asked(start: int, count: int) -> bytes:
@@ -147,7 +145,7 @@ def asked(start: int, count: int) -> bytes:
     return b"".join(headers(each) + data(tag, each) for each in range(start, start + 2 * count, 2))
 
 
-def test_a_peer_that_does_not_read_is_not_read_from_and_goes_on_when_it_does() -> None:
+def test_a_peer_that_does_not_read_is_not_read_from_and_goes_on_when_it_does(loop: str) -> None:
     async def story() -> None:
         wire = await Wire().connect()
         wire.writer.write(GREETING + ENOUGH)
@@ -164,22 +162,22 @@ def test_a_peer_that_does_not_read_is_not_read_from_and_goes_on_when_it_does() -
         assert len(wire.sidecar.messages) == total
         wire.close()
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_a_peer_that_never_reads_is_let_go() -> None:
+def test_a_peer_that_never_reads_is_let_go(loop: str) -> None:
     async def story() -> None:
         wire = await Wire(Patience(stall_s=0.1)).connect()
         wire.writer.write(GREETING + ENOUGH)
         wire.reader._transport.pause_reading()  # type: ignore[attr-defined]
         wire.writer.write(asked(1, 600))
-        await eventually(lambda: wire.lost == [wire.server])
+        await eventually(lambda: len(wire.connections) == 0)
         wire.writer.transport.abort()
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_draining_waits_for_what_runs() -> None:
+def test_draining_waits_for_what_runs(loop: str) -> None:
     async def story() -> None:
         wire = await Wire().connect()
         wire.writer.write(GREETING + headers(1) + data(framed(b"a")))
@@ -196,4 +194,4 @@ def test_draining_waits_for_what_runs() -> None:
             call()  # of a connection that is gone
         wire.close()
 
-    run(story)
+    run_on(loop, story)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,10 +17,13 @@ from extproc.h2 import frames
 from extproc.transport import port
 from extproc.transport.own import server as server_module
 from extproc.transport.own.endpoint import ServerTls, TcpEndpoint
+from extproc.transport.own.protocol import Patience
 from extproc.transport.own.server import OwnTransport
 from extproc.transport.port import SocketTakenError
 from tests.unit.extproc.h2.peer import GREETING, headers, parse
-from tests.unit.extproc.transport.sidecar import RecordingSidecar, eventually, histogram
+from tests.unit.extproc.transport.sidecar import LOOPS, RecordingSidecar, eventually, histogram, run_on
+
+pytestmark = pytest.mark.parametrize("loop", LOOPS)
 
 
 class Certificates:
@@ -67,27 +70,23 @@ async def tag(channel: grpc.aio.Channel) -> bytes:
         return answer
 
 
-def run(story: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(story(), 20))
-
-
-def test_plain_tcp() -> None:
+def test_plain_tcp(loop: str) -> None:
     async def story() -> None:
         async with serving() as transport:
             assert await tag(grpc.aio.insecure_channel(f"127.0.0.1:{transport.tcp_port}")) == b"re:tag"
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_tls(certificates: Certificates) -> None:
+def test_tls(loop: str, certificates: Certificates) -> None:
     async def story() -> None:
         async with serving(ServerTls(certificates.cert, certificates.key)) as transport:
             assert await tag(certificates.channel(transport.tcp_port)) == b"re:tag"
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_mutual_tls_takes_a_client_of_its_authority_and_no_other(certificates: Certificates) -> None:
+def test_mutual_tls_takes_a_client_of_its_authority_and_no_other(loop: str, certificates: Certificates) -> None:
     async def story() -> None:
         async with serving(ServerTls(certificates.cert, certificates.key, certificates.ca)) as transport:
             assert await tag(certificates.channel(transport.tcp_port, certificates.client)) == b"re:tag"
@@ -96,10 +95,10 @@ def test_mutual_tls_takes_a_client_of_its_authority_and_no_other(certificates: C
                     await tag(certificates.channel(transport.tcp_port, identity))
                 assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_a_tls_client_that_does_not_choose_h2_is_turned_away(certificates: Certificates) -> None:
+def test_a_tls_client_that_does_not_choose_h2_is_turned_away(loop: str, certificates: Certificates) -> None:
     """RFC 9113 3.2."""
 
     async def story() -> None:
@@ -111,20 +110,37 @@ def test_a_tls_client_that_does_not_choose_h2_is_turned_away(certificates: Certi
                 await reader.readexactly(1)
             writer.close()
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_an_address_that_is_taken_is_named() -> None:
+def test_an_address_that_is_taken_is_named(loop: str) -> None:
     async def story() -> None:
         async with serving() as transport:
             second = OwnTransport(TcpEndpoint("127.0.0.1", transport.tcp_port), RecordingSidecar(), histogram())
             with pytest.raises(SocketTakenError, match=f"cannot bind 127.0.0.1:{transport.tcp_port}"):
                 await second.start()
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_connections_are_bounded() -> None:
+def test_what_runs_for_too_long_is_cut_when_the_process_drains(loop: str) -> None:
+    async def story() -> None:
+        sidecar = RecordingSidecar()
+        patience = Patience(linger_s=0.05, drain_s=0.1)
+        transport = OwnTransport(TcpEndpoint("127.0.0.1", 0), sidecar, histogram(), patience=patience)
+        await transport.start()
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{transport.tcp_port}") as channel:
+            call = channel.stream_stream(port.PROCESS_METHOD)()
+            await call.write(b"a response that lasts")
+            await eventually(lambda: sidecar.messages == [b"a response that lasts"])
+            await asyncio.wait_for(transport.drain(), 2)
+            assert await call.code() is grpc.StatusCode.UNAVAILABLE
+        assert sidecar.closed == 1
+
+    run_on(loop, story)
+
+
+def test_connections_are_bounded(loop: str) -> None:
     async def story() -> None:
         async with serving() as transport:
             address = ("127.0.0.1", transport.tcp_port)
@@ -136,13 +152,13 @@ def test_connections_are_bounded() -> None:
             writer.close()
             for each in held:
                 each.close()
-            await eventually(lambda: not transport._connections)
+            await eventually(lambda: len(transport._connections) == 0)
             assert await tag(grpc.aio.insecure_channel(f"127.0.0.1:{transport.tcp_port}")) == b"re:tag"
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_what_reached_the_old_listener_before_the_rename_is_served(tmp_path: Path) -> None:
+def test_what_reached_the_old_listener_before_the_rename_is_served(loop: str, tmp_path: Path) -> None:
     """Such a connection is in the old one's backlog when its drain begins."""
 
     async def story() -> None:
@@ -162,10 +178,10 @@ def test_what_reached_the_old_listener_before_the_rename_is_served(tmp_path: Pat
         late.close()
         await new.drain()
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_the_name_of_a_process_that_was_killed_is_no_hindrance(tmp_path: Path) -> None:
+def test_the_name_of_a_process_that_was_killed_is_no_hindrance(loop: str, tmp_path: Path) -> None:
     async def story() -> None:
         path = tmp_path / "e.sock"
         (tmp_path / f".e.sock.{os.getpid()}").touch()
@@ -177,8 +193,8 @@ def test_the_name_of_a_process_that_was_killed_is_no_hindrance(tmp_path: Path) -
         await transport.drain()
         await transport.drain()
 
-    run(story)
+    run_on(loop, story)
 
 
-def test_one_that_was_never_started_drains(tmp_path: Path) -> None:
-    run(OwnTransport(tmp_path / "e.sock", RecordingSidecar(), histogram()).drain)
+def test_one_that_was_never_started_drains(loop: str, tmp_path: Path) -> None:
+    run_on(loop, OwnTransport(tmp_path / "e.sock", RecordingSidecar(), histogram()).drain)
