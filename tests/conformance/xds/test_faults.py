@@ -24,7 +24,8 @@ PROXIES = 200
 )
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_type_that_is_missing_or_unknown_ends_that_stream_alone(mode: Mode, type_url: str, words: str) -> None:
-    """ADS: "… a DiscoveryRequest … must have type_url set"."""
+    """DiscoveryRequest.type_url: "This is implicit in requests made via singleton xDS APIs … but is required for
+    ADS." """
 
     async def story(control: Control) -> None:
         control.publish(snapshot())

@@ -6,8 +6,9 @@ from tests.unit.controlplane.xds.factory import snapshot
 
 
 def test_types_come_in_the_order_in_which_they_need_each_other() -> None:
-    """Eventual consistency considerations: "CDS updates … must always be pushed first … EDS … must arrive after CDS …
-    LDS … after CDS/EDS … RDS … after CDS/EDS/LDS"."""
+    """Eventual consistency considerations: "CDS updates (if any) must always be pushed first. EDS updates (if any)
+    must arrive after CDS updates for the respective clusters. LDS updates must arrive after corresponding CDS/EDS
+    updates. RDS updates … must arrive after CDS/EDS/LDS updates." """
 
     async def story(control: Control) -> None:
         control.publish(snapshot({"a": "1"}, endpoints={"a": "1"}))
@@ -26,8 +27,9 @@ def test_types_come_in_the_order_in_which_they_need_each_other() -> None:
 
 
 def test_endpoints_follow_each_change_of_their_cluster_although_they_did_not_change() -> None:
-    """Resource warming: "… a cluster … needs a ClusterLoadAssignment response to warm", also after an update. Envoy
-    repeats its request over the state of the world, and asks for nothing over incremental streams."""
+    """Resource warming: "Warming of Cluster is completed only when a new ClusterLoadAssignment response is supplied
+    by management server even though there is no change in endpoints." Envoy repeats its request over the state of
+    the world, and asks for nothing over incremental streams."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot({"a": "1", "b": "1"}, endpoints="a b"))
@@ -47,8 +49,9 @@ def test_endpoints_follow_each_change_of_their_cluster_although_they_did_not_cha
 
 
 def test_a_route_waits_until_its_cluster_is_warm_and_a_cluster_until_its_route_is_gone() -> None:
-    """ "… traffic may drop if … a route names a cluster that is not known": routes are not warmed, so they wait for the
-    answer to the clusters, which means warm; and the stale cluster goes last, after a time of grace."""
+    """Eventual consistency considerations: "routes are not warmed, i.e., the management plane must ensure that
+    clusters referenced by a route are in place, before pushing the updates for a route." The answer to clusters
+    means that they are warm. "Stale CDS clusters … can then be removed", after a time of grace."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a", routes="a"))
@@ -67,7 +70,8 @@ def test_a_route_waits_until_its_cluster_is_warm_and_a_cluster_until_its_route_i
 
 
 def test_incremental_a_host_waits_for_its_own_clusters_and_for_no_others() -> None:
-    """The same for virtual hosts: one whose cluster still warms delays no other, a rollback least of all."""
+    """Eventual consistency considerations, as above, for virtual hosts: one whose cluster still warms delays no
+    other, a rollback least of all."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a", hosts={"x": "a", "y": "a"}))
@@ -89,7 +93,9 @@ def test_incremental_a_host_waits_for_its_own_clusters_and_for_no_others() -> No
 
 
 def test_a_client_that_comes_back_with_clusters_last_is_brought_to_the_target() -> None:
-    """Envoy reconnects in any order (EDS, LDS, RDS, CDS was seen): no type waits for another to be asked first."""
+    """ACK/NACK and resource type instance version: on a new stream a client "should indicate the most recent
+    version seen by the client on the previous stream". Envoy does so in any order (EDS, LDS, RDS, CDS was seen): no
+    type waits for another to be asked first."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a", endpoints="a"))
@@ -113,7 +119,9 @@ def test_a_client_that_comes_back_with_clusters_last_is_brought_to_the_target() 
 
 
 def test_a_client_that_missed_a_publication_keeps_its_clusters_until_its_routes_have_moved() -> None:
-    """A proxy that was away comes back with routes to a cluster that is in no snapshot any more."""
+    """Eventual consistency considerations: "a CDS/EDS update with both X and Y, then the RDS update repointing from
+    X to Y and then a CDS/EDS update dropping X", also for a proxy that was away and whose routes name a cluster of
+    no snapshot."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a", routes="a"))

@@ -11,8 +11,9 @@ def _routes(*names: str) -> dict[str, str]:
 
 
 def test_a_first_request_without_names_wants_everything() -> None:
-    """How the client specifies what resources to return: the legacy wildcard of listeners and clusters; "an empty
-    list … for other resource types is not a wildcard"."""
+    """How the client specifies what resources to return: a client that "has never explicitly subscribed to any
+    resource names" is treated as one that "explicitly subscribed to "*"", for listeners and clusters. For other
+    types, empty "means that the client is no longer interested in any resources of the specified type"."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a b"))
@@ -25,7 +26,8 @@ def test_a_first_request_without_names_wants_everything() -> None:
 
 
 def test_after_an_explicit_name_an_empty_list_wants_nothing() -> None:
-    """ "… once the client has explicitly subscribed to a resource name … an empty list" unsubscribes from all."""
+    """How the client specifies what resources to return: once a name was given, "clearing the list of subscribed
+    resources is interpretted as an unsubscription … rather than as a subscription to "*""."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a b"))
@@ -39,7 +41,8 @@ def test_after_an_explicit_name_an_empty_list_wants_nothing() -> None:
 
 
 def test_a_star_and_a_name_stand_side_by_side_and_each_may_be_dropped() -> None:
-    """`*` is explicit; dropping the name keeps the wildcard, dropping the wildcard keeps the name."""
+    """How the client specifies what resources to return: "Server interprets this as unsubscribing to "*" and
+    continuing the existing subscription to "A"", and the other way round."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a b"))
@@ -58,21 +61,27 @@ def test_a_star_and_a_name_stand_side_by_side_and_each_may_be_dropped() -> None:
 
 
 def test_state_of_the_world_clusters_are_told_whole_and_absence_deletes() -> None:
-    """ "… for Listener and Cluster … each response contains the full state": no name twice."""
+    """Grouping Resources into Responses: for listeners and clusters "the server must include the complete state of
+    the world". Deleting Resources: "if a previously seen resource is not present in a new response, that indicates
+    that the resource has been removed". Duplicate Resource Names: none stands in a response twice."""
 
     async def story(control: Control) -> None:
-        control.publish(snapshot("a b c"))
+        control.publish(snapshot({"a": "of a", "b": "of b", "c": "of c"}))
         stream = control.stream()
         await stream.accepted(CLUSTER)
-        control.publish(snapshot("a c"))
+        control.publish(snapshot({"a": "of a", "c": "other"}))
         bodies = [item.value for item in (await stream.takes(CLUSTER)).resources]
-        assert len(bodies) == len(set(bodies)) or len(bodies) == 2
+        assert bodies == [b"of a", b"other"]
+        control.publish(snapshot("", routes=""))
+        assert len((await stream.takes(CLUSTER)).resources) == 0
 
     run(story)
 
 
 def test_a_name_that_is_asked_for_anew_is_sent_although_its_version_is_the_same() -> None:
-    """ "… the server must send … newly requested resources even if the version has not changed"; both modes."""
+    """How the client specifies what resources to return: "the server must resend any newly requested resources,
+    even if … the resources have not changed since that time". Incremental, Subscribing to Resources: "the client
+    may have "forgotten" those resources despite apparently remaining subscribed." """
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a", routes=_routes("services", "other")))
@@ -92,7 +101,9 @@ def test_a_name_that_is_asked_for_anew_is_sent_although_its_version_is_the_same(
 
 
 def test_a_name_that_does_not_exist_is_remembered_and_sent_when_it_appears() -> None:
-    """ "… the server must remember the subscription": no error, and no second request is needed."""
+    """Knowing When a Requested Resource Does Not Exist: "Management servers must remember the set of resources
+    being requested by the client, and if one of those resources springs into existence later, the server must send
+    an update"."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a"))
@@ -110,7 +121,9 @@ def test_a_name_that_does_not_exist_is_remembered_and_sent_when_it_appears() -> 
 
 
 def test_incremental_what_is_gone_is_told_by_name() -> None:
-    """Deleting resources: "… removed_resources"; only what changed is in the response."""
+    """Deleting Resources: "the server signals the client that a resource should be deleted via the
+    removed_resources field of the response." Grouping Resources into Responses: it "does not need to resend the 99
+    resources that have not changed"."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a b"))
@@ -124,7 +137,8 @@ def test_incremental_what_is_gone_is_told_by_name() -> None:
 
 
 def test_incremental_a_name_that_does_not_exist_is_told_as_removed() -> None:
-    """ "… if a client subscribes to a resource that does not exist, the server lists it in removed_resources"."""
+    """Knowing When a Requested Resource Does Not Exist: "the server will send a DeltaDiscoveryResponse message that
+    contains that resource's name in the removed_resources field." """
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a"))
@@ -136,7 +150,9 @@ def test_incremental_a_name_that_does_not_exist_is_told_as_removed() -> None:
 
 
 def test_incremental_a_name_dropped_beside_a_wildcard_is_answered() -> None:
-    """ "… the server must respond with either the resource (still covered by `*`) or its removal"."""
+    """Unsubscribing from Resources: "the server must send a response that includes the specific resource in either
+    the removed_resources field (if it is not included in the wildcard) or in the resources field (if it *is*
+    included in the wildcard)." """
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a b"))
@@ -150,7 +166,8 @@ def test_incremental_a_name_dropped_beside_a_wildcard_is_answered() -> None:
 
 
 def test_incremental_dropping_what_was_never_wanted_changes_nothing() -> None:
-    """ "… unsubscribing from a resource that was not subscribed to is ignored"."""
+    """Unsubscribing from Resources: "The server must cleanly process such a request; it can simply ignore these
+    phantom unsubscriptions." """
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a", routes=_routes("services", "other")))
@@ -167,7 +184,8 @@ def test_incremental_dropping_what_was_never_wanted_changes_nothing() -> None:
 
 
 def test_incremental_a_client_that_comes_back_gets_the_difference_and_the_removals() -> None:
-    """`initial_resource_versions`: "… the server only sends what differs, and what is gone"."""
+    """Incremental xDS: "On reconnect the Incremental xDS client may tell the server of its known resources to avoid
+    resending them over the network by sending them in initial_resource_versions." """
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a b c"))
@@ -189,7 +207,7 @@ def test_incremental_a_client_that_comes_back_gets_the_difference_and_the_remova
 
 
 def test_incremental_a_client_that_has_everything_is_sent_nothing() -> None:
-    """The same after a restart of the control plane with the same content: versions are hashes."""
+    """Incremental xDS, as above, and the same after a restart of the control plane: versions are hashes of content."""
     held: dict[str, dict[str, str]] = {}
 
     async def before(control: Control) -> None:
@@ -231,8 +249,9 @@ def test_incremental_after_a_refusal_of_clusters_what_a_client_brings_is_not_tru
 
 
 def test_no_resource_has_a_time_to_live() -> None:
-    """TTL: only for clients that say they know it, and nothing of ours expires: state-of-the-world resources are never
-    wrapped, incremental ones carry name, version and body alone."""
+    """TTL: "For clients that support the *xds.config.supports-resource-ttl* client feature, A TTL field may be
+    specified". Envoy 1.40 does not say that it does, and nothing of ours expires: state-of-the-world resources are
+    never wrapped, incremental ones carry name, version and body alone."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot())

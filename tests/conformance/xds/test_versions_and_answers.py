@@ -11,7 +11,8 @@ from tests.unit.controlplane.xds.factory import snapshot
 
 
 def test_the_version_belongs_to_the_type_and_survives_streams_and_servers() -> None:
-    """Resource versions: "the version … is a property of the resource type"; equal content has an equal version."""
+    """ACK/NACK and resource type instance version: "the version for a resource type is not a property of an
+    individual xDS stream but rather a property of the resources themselves." Equal content has an equal version."""
     seen: list[dict[str, str]] = []
 
     async def story(control: Control) -> None:
@@ -27,7 +28,8 @@ def test_the_version_belongs_to_the_type_and_survives_streams_and_servers() -> N
 
 
 def test_a_nonce_is_given_once_on_a_stream() -> None:
-    """ACK/NACK: "the nonce … must be unique per response on the stream"."""
+    """Basic Protocol Overview: the nonce "allows servers to determine which response a given request is associated
+    with", so no two responses of a stream have the same."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot())
@@ -42,7 +44,8 @@ def test_a_nonce_is_given_once_on_a_stream() -> None:
 
 
 def test_an_answer_without_error_detail_accepts_whatever_version_it_names() -> None:
-    """ACK and NACK semantics: whether a response was refused is told by `error_detail`, never by comparing versions."""
+    """ACK/NACK and resource type instance version: "The preferred mechanism for a server to detect a NACK is to
+    look for the presence of the error_detail field", never to compare versions."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot())
@@ -57,7 +60,8 @@ def test_an_answer_without_error_detail_accepts_whatever_version_it_names() -> N
 
 
 def test_an_answer_with_error_detail_refuses_even_if_it_names_the_new_version() -> None:
-    """ACK and NACK semantics, the other way round."""
+    """ACK and NACK semantics summary: a NACK "is indicated by the presence of the error_detail field". The version
+    "may not be an older version"."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot())
@@ -74,7 +78,9 @@ def test_an_answer_with_error_detail_refuses_even_if_it_names_the_new_version() 
 
 
 def test_what_was_refused_is_not_sent_again_until_its_content_changes() -> None:
-    """ "… sending the same rejected resources again is needless work"; the last good ones stay in force."""
+    """When to send an update: "If the management server provides the same set of resources rather than waiting for
+    a change to occur, it will cause needless work on both the client and the management server". The last good ones
+    stay in force."""
 
     async def story(control: Control) -> None:
         good, bad = snapshot("a b"), snapshot("a b", routes="b")
@@ -95,7 +101,8 @@ def test_what_was_refused_is_not_sent_again_until_its_content_changes() -> None:
 
 
 def test_incremental_what_was_refused_is_not_sent_again_until_its_content_changes() -> None:
-    """The same for incremental streams; other resources of the type go on."""
+    """When to send an update, as above, for incremental streams: what is refused waits for a change, other
+    resources of the type go on."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a"))
@@ -115,7 +122,8 @@ def test_incremental_what_was_refused_is_not_sent_again_until_its_content_change
 
 
 def test_a_request_with_a_stale_nonce_is_ignored() -> None:
-    """State of the world: "… the management server should not reply to … requests with a stale nonce"."""
+    """Resource updates: "The management server should not send a DiscoveryResponse for any DiscoveryRequest that
+    has a stale nonce." """
 
     async def story(control: Control) -> None:
         control.publish(snapshot())
@@ -133,7 +141,9 @@ def test_a_request_with_a_stale_nonce_is_ignored() -> None:
 
 
 def test_incremental_a_stale_nonce_still_subscribes() -> None:
-    """Incremental: the nonce only tells which response is answered; the lists of names count whatever it is."""
+    """Incremental xDS: "the server must honor changes to the subscription state even if the nonce is stale. The
+    nonce may be used to correlate an ack/nack with a server response, but should *not* be used to reject stale
+    requests." """
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a", routes={"services": "a", "other": "a"}))
@@ -148,7 +158,7 @@ def test_incremental_a_stale_nonce_still_subscribes() -> None:
 
 @pytest.mark.parametrize("is_incremental", [False, True])
 def test_the_node_is_told_in_the_first_request_and_remembered(is_incremental: bool) -> None:
-    """ "Only the first request on a stream is guaranteed to carry the node identifier"."""
+    """Basic Protocol Overview: "Only the first request on a stream is guaranteed to carry the node identifier." """
 
     async def story(control: Control) -> None:
         control.publish(snapshot())
@@ -172,7 +182,8 @@ def stream_mode(stream: DeltaCaller | SotwCaller) -> Mode:
 
 
 def test_nothing_is_sent_when_nothing_changed() -> None:
-    """ "… should not send a DiscoveryResponse unless … the resources have changed": neither for an ACK nor a publish."""
+    """When to send an update: "The management server should only send updates to the Envoy client when the
+    resources in the DiscoveryResponse have changed." Neither an ACK nor a publication is a change."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot())
@@ -201,7 +212,9 @@ def test_every_response_names_the_control_plane() -> None:
 
 @pytest.mark.parametrize("is_incremental", [False, True])
 def test_one_response_of_a_type_is_under_way_and_what_comes_meanwhile_is_merged(is_incremental: bool) -> None:
-    """A slow client must not grow a queue: it gets what is newest when it has answered."""
+    """When to send an update: "the management server only needs to respond to the latest DiscoveryRequest on each
+    stream for any given resource type." So a slow client grows no queue: it gets what is newest when it has
+    answered."""
 
     async def story(control: Control) -> None:
         control.publish(snapshot("a"))
