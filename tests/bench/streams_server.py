@@ -3,11 +3,7 @@ grpc.aio can do. Publishes weight steps and measures its own clock, CPU and memo
 """
 
 import asyncio
-import cProfile
-import gc
-import io
 import os
-import pstats
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import uvloop
 
+from controlplane.app import calm_collector
 from controlplane.manifest.schema import ServiceSpec
 from controlplane.security.server import SERVER_OPTIONS
 from controlplane.snapshot.assemble import BuildCache, build
@@ -25,6 +23,7 @@ from controlplane.snapshot.resource import ENDPOINT, EXTENSION
 from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.groups import GroupBook
 from controlplane.xds.server import METHODS, SERVICE, AdsServer
+from tests.bench.sampler import Sampler
 from tests.bench.worker import Answer, allow_files, answer_all
 
 GROUP = "edge"
@@ -167,9 +166,7 @@ class Bench:
         self._port = self._server.add_insecure_port("127.0.0.1:0")
 
     async def start(self) -> Answer:
-        # As the control plane does when its state is read.
-        gc.collect()
-        gc.freeze()
+        calm_collector()  # as the control plane does when its state is read
         await self._server.start()
         return {"port": self._port, "names": self._served.names, "rss_bytes": _rss_bytes()}
 
@@ -182,8 +179,8 @@ class Bench:
         await asyncio.sleep(1.0)
         return {"rss_bytes": _rss_bytes()}
 
-    async def steps(self, streams: int, count: int, pause_s: float) -> Answer:
-        """Weight steps, one after the other: (ms to the last answer, CPU of this process in us) each."""
+    async def steps(self, streams: int, count: int = 1, pause_s: float = 0.05) -> Answer:
+        """Weight steps, one after the other: of each the ms to the last answer, and the CPU of this process in us."""
         last_ack_ms, cpu_us = [], []
         for _ in range(count):
             self._served.prepare()
@@ -192,15 +189,13 @@ class Bench:
             await self._served.push(streams)
             last_ack_ms.append((time.perf_counter() - began_s) * 1_000)
             cpu_us.append((time.process_time() - cpu_s) * 1_000_000)
-        return {"last_ack_ms": last_ack_ms, "cpu_us": cpu_us, "rss_bytes": _rss_bytes()}
+        return {"last_ack_ms": last_ack_ms, "cpu_us": cpu_us}
 
     async def profile(self, streams: int, count: int) -> Answer:
         """Where the event loop's thread spends its time in steps."""
-        with cProfile.Profile() as profile:
-            await self.steps(streams, count, 0.05)
-        text = io.StringIO()
-        pstats.Stats(profile, stream=text).sort_stats("tottime").print_stats(40)
-        return {"text": text.getvalue()}
+        with Sampler() as sampler:
+            await self.steps(streams, count)
+        return {"text": sampler.text}
 
     def answers(self) -> dict[str, Callable[..., Any]]:
         return {"start": self.start, "settle": self.settle, "steps": self.steps, "profile": self.profile}
@@ -216,4 +211,4 @@ async def main(kind: str, payload_bytes: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    uvloop.run(main(sys.argv[1], int(sys.argv[2])))

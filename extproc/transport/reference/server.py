@@ -54,6 +54,8 @@ class GrpcioTransport:
             ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
             ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),  # running streams go on: no grace is set
         ]
+        if not os.access(self._path.parent, os.W_OK | os.X_OK):  # a grpcio server that never starts cannot be stopped
+            raise _taken(self._path, "no directory that we may write to")
         server = grpc.aio.server(options=options)
         server.add_generic_rpc_handlers((_Methods(self),))
         bound = self._path.with_name(f".{self._path.name}.{os.getpid()}")
@@ -61,10 +63,7 @@ class GrpcioTransport:
         try:
             server.add_insecure_port(f"unix:{bound}")
         except RuntimeError as error:
-            await server.stop(None)
-            raise port.SocketTakenError(
-                f"cannot bind {bound}: {error}", next_step="check --socket's directory"
-            ) from error
+            raise _taken(bound, str(error)) from error
         finally:
             os.umask(umask)
         await server.start()
@@ -124,6 +123,10 @@ class GrpcioTransport:
 
     def _health(self) -> bytes:
         return port.HEALTH_SERVING if self._is_serving else port.HEALTH_NOT_SERVING
+
+
+def _taken(path: Path, reason: str) -> port.SocketTakenError:
+    return port.SocketTakenError(f"cannot bind {path}: {reason}", next_step="check --socket's directory")
 
 
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]

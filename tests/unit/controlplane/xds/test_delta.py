@@ -92,7 +92,7 @@ def test_what_is_published_while_an_answer_is_awaited_is_merged() -> None:
 
 
 def test_a_stale_nonce_is_no_answer_but_its_names_count() -> None:
-    """ "a stale nonce": the request "may still contain changes to the subscriptions", which are taken."""
+    """Incremental xDS: "the server must honor changes to the subscription state even if the nonce is stale." """
     client = DeltaClient()
     client.starts(snapshot(routes={"services": "a", "more": "a"}))
     effects = client.asks(ROUTE, "more", nonce="stale")
@@ -129,7 +129,8 @@ def test_a_name_that_does_not_exist_is_told_of_as_removed_remembered_and_sent_wh
 
 
 def test_a_name_asked_for_again_is_sent_although_nothing_changed() -> None:
-    """ "the server must send it … even if the client already has it", as it may have dropped it."""
+    """Subscribing to Resources: "the server *must* still provide those resources in the response"; "the client may
+    have "forgotten" those resources despite apparently remaining subscribed"."""
     client = DeltaClient()
     client.starts(snapshot())
     assert told(client.asks(ROUTE, "services")) == [(ROUTE, only("services"), ())]
@@ -162,8 +163,8 @@ def test_a_name_that_was_never_asked_for_may_be_dropped() -> None:
 
 
 def test_a_name_dropped_beside_a_wildcard_is_answered_by_the_resource_or_its_removal() -> None:
-    """ "If the client … unsubscribes from a resource that is still covered by a wildcard subscription, the server must
-    send" it, or its removal: the client has dropped it from its cache."""
+    """Unsubscribing from Resources: "the server must send a response that includes the specific resource in either
+    the removed_resources field … or in the resources field"."""
     client = DeltaClient()
     client.starts(snapshot("a b"))
     client.settle(client.asks(CLUSTER, "a", "none"))
@@ -235,7 +236,7 @@ def test_filter_configs_are_never_removed() -> None:
 
 
 def test_the_node_is_remembered_from_the_first_request() -> None:
-    """ "Only the first request on a stream is guaranteed to carry the node identifier"."""
+    """ "Only the first request on a stream is guaranteed to carry the node identifier." """
     client = DeltaClient()
     client.asks(CLUSTER)
     state, effects = advance(client.state, DeltaRequest(LISTENER, node=Node("other")))

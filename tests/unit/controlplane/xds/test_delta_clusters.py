@@ -40,7 +40,8 @@ def test_a_client_that_never_asks_for_clusters_gets_no_routes() -> None:
 
 
 def test_a_cluster_goes_only_after_the_route_that_named_it_and_a_while() -> None:
-    """ "…and then stale CDS … can be removed". A request that waits in ext_proc has the routes of its start."""
+    """ "Stale CDS clusters … (ones no longer being referenced) can then be removed." A request that waits in
+    ext_proc has the routes of its start."""
     client = DeltaClient()
     client.starts(snapshot("a", hosts={"chat": "a"}))
     target = snapshot("b", hosts={"chat": "b"})

@@ -18,7 +18,7 @@ def only(*names: str) -> frozenset[str]:
 
 
 def test_a_client_that_brings_what_is_in_force_gets_nothing() -> None:
-    """ "initial_resource_versions": a control plane that restarts with the same content disturbs nobody."""
+    """A control plane that restarts with the same content disturbs nobody."""
     target = snapshot(hosts={"chat": "a"})
     client = DeltaClient()
     effects = client.publish(target)

@@ -12,7 +12,7 @@ def only(*names: str) -> frozenset[str]:
 
 
 def test_a_refused_resource_is_not_sent_again_until_its_content_changes() -> None:
-    """ACK/NACK: decided by error_detail; "the server should not send the same" again."""
+    """When to send an update: "the same set of resources … will cause needless work". Decided by error_detail."""
     client = DeltaClient()
     client.starts(snapshot("a b", hosts={"chat": "a"}))
     (send,) = delta_sends(client.publish(snapshot("a b", hosts={"chat": "b"})))

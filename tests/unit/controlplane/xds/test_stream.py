@@ -26,7 +26,8 @@ def test_a_fresh_envoy_gets_everything_and_is_told_of_as_accepted() -> None:
 
 
 def test_an_ack_is_not_answered() -> None:
-    """ "the management server should not send a DiscoveryResponse … unless something has changed"."""
+    """When to send an update: "The management server should only send updates to the Envoy client when the
+    resources in the DiscoveryResponse have changed." """
     client = Client()
     client.starts(snapshot())
     (send,) = sends(client.publish(snapshot(routes="a", listener="2")))
@@ -88,7 +89,8 @@ def test_a_nack_message_is_cut() -> None:
 
 
 def test_a_stale_nonce_is_ignored_whole() -> None:
-    """ "the management server should not respond to a request with a stale nonce"; nor is its answer counted."""
+    """ "The management server should not send a DiscoveryResponse for any DiscoveryRequest that has a stale nonce";
+    nor is its answer counted."""
     client = Client()
     client.publish(snapshot("a"))
     (old,) = sends(client.asks(CLUSTER))
@@ -141,7 +143,8 @@ def test_a_name_that_does_not_exist_is_remembered_and_sent_when_it_appears() -> 
 
 
 def test_a_name_asked_for_again_is_sent_although_nothing_changed() -> None:
-    """ "if the client … re-subscribes to a resource, the server must send it even if its version has not changed"."""
+    """ "the server must resend any newly requested resources, even if … the resources have not changed since that
+    time"."""
     client = Client()
     client.publish(snapshot(routes={"services": "a", "other": "a"}))
     client.settle(client.asks(CLUSTER))
@@ -208,7 +211,7 @@ def test_a_refused_cluster_holds_its_routes_and_no_others() -> None:
 
 
 def test_a_cluster_goes_only_after_the_route_that_named_it() -> None:
-    """ "…and then stale CDS … can be removed": also for a client that missed the phases in between."""
+    """ "Stale CDS clusters … can then be removed": also for a client that missed the phases in between."""
     client = Client()
     client.starts(snapshot("a", routes="a"))
     target = snapshot("b", routes="b")
@@ -265,7 +268,7 @@ def test_a_type_that_is_not_served_does_not_disturb_the_others() -> None:
 
 
 def test_the_node_is_remembered_from_the_first_request() -> None:
-    """ "Only the first request on a stream is guaranteed to carry the node identifier"."""
+    """ "Only the first request on a stream is guaranteed to carry the node identifier." """
     client = Client()
     client.asks(CLUSTER)
     state, effects = advance(client.state, Request(LISTENER, node=Node("other")))

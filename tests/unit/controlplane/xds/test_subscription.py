@@ -19,13 +19,13 @@ def _after(type_url: str, *requests: tuple[str, ...]) -> Subscription:
 @pytest.mark.parametrize(
     ("type_url", "requests", "wanted"),
     [
-        # "the first request … with no resource names" is a wildcard for Listener and Cluster
+        # "never explicitly subscribed to any resource names" is a wildcard for Listener and Cluster
         (CLUSTER, [()], {"a", "b"}),
         (LISTENER, [()], {"a", "b"}),
         (ROUTE, [()], set()),
         # and stays one while no name was given
         (CLUSTER, [(), ()], {"a", "b"}),
-        # "if it has ever specified a name, an empty list means nothing"
+        # after a name "clearing the list of subscribed resources is interpretted as an unsubscription"
         (CLUSTER, [("a",), ()], set()),
         (CLUSTER, [(), ("a",), ()], set()),
         # explicit "*", alone, beside names, and dropped
@@ -86,7 +86,7 @@ def _changed(type_url: str, *requests: tuple[tuple[str, ...], tuple[str, ...]]) 
 @pytest.mark.parametrize(
     ("type_url", "requests", "wanted"),
     [
-        # the legacy wildcard: "the initial request … with an empty resource_names_subscribe"
+        # the legacy wildcard: "never … a non-empty resource_names_subscribe"
         (CLUSTER, [((), ())], {"a", "b"}),
         (VIRTUAL_HOST, [((), ())], {"a", "b"}),
         (ROUTE, [((), ())], set()),
