@@ -1,7 +1,8 @@
 """How a call ends, as header fields: status codes, their message, and what is no gRPC call at all.
 
 Rules held (gRPC over HTTP/2): a status is in the trailers; an answer without messages is one block, head and trailers
-together ("Trailers-Only"); a message is percent-encoded; a content-type that is not gRPC's gets HTTP 415 and no status.
+together ("Trailers-Only"); a message is percent-encoded; a content-type that is not gRPC's gets HTTP 415 and no status,
+but a line for whoever tries with a browser or curl.
 """
 
 from collections.abc import Sequence
@@ -49,11 +50,20 @@ def percent_encoded(message: str) -> bytes:
     return b"".join(b"%c" % byte if 0x20 <= byte <= 0x7E and byte != 0x25 else b"%%%02X" % byte for byte in text)
 
 
+REFUSAL_BODY = b"This port takes gRPC calls only: POST with content-type application/grpc.\n"
+
+
 def http_refusal(method: bytes, content_type: bytes) -> list[Field] | None:
-    """The answer to a request that is no gRPC call; None for one that is."""
+    """The head of the answer to a request that is no gRPC call; None for one that is. HEAD gets no body."""
     if method != b"POST":
-        return [(b":status", b"405"), (b"allow", b"POST")]
+        return [(b":status", b"405"), (b"allow", b"POST"), *_OF_THE_BODY]
     name, _, _ = content_type.lower().partition(b";")
     if name.strip() != b"application/grpc" and not name.startswith(b"application/grpc+"):
-        return [(b":status", b"415")]
+        return [(b":status", b"415"), *_OF_THE_BODY]
     return None
+
+
+_OF_THE_BODY: Sequence[Field] = (
+    (b"content-type", b"text/plain; charset=utf-8"),
+    (b"content-length", b"%d" % len(REFUSAL_BODY)),
+)

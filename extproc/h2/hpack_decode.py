@@ -1,9 +1,13 @@
 """HPACK blocks in, fields out (RFC 7541 3 and 6).
 
-Rules held: a size update stands only at the start of a block and stays within what we allowed (4.2, 6.3); after the
-peer has acknowledged a smaller table, its next block must start with one (RFC 9113 4.3.1); an index of nothing, an
-integer beyond 28 bits, a string beyond its block and a bad Huffman code are faults. A list that is too large is no
-fault: the block is decoded to its end, because the table must follow, and the fields are let go.
+Rules held: a size update stands only at the start of a block and stays within what we allowed (4.2, 6.3); an index of
+nothing, an integer beyond 28 bits, a string beyond its block and a bad Huffman code are faults. A list that is too
+large is no fault: the block is decoded to its end, because the table must follow, and the fields are let go.
+
+Softer than RFC 9113 4.3.1: a peer that has acknowledged a smaller table and does not say so in its next block could be
+cut off. It is not: encoders that never look at the setting exist (h2spec's is one), and a table of the default size
+costs us 4 KB. It keeps that table, and may choose any size of it that holds an entry, until it has said that it uses
+no more than was allowed; from then on what was allowed is the bound.
 """
 
 from extproc.h2.hpack_table import ENTRY_OVERHEAD_BYTES, DynamicTable, Field
@@ -17,6 +21,8 @@ _SIZE_UPDATE = 0x20
 _HUFFMAN = 0x80
 # Four continuation bytes: 2^28, far above any block. More would be a peer that counts in leading zeros.
 _INTEGER_SHIFT_MAX = 21
+# A smaller table holds nothing: no encoder that uses the former one has a reason to choose it.
+_FORMER_BYTES_MIN = ENTRY_OVERHEAD_BYTES
 
 
 class HpackError(ValueError):
@@ -41,7 +47,8 @@ class HpackDecoder:
         return self._allowed_bytes_max == 0 and self._table.bytes_max == 0 and not self._is_update_due
 
     def allow(self, bytes_max: int) -> None:
-        """The peer has acknowledged our SETTINGS_HEADER_TABLE_SIZE. Until now it may have used the former one."""
+        """The peer has acknowledged our SETTINGS_HEADER_TABLE_SIZE. Until it confirms that by a size update it is taken
+        to use the former one."""
         self._is_update_due = bytes_max < self._table.bytes_max
         self._allowed_bytes_max = bytes_max
 
@@ -72,12 +79,11 @@ class HpackDecoder:
         position = 0
         while position < len(block) and block[position] & 0xE0 == _SIZE_UPDATE:
             bytes_max, position = _integer(block, position, 0x1F)
-            if bytes_max > self._allowed_bytes_max:
+            if bytes_max <= self._allowed_bytes_max:
+                self._is_update_due = False
+            elif not self._is_update_due or not _FORMER_BYTES_MIN <= bytes_max <= HEADER_TABLE_BYTES_DEFAULT:
                 raise HpackError(f"table size update to {bytes_max}, allowed are {self._allowed_bytes_max}")
             self._table.resize(bytes_max)
-            self._is_update_due = False
-        if self._is_update_due:
-            raise HpackError("no table size update after a smaller table was acknowledged")
         return position
 
     def _entry(self, index: int) -> Field:

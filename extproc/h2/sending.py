@@ -33,6 +33,17 @@ class HeaderBlock:
         self.prefix = frames.prefix(frames.HEADERS, flags, len(self.block))
 
 
+class EndOfData(HeaderBlock):
+    """An empty DATA frame with END_STREAM: the end of an answer that has no trailers."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.block = b""
+        self.is_end = True
+        self.prefix = frames.prefix(frames.DATA, frames.END_STREAM, 0)
+
+
 class Queue:
     """What a stream has to send and may not yet: data, then trailers if it ends."""
 
@@ -114,7 +125,7 @@ class Sender:
         if stream.queue is not None:
             stream.queue.trailers = headers
             return True
-        if self._is_update_due:
+        if self._is_update_due and headers.block:
             self._is_update_due = False
             flags = headers.prefix[4]
             self._out.append(frames.frame(frames.HEADERS, flags, stream.id, TABLE_SIZE_ZERO + headers.block))

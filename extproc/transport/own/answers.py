@@ -3,13 +3,15 @@
 from extproc.grpc_wire.status import HEAD as HEAD_FIELDS
 from extproc.grpc_wire.status import Status, http_refusal, trailers, trailers_only
 from extproc.h2.request import Request
-from extproc.h2.sending import HeaderBlock
+from extproc.h2.sending import EndOfData, HeaderBlock
 
 HEAD = HeaderBlock(HEAD_FIELDS, is_end=False)
 TRAILERS_OK = HeaderBlock(trailers(Status.OK), is_end=True)
 # A call that ends well without a message.
 ONLY_OK = HeaderBlock(trailers_only(Status.OK), is_end=True)
 UNKNOWN_METHOD = HeaderBlock(trailers_only(Status.UNIMPLEMENTED, "unknown method"), is_end=True)
+# Behind the body of what is no call.
+END = EndOfData()
 HEADERS_TOO_LARGE = HeaderBlock(trailers_only(Status.RESOURCE_EXHAUSTED, "headers are too large"), is_end=True)
 
 
@@ -20,6 +22,6 @@ def failure(status: Status, message: str, *, has_head: bool) -> HeaderBlock:
 
 
 def refusal(request: Request) -> HeaderBlock | None:
-    """The answer to what is no gRPC call; None for one that is."""
+    """The head of the answer to what is no gRPC call; None for one that is. A body follows unless it ends."""
     fields = http_refusal(request.method, request.value(b"content-type"))
-    return HeaderBlock(fields, is_end=True) if fields else None
+    return HeaderBlock(fields, is_end=request.method == b"HEAD") if fields else None

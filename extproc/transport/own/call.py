@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from extproc.grpc_wire.framing import Deframer, FramingError, framed, whole_message
-from extproc.grpc_wire.status import Status
+from extproc.grpc_wire.status import REFUSAL_BODY, Status
 from extproc.h2.request import Request
 from extproc.h2.stream import Stream
 from extproc.telemetry.tables import Histogram
@@ -220,3 +220,32 @@ class HealthWatchCall(_Call):
             self.finish()
         elif not self._has_head:
             self.message(b"")
+
+
+class RefusedCall:
+    """What is no gRPC call. It is told so when it has ended: until then it is a stream that runs, and counts as one."""
+
+    __slots__ = ("_calls", "_head", "_stream")
+
+    def __init__(self, calls: "Calls", stream: Stream, request: Request) -> None:
+        self._calls = calls
+        self._stream = stream
+        self._head = answers.refusal(request) or answers.ONLY_OK
+
+    def receive(self, _data: bytes, *, is_end: bool) -> None:
+        """Whatever it is."""
+        if is_end:
+            self.fail(Status.UNIMPLEMENTED, "")
+
+    def fail(self, _status: Status, _message: str) -> None:
+        """Always in the same way."""
+        send = self._calls.connection.send
+        send.headers(self._stream, self._head)
+        if not self._head.is_end:
+            send.data(self._stream, REFUSAL_BODY)
+            send.headers(self._stream, answers.END)
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is kept of it."""
+        self._stream.call = None

@@ -35,6 +35,7 @@ from extproc.transport.own.call import (
     HealthCheckCall,
     HealthWatchCall,
     ProcessCall,
+    RefusedCall,
     Service,
 )
 
@@ -51,7 +52,7 @@ _METHODS: dict[bytes, Callable[["Calls", Stream, Request], Call]] = {
 
 def _plan(request: Request) -> HeaderBlock | Callable[["Calls", Stream, Request], Call]:
     """How a request is answered: at once, or by a call."""
-    return answers.refusal(request) or _METHODS.get(request.path) or answers.UNKNOWN_METHOD
+    return RefusedCall if answers.refusal(request) else _METHODS.get(request.path) or answers.UNKNOWN_METHOD
 
 
 class Calls:

@@ -159,19 +159,47 @@ def test_size_updates_at_the_start_are_accepted(update: bytes) -> None:
     assert decoder().decode(update + b"\x82") == [(b":method", b"GET")]
 
 
-def test_a_smaller_table_must_be_confirmed_by_the_next_block() -> None:
-    """RFC 9113 4.3.1."""
+def test_a_smaller_table_holds_from_the_update_that_confirms_it() -> None:
+    """RFC 9113 4.3.1, but for the fault: a block without the update still uses the table of 4,096 bytes."""
     made = decoder()
+    made.decode(b"\x40\x01a\x01b")
     made.allow(0)
-    with pytest.raises(HpackError, match="no table size update"):
-        made.decode(b"\x82")
-    made = decoder()
-    made.allow(0)
+    assert made.decode(b"\xbe") == [(b"a", b"b")]
     assert not made.is_stateless
     assert made.decode(b"\x20\x82") == [(b":method", b"GET")]
     assert made.is_stateless
+    with pytest.raises(HpackError, match="index 62"):
+        made.decode(b"\xbe")
+
+
+@pytest.mark.parametrize("update", [b"\x3f\x61", b"\x3f\x61\x3f\xe1\x1f", b"\x3f\x01"], ids=["128", "both", "32"])
+def test_a_peer_that_does_not_look_at_our_setting_may_size_its_table(update: bytes) -> None:
+    """h2spec generic 5, which sends these after it has acknowledged whatever we allowed."""
+    made = decoder()
+    made.allow(0)
+    assert made.decode(update + b"\x40\x00\x00") == [(b"", b"")]
+    assert made.decode(b"\xbe") == [(b"", b"")]
+    assert not made.is_stateless
+    assert made.decode(b"\x20\x82") == [(b":method", b"GET")]
+    assert made.is_stateless
+
+
+@pytest.mark.parametrize("update", [b"\x21", b"\x3f\x00", b"\x3f\xe2\x1f"], ids=["1", "31", "4097"])
+def test_an_update_beyond_what_was_acknowledged_is_a_fault(update: bytes) -> None:
+    """6.3. Sizes that hold no entry are of no use to a peer that keeps the former table."""
+    made = decoder()
+    made.allow(0)
     with pytest.raises(HpackError, match="allowed are 0"):
-        made.decode(b"\x21")
+        made.decode(update)
+
+
+def test_a_table_that_was_given_up_is_not_taken_back() -> None:
+    """6.3."""
+    made = decoder()
+    made.allow(0)
+    made.decode(b"\x20")
+    with pytest.raises(HpackError, match="allowed are 0"):
+        made.decode(b"\x3f\xe1\x1f")
 
 
 def test_a_table_that_the_peer_keeps_smaller_needs_no_word() -> None:

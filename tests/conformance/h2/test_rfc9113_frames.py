@@ -195,14 +195,18 @@ def test_settings_count_in_their_order() -> None:
 
 
 def test_unacknowledged_greeting_keeps_the_table() -> None:
-    """RFC 9113 4.3.1: until the peer has acknowledged our SETTINGS it may use the table of 4,096 bytes."""
+    """RFC 9113 4.3.1: until the peer has acknowledged our SETTINGS it may use the table of 4,096 bytes; with us, until
+    it has confirmed the smaller one."""
     peer = Peer(greets=False)
     indexed = b"\x40\x01a\x01b"
     peer.sends(frames.PREFACE + frames.settings({}), headers(1, of=block()[1:] + indexed))
     (opened,) = peer.sends(headers(3, of=block()[1:] + b"\xbe"))
     assert isinstance(opened, RequestReceived)
     assert opened.request.fields[-1] == (b"a", b"b")
-    peer.refused(ErrorCode.COMPRESSION_ERROR, frames.SETTINGS_ACK, headers(5, of=block(FIELDS)[1:]))
+    (opened,) = peer.sends(frames.SETTINGS_ACK, headers(5, of=block()[1:] + b"\xbe"))
+    assert isinstance(opened, RequestReceived)
+    assert opened.request.fields[-1] == (b"a", b"b")
+    peer.refused(ErrorCode.COMPRESSION_ERROR, headers(7, of=block() + b"\xbe"))
 
 
 def test_bytes_one_by_one_are_the_same() -> None:

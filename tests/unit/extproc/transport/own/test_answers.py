@@ -31,4 +31,8 @@ def test_a_call_is_not_refused() -> None:
     assert answers.refusal(request_of(FIELDS)) is None
     refused = answers.refusal(request_of(FIELDS[:4]))
     assert refused is not None
-    assert read(refused.block) == [(b":status", b"415")]
+    assert read(refused.block)[0] == (b":status", b"415")
+    assert not refused.is_end
+    head = answers.refusal(request_of([(name, b"HEAD" if name == b":method" else each) for name, each in FIELDS]))
+    assert head is not None
+    assert head.is_end

@@ -5,11 +5,11 @@ import logging
 import pytest
 
 from extproc.grpc_wire.framing import framed
-from extproc.grpc_wire.status import Status
+from extproc.grpc_wire.status import REFUSAL_BODY, Status
 from extproc.h2 import frames
 from extproc.h2.errors import ErrorCode
 from extproc.h2.limits import Limits
-from extproc.h2.peer_settings import INITIAL_WINDOW_SIZE
+from extproc.h2.peer_settings import HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE
 from extproc.transport import port
 from extproc.transport.own import calls as calls_module
 from extproc.transport.own.call import MESSAGE_BYTES_MAX, UNFINISHED_BYTES_MAX
@@ -206,13 +206,46 @@ def test_a_fault_that_belongs_to_no_call_ends_none() -> None:
         ({b"content-type": b"application/json"}, b"415"),
     ],
 )
-def test_what_is_no_call_gets_an_http_status(fields: dict[bytes, bytes], status: bytes) -> None:
+def test_what_is_no_call_gets_an_http_status_once_it_has_ended(fields: dict[bytes, bytes], status: bytes) -> None:
     client = Client()
-    client.says(headers(of=block([(name, fields.get(name, value)) for name, value in FIELDS])))
+    client.says(headers(of=block([(name, fields.get(name, value)) for name, value in FIELDS])), data(b"any"))
+    assert client.gets() == []
+    assert list(client.connection.streams.live) == [1]
+    client.says(data(b"thing", end=True))
+    head, *body = client.gets()
+    assert isinstance(head, list)
+    assert head[0] == (b":status", status)
+    assert b"grpc-status" not in dict(head)
+    assert body == [REFUSAL_BODY, b""]
+    assert client.connection.streams.find(1) is None
+
+
+def test_head_gets_a_status_and_no_body() -> None:
+    client = Client()
+    client.says(headers(of=block([(b":method", b"HEAD"), *FIELDS[1:]]), end=True))
     (only,) = client.gets()
     assert isinstance(only, list)
-    assert only[0] == (b":status", status)
-    assert b"grpc-status" not in dict(only)
+    assert only[0] == (b":status", b"405")
+
+
+def test_the_body_of_a_refusal_waits_for_the_peers_window_and_ends_behind_new_settings() -> None:
+    client = Client()
+    client.says(frames.settings({INITIAL_WINDOW_SIZE: 0}))
+    client.says(headers(of=block([(b":method", b"GET"), *FIELDS[1:]]), end=True))
+    assert len(client.gets()) == 1
+    client.says(frames.settings({HEADER_TABLE_SIZE: 0}))
+    assert client.gets() == []
+    client.says(frames.window_update(1, 1_000))
+    assert client.gets() == [REFUSAL_BODY, b""]
+    client.opens(stream_id=3, end=True)
+    assert client.status(3) is Status.OK, "the update of our table starts the next block"
+
+
+def test_what_is_no_call_may_be_reset() -> None:
+    client = Client()
+    client.says(headers(of=block([(b":method", b"GET"), *FIELDS[1:]])), rst())
+    assert client.gets() == []
+    assert client.connection.streams.find(1) is None
 
 
 def test_an_unknown_method_is_unimplemented() -> None:
