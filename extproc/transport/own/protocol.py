@@ -29,6 +29,8 @@ class Patience:
     greeting_s: float = 10.0
     # Envoy reads within milliseconds. A peer that is stopped for longer loses its connection, not our memory.
     stall_s: float = 30.0
+    # How long a peer that broke a rule may take to read why, and to close.
+    goodbye_s: float = 1.0
     # When we drain, Envoy leaves within milliseconds. A peer that has nothing running and still stays has nothing to
     # say: Envoy flushes its logs each 0.1 s.
     linger_s: float = 1.0
@@ -88,6 +90,7 @@ class H2Protocol(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._greeting: asyncio.TimerHandle | None = None
         self._stall: asyncio.TimerHandle | None = None
+        self._goodbye: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
@@ -120,7 +123,16 @@ class H2Protocol(asyncio.Protocol):
         out = self._connection.output()
         if out:
             transport.write(out)
-        if self._connection.is_over:
+        if self._connection.is_over and self._goodbye is None:
+            self._leave(transport)
+
+    def _leave(self, transport: asyncio.Transport) -> None:
+        """What the peer still sends is read and forgotten for a while: a socket that is closed with unread bytes resets
+        the connection, and the GOAWAY that says why (RFC 9113 5.4.1) is lost. Over TLS the loop itself does that."""
+        self._goodbye = self._loop.call_later(self._patience.goodbye_s, self.abort)
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
             transport.close()
 
     def pause_writing(self) -> None:
@@ -151,7 +163,7 @@ class H2Protocol(asyncio.Protocol):
             self._transport.abort()
 
     def connection_lost(self, _reason: Exception | None) -> None:
-        for timer in (self._greeting, self._stall):
+        for timer in (self._greeting, self._stall, self._goodbye):
             if timer is not None:
                 timer.cancel()
         self._transport = None

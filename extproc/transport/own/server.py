@@ -23,6 +23,8 @@ from extproc.transport.own.protocol import PATIENCE, H2Protocol, OpenConnections
 CONNECTIONS_MAX = 1_024
 BACKLOG = 1_024
 HANDSHAKE_S = 10.0
+# An Envoy whose host has vanished says nothing any more: its connection is found dead after 60 + 3 * 20 s.
+TCP_KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KEEPCNT, 3))
 # Connections that reached the old listener are in its backlog: one turn of the loop takes them, this is a hundred.
 ACCEPT_S = 0.1
 
@@ -58,19 +60,23 @@ class OwnTransport:
 
     async def _start_tcp(self, loop: asyncio.AbstractEventLoop, endpoint: TcpEndpoint) -> None:
         context = _tls_context(endpoint.tls) if endpoint.tls else None
+        family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
         try:
-            self._server = await loop.create_server(
-                self._accept,
-                endpoint.host,
-                endpoint.port,
-                ssl=context,
-                ssl_handshake_timeout=HANDSHAKE_S if context else None,
-                backlog=BACKLOG,
-            )
+            listener = socket.create_server((endpoint.host, endpoint.port), family=family, backlog=BACKLOG)
         except OSError as error:
             raise port.SocketTakenError(
                 f"cannot bind {endpoint.host}:{endpoint.port}: {error}", next_step="choose another address"
             ) from error
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # connections inherit these
+        for option, value in TCP_KEEPALIVE:
+            listener.setsockopt(socket.IPPROTO_TCP, option, value)
+        self._server = await loop.create_server(
+            self._accept,
+            sock=listener,
+            ssl=context,
+            ssl_handshake_timeout=HANDSHAKE_S if context else None,
+            backlog=BACKLOG,
+        )
 
     def _listen(self, path: Path) -> socket.socket:
         bound = path.with_name(f".{path.name}.{os.getpid()}")

@@ -9,7 +9,6 @@ from extproc.h2.peer_settings import ENABLE_PUSH, INITIAL_WINDOW_SIZE, MAX_FRAME
 from tests.unit.extproc.h2.peer import (
     BLOCK,
     END,
-    FIELDS,
     GREETING,
     WHOLE,
     Frame,

@@ -73,6 +73,30 @@ def test_a_broken_rule_is_told_and_the_connection_closed(loop: str, caplog: pyte
     assert vars(record)["code"] == "PROTOCOL_ERROR"
 
 
+def test_why_a_connection_was_refused_is_read_though_the_peer_goes_on_sending(loop: str) -> None:
+    async def story() -> None:
+        wire = await Wire().connect()
+        wire.writer.write(GREETING + rst(0))
+        await eventually(lambda: wire.server._connection.is_over)
+        wire.writer.write(bytes(100_000))
+        *_, goaway = parse(await wire.until_closed())
+        assert goaway.kind == frames.GOAWAY
+        wire.close()
+        await eventually(lambda: len(wire.connections) == 0)
+
+    run_on(loop, story)
+
+
+def test_a_refused_peer_that_stays_is_let_go(loop: str) -> None:
+    async def story() -> None:
+        wire = await Wire(Patience(goodbye_s=0.05)).connect()
+        wire.writer.write(GREETING + rst(0))
+        await eventually(lambda: len(wire.connections) == 0)
+        wire.close()
+
+    run_on(loop, story)
+
+
 def test_a_lost_connection_closes_its_calls(loop: str) -> None:
     async def story() -> None:
         wire = await Wire().connect()

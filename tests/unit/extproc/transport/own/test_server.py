@@ -20,7 +20,7 @@ from extproc.transport.own.endpoint import ServerTls, TcpEndpoint
 from extproc.transport.own.protocol import Patience
 from extproc.transport.own.server import OwnTransport
 from extproc.transport.port import SocketTakenError
-from tests.unit.extproc.h2.peer import GREETING, headers, parse
+from tests.unit.extproc.h2.peer import GREETING, headers, parse, rst
 from tests.unit.extproc.transport.sidecar import LOOPS, RecordingSidecar, eventually, histogram, run_on
 
 pytestmark = pytest.mark.parametrize("loop", LOOPS)
@@ -59,6 +59,12 @@ async def serving(tls: ServerTls | None = None) -> AsyncIterator[OwnTransport]:
         yield transport
     finally:
         await transport.drain()
+
+
+@asynccontextmanager
+async def connected(tcp_port: int) -> AsyncIterator[None]:
+    with socket.create_connection(("127.0.0.1", tcp_port)):
+        yield
 
 
 async def tag(channel: grpc.aio.Channel) -> bytes:
@@ -109,6 +115,46 @@ def test_a_tls_client_that_does_not_choose_h2_is_turned_away(loop: str, certific
             with pytest.raises((ConnectionError, ssl.SSLError, asyncio.IncompleteReadError)):
                 await reader.readexactly(1)
             writer.close()
+
+    run_on(loop, story)
+
+
+def test_a_connection_over_tcp_is_asked_whether_it_lives(loop: str) -> None:
+    async def story() -> None:
+        async with serving() as transport, connected(transport.tcp_port):
+            await eventually(lambda: len(transport._connections) == 1)
+            (protocol,) = transport._connections
+            assert protocol._transport is not None
+            server_end = protocol._transport.get_extra_info("socket")
+            with socket.fromfd(server_end.fileno(), server_end.family, server_end.type) as same:
+                assert same.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+                assert same.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+
+    run_on(loop, story)
+
+
+def test_over_tls_a_refused_peer_reads_why(loop: str, certificates: Certificates) -> None:
+    async def story() -> None:
+        async with serving(ServerTls(certificates.cert, certificates.key)) as transport:
+            context = ssl.create_default_context(cadata=certificates.ca_pem.decode())
+            context.set_alpn_protocols(["h2"])
+            reader, writer = await asyncio.open_connection("127.0.0.1", transport.tcp_port, ssl=context)
+            writer.write(GREETING + rst(0))
+            *_, goaway = parse(await reader.read())
+            assert goaway.kind == frames.GOAWAY
+            writer.close()
+
+    run_on(loop, story)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_addresses_of_either_family(loop: str, host: str) -> None:
+    async def story() -> None:
+        transport = OwnTransport(TcpEndpoint(host, 0), RecordingSidecar(), histogram())
+        await transport.start()
+        at = f"[{host}]" if ":" in host else "127.0.0.1"
+        assert await tag(grpc.aio.insecure_channel(f"{at}:{transport.tcp_port}")) == b"re:tag"
+        await transport.drain()
 
     run_on(loop, story)
 
