@@ -21,11 +21,12 @@ RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0, 25.0)
 LOG_RATIOS: Floats = np.log(np.array(RATIOS))
 
 
-def log_e(keys: Ints, candidate_keys: Ints, weight: float) -> Floats:
+def log_e(keys: Ints, candidate_keys: Ints, weight: float | Floats) -> Floats:
     """Increment per component and ratio.
 
-    `keys` K and `candidate_keys` kB have shape (components,), 0 <= kB <= K; 0 < weight < 1. Shape (components, ratios).
+    `keys` K and `candidate_keys` kB have one shape, (components,) in the judge and (paths, components) in a simulation,
+    0 <= kB <= K; 0 < weight < 1, one or an array that broadcasts with them. Returns that shape plus (ratios,).
     """
-    log_mgf = np.log1p(weight * np.expm1(LOG_RATIOS))
-    increment: Floats = np.multiply.outer(candidate_keys, LOG_RATIOS) - np.multiply.outer(keys, log_mgf)
+    log_mgf = np.log1p(np.multiply.outer(weight, np.expm1(LOG_RATIOS)))
+    increment: Floats = np.multiply.outer(candidate_keys, LOG_RATIOS) - keys[..., None] * log_mgf
     return increment
