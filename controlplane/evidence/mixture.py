@@ -38,6 +38,11 @@ def stake(index: int) -> float:
     return 0.5 if index == 0 else 0.5 * _SPREAD / ((index + _SPREAD - 1.0) * (index + _SPREAD))
 
 
+def cash(started: int) -> float:
+    """What `started` starts have left over: 1 less the sum of their stakes."""
+    return 1.0 if started == 0 else 0.5 * _SPREAD / (started - 1 + _SPREAD)
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A component has started, the last one now; the one at index `stopped`, which had `log_stake`, bets no more."""
@@ -59,7 +64,7 @@ class Starts:
     @property
     def cash(self) -> float:
         """What no start has been given yet."""
-        return 0.5 * _SPREAD / (self._started - 1 + _SPREAD)
+        return cash(self._started)
 
     def begin_step(self, slot: int) -> Opened | None:
         """A weight is in force from `slot` on: start a component there, unless one does. Time 0 is the first step's."""
