@@ -17,8 +17,10 @@ from extproc.proxystats.parse import ProxyStats
 from extproc.settings import Settings
 from extproc.telemetry.catalogue import Catalogue
 from extproc.telemetry.exporter import HttpExporter
+from extproc.telemetry.tables import Histogram
+from extproc.transport.own.endpoint import ServerTls, TcpEndpoint
 from extproc.transport.own.server import OwnTransport
-from extproc.transport.port import Transport
+from extproc.transport.port import Handlers, Transport
 from extproc.transport.reference.server import GrpcioTransport
 from extproc.uplink import wire
 from extproc.uplink.client import PolicyFile, UplinkClient
@@ -53,8 +55,7 @@ class Sidecar:
         self._ledger: Ledger | None = None
         self._admin = EnvoyAdmin(str(settings.envoy_admin))
         self._admin_error = ""
-        transport = OwnTransport if settings.transport == "own" else GrpcioTransport
-        self._transport: Transport = transport(settings.socket, self, self._catalogue.processing)
+        self._transports = _transports(settings, self, self._catalogue.processing)
         self._uplink = UplinkClient(
             target=str(settings.controlplane),
             tls=settings.tls,
@@ -115,12 +116,15 @@ class Sidecar:
         tls = settings.http_tls
         certificate = (tls.cert, tls.key) if tls else None
         await self._http.start(settings.http.host, settings.http.port, certificate)
-        await self._transport.start()
+        for transport in self._transports:
+            await transport.start()
         self._is_serving = True
         _log.info(
             "serving",
             extra={
+                "transport": settings.transport,
                 "socket": str(settings.socket),
+                "tcp": f"{settings.tcp} (tls: {settings.tcp_tls})" if settings.tcp else "",
                 "http": str(settings.http),
                 "policy": self._policies.current.version,
             },
@@ -135,7 +139,7 @@ class Sidecar:
     async def _drain(self, loops: list[asyncio.Task[None]]) -> None:
         _log.info("draining")
         self._is_serving = False
-        await self._transport.drain()
+        await asyncio.gather(*(transport.drain() for transport in self._transports))
         for task in loops[1:]:
             task.cancel()
         await asyncio.gather(*loops[1:], return_exceptions=True)
@@ -188,6 +192,21 @@ class Sidecar:
             return None
         self._catalogue.untagged.set_total(stats.untagged)
         return _counters(stats, self._ledger)
+
+
+def _transports(settings: Settings, handlers: Handlers, processing: Histogram) -> tuple[Transport, ...]:
+    """The socket's, and the one of --tcp."""
+    if settings.transport == "grpcio":
+        return (GrpcioTransport(settings.socket, handlers, processing),)
+    on_socket = OwnTransport(settings.socket, handlers, processing)
+    if settings.tcp is None:
+        return (on_socket,)
+    tls = None
+    if settings.tls is not None and settings.tcp_tls != "off":
+        client_ca = settings.tls.ca if settings.tcp_tls == "mutual" else None
+        tls = ServerTls(settings.tls.cert, settings.tls.key, client_ca)
+    endpoint = TcpEndpoint(settings.tcp.host, settings.tcp.port, tls)
+    return (on_socket, OwnTransport(endpoint, handlers, processing))
 
 
 def _counters(stats: ProxyStats, ledger: Ledger) -> wire.ProxyCounters:

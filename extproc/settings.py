@@ -15,6 +15,8 @@ from extproc.errors import SidecarError
 ENV_PREFIX = "SERINUS_"
 # Our own HTTP/2 server, and the reference that it is held against.
 TRANSPORTS = ("own", "grpcio")
+# What clients of --tcp must show: a certificate of --tls-ca, none, or that there is no TLS at all.
+TCP_TLS = ("mutual", "server", "off")
 # sun_path holds 108 bytes with its NUL; the temporary name beside the socket adds a dot, a dot and the process id.
 SOCKET_PATH_BYTES_MAX = 107 - len(".") - len(".4194304")
 # A request is waited for this long after its start unless the service's policy says otherwise: 24 tokens of a small
@@ -26,6 +28,7 @@ _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000}
 
 _EPILOG = """example:
   python -m extproc --run-dir run --node-id envoy-1 --controlplane 127.0.0.1:7401 --envoy-admin 127.0.0.1:7420
+  … --tcp 0.0.0.0:7413 --tls-ca ca.pem --tls-cert cert.pem --tls-key key.pem    (for an Envoy on another machine)
 
 Every flag is also an environment variable: --run-dir is SERINUS_RUN_DIR. A flag wins.
 """
@@ -55,7 +58,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """The client identity towards the control plane, and the server's when `--http` is beyond loopback."""
+    """The client identity towards the control plane, and the server's on `--tcp` and on `--http` beyond loopback."""
 
     ca: Path
     cert: Path
@@ -65,6 +68,9 @@ class TlsFiles:
 @dataclass(frozen=True, slots=True)
 class Settings:
     socket: Path
+    # Beside the socket; `tcp_tls` is one of TCP_TLS.
+    tcp: Address | None
+    tcp_tls: str
     run_dir: Path
     policy_dir: Path
     controlplane: Address
@@ -98,6 +104,8 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", default=value, metavar=metavar, help=text + shown)
 
     flag("socket", "", "PATH", "the Unix socket that Envoy connects to, mode 0600 (default: RUN_DIR/extproc.sock)")
+    flag("tcp", "", "HOST:PORT", "also listen here, for an Envoy elsewhere; beyond loopback needs TLS or --insecure")
+    flag("tcp-tls", "", "|".join(TCP_TLS), "who may connect to --tcp (default: mutual with --tls-*, otherwise off)")
     flag("run-dir", "run", "DIR", "the last cohort policy and the ledger of log entries are kept here")
     flag("policy-dir", "", "DIR", "the list files that cohorts name by `in_file` (default: RUN_DIR/policy)")
     flag("controlplane", "127.0.0.1:7401", "HOST:PORT", "where outcomes go and cohort policy comes from")
@@ -105,16 +113,16 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     flag("envoy-admin", "127.0.0.1:7420", "HOST:PORT", "Envoy's admin address, read for its own counters")
     flag("node-id", "", "ID", "the node id of the Envoy beside this sidecar; needed")
     flag("node-cluster", "default", "NAME", "that Envoy's node cluster")
-    flag("transport", "grpcio", "own|grpcio", "who speaks HTTP/2 on the socket")
+    flag("transport", "own", "own|grpcio", "who speaks HTTP/2; grpcio is the reference that our own is held against")
     flag("follow-up", "10s", "TIME", "how long after its start a request is waited for, unless its service says")
-    flag("tls-ca", "", "FILE", "PEM of the authority that signed the control plane's certificate")
+    flag("tls-ca", "", "FILE", "PEM of the authority that signed the peers' certificates")
     flag("tls-cert", "", "FILE", "PEM of this sidecar's certificate")
     flag("tls-key", "", "FILE", "PEM of its key")
     parser.add_argument(
         "--insecure",
         action="store_true",
         default=env.get(ENV_PREFIX + "INSECURE", "").lower() in ("1", "true", "yes"),
-        help="allow --http beyond loopback without TLS",
+        help="allow --http and --tcp beyond loopback without TLS",
     )
     return parser
 
@@ -127,8 +135,11 @@ def parse(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
     args = _parser(env).parse_args(argv)
     faults: list[str] = []
     run_dir = Path(args.run_dir)
+    tls = _tls(args.tls_ca, args.tls_cert, args.tls_key, faults)
     settings = Settings(
         socket=_socket(args.socket or str(run_dir / "extproc.sock"), faults),
+        tcp=_address("--tcp", args.tcp, faults) if args.tcp else None,
+        tcp_tls=args.tcp_tls or ("mutual" if tls else "off"),
         run_dir=run_dir,
         policy_dir=Path(args.policy_dir) if args.policy_dir else run_dir / "policy",
         controlplane=_address("--controlplane", args.controlplane, faults),
@@ -138,17 +149,37 @@ def parse(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         node_cluster=args.node_cluster,
         transport=args.transport,
         follow_up_ms=_duration_ms("--follow-up", args.follow_up, faults),
-        tls=_tls(args.tls_ca, args.tls_cert, args.tls_key, faults),
+        tls=tls,
     )
+    faults += _contradictions(settings, is_insecure=args.insecure)
+    if faults:
+        raise SettingsError("; ".join(faults), next_step="python -m extproc --help")
+    return settings
+
+
+def _contradictions(settings: Settings, *, is_insecure: bool) -> list[str]:
+    """What is wrong between settings that are right one by one."""
+    faults: list[str] = []
     if not settings.node_id:
         faults.append("--node-id is needed: the node id of the Envoy beside this sidecar")
     if settings.transport not in TRANSPORTS:
         faults.append(f"--transport {settings.transport}: choose one of {', '.join(TRANSPORTS)}")
-    if not settings.http.is_loopback and settings.tls is None and not args.insecure:
+    if not settings.http.is_loopback and settings.tls is None and not is_insecure:
         faults.append(f"--http {settings.http} is beyond loopback: give --tls-ca, --tls-cert, --tls-key, or --insecure")
-    if faults:
-        raise SettingsError("; ".join(faults), next_step="python -m extproc --help")
-    return settings
+    if settings.tcp_tls not in TCP_TLS:
+        faults.append(f"--tcp-tls {settings.tcp_tls}: choose one of {', '.join(TCP_TLS)}")
+    if settings.tcp is None:
+        return faults
+    if settings.transport == "grpcio":
+        faults.append("--tcp is served by --transport own only")
+    if settings.tcp_tls != "off" and settings.tls is None:
+        faults.append(f"--tcp-tls {settings.tcp_tls} needs --tls-ca, --tls-cert and --tls-key")
+    if settings.tcp_tls == "off" and not settings.tcp.is_loopback and not is_insecure:
+        faults.append(
+            f"--tcp {settings.tcp} is beyond loopback: give --tls-ca, --tls-cert, --tls-key and no --tcp-tls off, "
+            "or --insecure"
+        )
+    return faults
 
 
 def _socket(text: str, faults: list[str]) -> Path:

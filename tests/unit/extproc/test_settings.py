@@ -15,6 +15,7 @@ def test_the_defaults_are_those_of_the_operators_interface() -> None:
     assert settings.socket == Path("run/extproc.sock")
     assert settings.follow_up_ms == 10_000
     assert settings.tls is None
+    assert (settings.transport, settings.tcp) == ("own", None)
 
 
 @pytest.mark.parametrize("transport", ["own", "grpcio"])
@@ -51,12 +52,50 @@ def test_http_beyond_loopback_without_tls_needs_the_word_insecure(host: str) -> 
 
 
 def test_http_beyond_loopback_speaks_tls_when_certificates_are_given(tmp_path: Path) -> None:
-    flags = []
-    for name in ("ca", "cert", "key"):
-        (tmp_path / name).touch()
-        flags += [f"--tls-{name}", str(tmp_path / name)]
+    flags = certificates(tmp_path)
     assert parse([*NODE, "--http", "0.0.0.0:7412", *flags], {}).http_tls is not None
     assert parse([*NODE, *flags], {}).http_tls is None
+
+
+def certificates(directory: Path) -> list[str]:
+    flags = []
+    for name in ("ca", "cert", "key"):
+        (directory / name).touch()
+        flags += [f"--tls-{name}", str(directory / name)]
+    return flags
+
+
+@pytest.mark.parametrize("more", [[], ["--tcp-tls", "off"]])
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "10.1.2.3"])
+def test_tcp_beyond_loopback_without_tls_needs_the_word_insecure(host: str, more: list[str]) -> None:
+    argv = [*NODE, "--tcp", f"{host}:7413", *more]
+    with pytest.raises(SettingsError, match=r"--tcp .* is beyond loopback"):
+        parse(argv, {})
+    assert parse([*argv, "--insecure"], {}).tcp_tls == "off"
+    assert parse([*NODE, "--tcp", "127.0.0.1:7413"], {}).tcp == Address("127.0.0.1", 7413)
+
+
+def test_tcp_with_certificates_asks_clients_for_theirs_unless_told_otherwise(tmp_path: Path) -> None:
+    argv = [*NODE, "--tcp", "0.0.0.0:7413", *certificates(tmp_path)]
+    assert parse(argv, {}).tcp_tls == "mutual"
+    assert parse([*argv, "--tcp-tls", "server"], {}).tcp_tls == "server"
+    with pytest.raises(SettingsError, match="beyond loopback"):
+        parse([*argv, "--tcp-tls", "off"], {})
+
+
+@pytest.mark.parametrize(
+    ("argv", "fault"),
+    [
+        (["--tcp", "7413"], "--tcp '7413' is not HOST:PORT"),
+        (["--tcp", "127.0.0.1:1", "--tcp-tls", "maybe"], "--tcp-tls maybe: choose one of mutual, server, off"),
+        (["--tcp", "127.0.0.1:1", "--tcp-tls", "mutual"], "--tcp-tls mutual needs --tls-ca"),
+        (["--tcp", "127.0.0.1:1", "--transport", "grpcio"], "--tcp is served by --transport own only"),
+    ],
+)
+def test_faults_of_the_tcp_listener_are_named(argv: list[str], fault: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse([*NODE, *argv], {})
+    assert fault in str(caught.value)
 
 
 def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
