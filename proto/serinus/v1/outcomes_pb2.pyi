@@ -35,21 +35,25 @@ class PolicyAck(_message.Message):
     def __init__(self, version: _Optional[str] = ..., error: _Optional[str] = ...) -> None: ...
 
 class Batch(_message.Message):
-    __slots__ = ("seq", "closed_through_slot", "rows", "proxy", "late_outcomes_total")
+    __slots__ = ("seq", "closed_through_slot", "rows", "proxy", "late_outcomes_total", "shed_total", "proxy_read_elsewhere")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     CLOSED_THROUGH_SLOT_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     PROXY_FIELD_NUMBER: _ClassVar[int]
     LATE_OUTCOMES_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    SHED_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    PROXY_READ_ELSEWHERE_FIELD_NUMBER: _ClassVar[int]
     seq: int
     closed_through_slot: int
     rows: _containers.RepeatedCompositeFieldContainer[SlotRow]
     proxy: ProxyCounters
     late_outcomes_total: int
-    def __init__(self, seq: _Optional[int] = ..., closed_through_slot: _Optional[int] = ..., rows: _Optional[_Iterable[_Union[SlotRow, _Mapping]]] = ..., proxy: _Optional[_Union[ProxyCounters, _Mapping]] = ..., late_outcomes_total: _Optional[int] = ...) -> None: ...
+    shed_total: int
+    proxy_read_elsewhere: bool
+    def __init__(self, seq: _Optional[int] = ..., closed_through_slot: _Optional[int] = ..., rows: _Optional[_Iterable[_Union[SlotRow, _Mapping]]] = ..., proxy: _Optional[_Union[ProxyCounters, _Mapping]] = ..., late_outcomes_total: _Optional[int] = ..., shed_total: _Optional[int] = ..., proxy_read_elsewhere: _Optional[bool] = ...) -> None: ...
 
 class SlotRow(_message.Message):
-    __slots__ = ("service", "rollout", "snapshot", "slot", "weight_bp", "weight_class", "cohort", "version", "requests", "routing_mismatches", "metrics", "classes")
+    __slots__ = ("service", "rollout", "snapshot", "slot", "weight_bp", "weight_class", "cohort", "version", "requests", "routing_mismatches", "metrics", "classes", "histograms")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     ROLLOUT_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +66,7 @@ class SlotRow(_message.Message):
     ROUTING_MISMATCHES_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
     CLASSES_FIELD_NUMBER: _ClassVar[int]
+    HISTOGRAMS_FIELD_NUMBER: _ClassVar[int]
     service: str
     rollout: str
     snapshot: str
@@ -74,7 +79,8 @@ class SlotRow(_message.Message):
     routing_mismatches: int
     metrics: _containers.RepeatedCompositeFieldContainer[MetricRow]
     classes: _containers.RepeatedCompositeFieldContainer[ClassCount]
-    def __init__(self, service: _Optional[str] = ..., rollout: _Optional[str] = ..., snapshot: _Optional[str] = ..., slot: _Optional[int] = ..., weight_bp: _Optional[int] = ..., weight_class: _Optional[str] = ..., cohort: _Optional[str] = ..., version: _Optional[str] = ..., requests: _Optional[int] = ..., routing_mismatches: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[MetricRow, _Mapping]]] = ..., classes: _Optional[_Iterable[_Union[ClassCount, _Mapping]]] = ...) -> None: ...
+    histograms: _containers.RepeatedCompositeFieldContainer[HistogramRow]
+    def __init__(self, service: _Optional[str] = ..., rollout: _Optional[str] = ..., snapshot: _Optional[str] = ..., slot: _Optional[int] = ..., weight_bp: _Optional[int] = ..., weight_class: _Optional[str] = ..., cohort: _Optional[str] = ..., version: _Optional[str] = ..., requests: _Optional[int] = ..., routing_mismatches: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[MetricRow, _Mapping]]] = ..., classes: _Optional[_Iterable[_Union[ClassCount, _Mapping]]] = ..., histograms: _Optional[_Iterable[_Union[HistogramRow, _Mapping]]] = ...) -> None: ...
 
 class MetricRow(_message.Message):
     __slots__ = ("metric", "observed", "bad", "keys_ok", "keys_bad")
@@ -90,6 +96,20 @@ class MetricRow(_message.Message):
     keys_bad: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, metric: _Optional[str] = ..., observed: _Optional[int] = ..., bad: _Optional[int] = ..., keys_ok: _Optional[_Iterable[int]] = ..., keys_bad: _Optional[_Iterable[int]] = ...) -> None: ...
 
+class HistogramRow(_message.Message):
+    __slots__ = ("metric", "bins", "counts", "keys", "firsts")
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    BINS_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    FIRSTS_FIELD_NUMBER: _ClassVar[int]
+    metric: str
+    bins: _containers.RepeatedScalarFieldContainer[int]
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    keys: _containers.RepeatedScalarFieldContainer[int]
+    firsts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, metric: _Optional[str] = ..., bins: _Optional[_Iterable[int]] = ..., counts: _Optional[_Iterable[int]] = ..., keys: _Optional[_Iterable[int]] = ..., firsts: _Optional[_Iterable[int]] = ...) -> None: ...
+
 class ClassCount(_message.Message):
     __slots__ = ("outcome_class", "count")
     OUTCOME_CLASS_FIELD_NUMBER: _ClassVar[int]
@@ -99,18 +119,20 @@ class ClassCount(_message.Message):
     def __init__(self, outcome_class: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class ProxyCounters(_message.Message):
-    __slots__ = ("answered_total", "untagged_total", "logs_written_total", "logs_lost_total", "clusters")
+    __slots__ = ("answered_total", "untagged_total", "logs_written_total", "logs_lost_total", "clusters", "read_ms")
     ANSWERED_TOTAL_FIELD_NUMBER: _ClassVar[int]
     UNTAGGED_TOTAL_FIELD_NUMBER: _ClassVar[int]
     LOGS_WRITTEN_TOTAL_FIELD_NUMBER: _ClassVar[int]
     LOGS_LOST_TOTAL_FIELD_NUMBER: _ClassVar[int]
     CLUSTERS_FIELD_NUMBER: _ClassVar[int]
+    READ_MS_FIELD_NUMBER: _ClassVar[int]
     answered_total: int
     untagged_total: int
     logs_written_total: int
     logs_lost_total: int
     clusters: _containers.RepeatedCompositeFieldContainer[ClusterHealth]
-    def __init__(self, answered_total: _Optional[int] = ..., untagged_total: _Optional[int] = ..., logs_written_total: _Optional[int] = ..., logs_lost_total: _Optional[int] = ..., clusters: _Optional[_Iterable[_Union[ClusterHealth, _Mapping]]] = ...) -> None: ...
+    read_ms: int
+    def __init__(self, answered_total: _Optional[int] = ..., untagged_total: _Optional[int] = ..., logs_written_total: _Optional[int] = ..., logs_lost_total: _Optional[int] = ..., clusters: _Optional[_Iterable[_Union[ClusterHealth, _Mapping]]] = ..., read_ms: _Optional[int] = ...) -> None: ...
 
 class ClusterHealth(_message.Message):
     __slots__ = ("cluster", "endpoints", "healthy")
