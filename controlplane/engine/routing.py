@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from controlplane.engine.words import in_words
 from controlplane.engine.world import NotFoundError, Service, World
 from controlplane.errors import SerinusError
+from controlplane.manifest.cohort import Cohort
 from controlplane.rollout.model import Rollout, weight_bp_of
 from controlplane.snapshot.model import Gateway, RolloutRoute, ServiceRoute
+from controlplane.snapshot.weight_classes import class_of, everyone
 from serinus.contract.arm import Arm
 from serinus.contract.condition import MissingListError, Surroundings
 from serinus.contract.policy import Assignment, CohortRule, ServicePolicy, evaluate
@@ -89,15 +91,19 @@ def policies(world: World) -> tuple[ServicePolicy, ...]:
 def _policy(world: World, service: Service) -> ServicePolicy:
     active = world.active(service.name)
     baseline = active.baseline if active else service.baseline
-    # None: an excluded cohort. It never meets a candidate and is never randomised: pinned to whatever is the baseline.
-    pins = {"baseline": baseline, "candidate": active.spec.candidate if active else "", None: baseline}
+    candidate = active.spec.candidate if active else ""
     return ServicePolicy(
         service=service.name,
         salt=salt_of(world, service.name),
         baseline=baseline,
         sticky=service.spec.sticky,
         cohorts=tuple(
-            CohortRule(cohort.name, cohort.condition(service.name), pins[cohort.pin]) for cohort in service.spec.cohorts
+            CohortRule(
+                cohort.name,
+                cohort.condition(service.name),
+                cohort.version(baseline=baseline, candidate=candidate),
+            )
+            for cohort in service.spec.cohorts
         ),
         observe_body=service.spec.observe.body,
         follow_up_ms=active.spec.pace.follow_up_ms if active else 0,
@@ -106,7 +112,7 @@ def _policy(world: World, service: Service) -> ServicePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a request would go now, and by which rule."""
+    """Where a request would go now, and by which rule. `weight_bp` is the candidate's in its weight class."""
 
     assignment: Assignment
     version: str
@@ -132,34 +138,37 @@ def place(world: World, service: str, headers: HeaderLookup, around: Surrounding
     except MissingListError as error:
         message = f"what decides is the list {error.name}, which only the sidecars hold"
         raise ListNotHereError(message, next_step="look for the id in that file of a sidecar's policy folder") from None
-    rollout = route.rollout
-    weight_bp = rollout.weight_bp if rollout else 0
-    met = _rule_met(world.services[service], assignment.cohort)
-    pinned = {route.baseline} | ({rollout.candidate} if rollout and rollout.pins else set())
+    rule = next((rule for rule in route.spec.cohorts if rule.name == assignment.cohort), None)
+    apart = class_of(route, rule) if rule is not None else None
+    weight_bp = (apart or everyone(route)).weight_bp
+    met = _rule_met(route, rule) if rule is not None else ""
+    pinned = {route.baseline} | ({route.rollout.candidate} if route.rollout and route.rollout.pins else set())
     if assignment.pin in pinned:
         why = met or f"cohort {assignment.cohort} is pinned to it"
-        return Placement(assignment, assignment.pin, weight_bp, why)
-    version, rule = _placed(route, assignment)
-    return Placement(assignment, version, weight_bp, f"{rule}; not in force now: {met}" if met else rule)
+        return Placement(assignment, assignment.pin, weight_bp, f"no sticky key: the baseline; {why}" if apart else why)
+    version, why = _placed(route, assignment, weight_bp)
+    if apart is not None:
+        return Placement(assignment, version, weight_bp, f"{why}; {met}")
+    return Placement(assignment, version, weight_bp, f"{why}; not in force now: {met}" if met else why)
 
 
-def _rule_met(service: Service, cohort: str) -> str:
-    """The rule of a cohort, in words; "" for what is no rule."""
-    for number, rule in enumerate(service.spec.cohorts, 1):
-        if rule.name == cohort:
-            does = "excluded, so on the baseline" if rule.exclude else "pinned to it"
-            return f"cohort {cohort} is {does}: rule {number}, {in_words(rule.condition(service.name))}"
-    return ""
+def _rule_met(route: ServiceRoute, rule: Cohort) -> str:
+    """The rule of a cohort, in words."""
+    does = "excluded, so on the baseline" if rule.exclude else "pinned to it"
+    if rule.weight_factor is not None:
+        does = f"dealt by {rule.weight_factor} times the weight"
+    number = route.spec.cohorts.index(rule) + 1
+    return f"cohort {rule.name} is {does}: rule {number}, {in_words(rule.condition(route.name))}"
 
 
-def _placed(route: ServiceRoute, assignment: Assignment) -> tuple[str, str]:
-    """Version and reason of a request whose pin is not in force."""
+def _placed(route: ServiceRoute, assignment: Assignment, weight_bp: int) -> tuple[str, str]:
+    """Version and reason of a request that no pin in force places. `weight_bp` is that of its weight class."""
     rollout = route.rollout
     if rollout is None:
         return route.baseline, "no rollout runs: everyone is on the baseline"
     if assignment.bucket is None:
         return route.baseline, "no sticky key: the baseline"
-    is_candidate = arm_of_bucket(assignment.bucket, rollout.weight_bp) is Arm.CANDIDATE
+    is_candidate = arm_of_bucket(assignment.bucket, weight_bp) is Arm.CANDIDATE
     sign = "<" if is_candidate else ">="
-    rule = f"bucket {assignment.bucket} {sign} {rollout.weight_bp} (weight {format_bp(rollout.weight_bp)})"
+    rule = f"bucket {assignment.bucket} {sign} {weight_bp} (weight {format_bp(weight_bp)})"
     return rollout.candidate if is_candidate else route.baseline, rule

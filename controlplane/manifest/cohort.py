@@ -1,4 +1,4 @@
-"""Cohorts as a manifest says them: who is in (`match`), and where they go (`pin`, or `exclude`).
+"""Cohorts as a manifest says them: who is in (`match`), and where they go (`pin`, `exclude` or `weight_factor`).
 
 A match has exactly one key: a test of one thing, or `all`, `any`, `not` of other matches. What is dumped of a cohort
 goes into the hash of its service's routing: keys that are not given leave no trace there, so that a cohort of an older
@@ -6,42 +6,22 @@ release keeps its hash.
 """
 
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from controlplane.manifest.field import HeaderName, Name, PercentBp, Spec, as_tuple, not_built
-from controlplane.manifest.regex import fault_of
+from controlplane.manifest.field import Name, PercentBp, Spec, as_tuple, not_built
+from controlplane.manifest.text_match import HeaderMatchSpec, NamedMatch, TextMatch
 from serinus.contract import condition as contract
-from serinus.contract.condition import Condition, Op, Source
+from serinus.contract.condition import Condition, Source
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _WEEKDAYS = get_args(Weekday)
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
-_OPERATORS = ("exact", "prefix", "suffix", "one_of", "in_file", "regex", "present", "modulo")
-# Those of the first release are always dumped, given or not.
-_ALWAYS_DUMPED = frozenset({"name", "exact", "prefix", "one_of"})
-
-
-def _text(value: object) -> object:
-    """Text that can stand in a header. A lone surrogate, which YAML can write, has no bytes."""
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ValueError(f"{value!r} is no text: it has half of a surrogate pair") from None
-    return value
-
-
-def _texts(value: object) -> object:
-    return tuple(map(_text, value)) if isinstance(value, list | tuple) else value
-
-
-def _regex(value: object) -> object:
-    if isinstance(value, str) and (fault := fault_of(str(_text(value)))):
-        raise ValueError(f"regex {value!r}: {fault}; RE2 syntax, without look-around and back-references")
-    return value
+# A rollout's weight has four decimal places; three more make a class of 0.001 still grow step by step.
+_FACTOR_MIN, _FACTOR_MAX = Decimal("0.001"), Decimal(1000)
 
 
 def _instant_s(value: object) -> object:
@@ -68,72 +48,6 @@ def _network(value: object) -> object:
 
 def _networks(value: object) -> object:
     return tuple(map(_network, value)) if isinstance(value, list | tuple) else value
-
-
-Regex = Annotated[str, Field(min_length=1, max_length=contract.REGEX_CHARS_MAX), BeforeValidator(_regex)]
-Text = Annotated[str, BeforeValidator(_text), Field(max_length=4096)]
-
-
-class Modulo(Spec):
-    """A number whose remainder by `of` is one of `is`."""
-
-    of: Annotated[int, Field(ge=2, le=1_000_000)]
-    remainders: Annotated[tuple[int, ...], BeforeValidator(as_tuple), Field(alias="is", min_length=1, max_length=1000)]
-
-    @model_validator(mode="after")
-    def _remainders(self) -> "Modulo":
-        if any(not 0 <= each < self.of for each in self.remainders):
-            raise ValueError(f"`is` holds remainders from 0 to {self.of - 1}")
-        return self
-
-
-class TextMatch(Spec):
-    """One test of one text."""
-
-    exact: Text | None = None
-    prefix: Text | None = None
-    suffix: Text | None = None
-    one_of: Annotated[tuple[str, ...], BeforeValidator(_texts), Field(min_length=1, max_length=1000)] | None = Field(
-        default=None, alias="in"
-    )
-    in_file: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$")] | None = None
-    regex: Regex | None = None
-    present: Literal[True] | None = None
-    modulo: Modulo | None = None
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "TextMatch":
-        if sum(getattr(self, name) is not None for name in _OPERATORS) != 1:
-            raise ValueError("a match needs exactly one of exact, prefix, suffix, in, in_file, regex, present, modulo")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _dumped(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in dump(self).items() if value is not None or name in _ALWAYS_DUMPED}
-
-    def test(self, source: Source, name: str = "") -> Condition:
-        """The contract's form, for a text from there."""
-        if self.modulo is not None:
-            return contract.ModuloTest(source, name, self.modulo.of, self.modulo.remainders)
-        if self.one_of is not None:
-            return contract.TextTest(source, name, Op.IN, self.one_of)
-        if self.present is not None:
-            return contract.TextTest(source, name, Op.PRESENT)
-        for op in (Op.EXACT, Op.PREFIX, Op.SUFFIX, Op.IN_FILE, Op.REGEX):
-            operand = getattr(self, op.value)
-            if operand is not None:
-                return contract.TextTest(source, name, op, (operand,))
-        raise AssertionError("one operator is there: checked when it was read")
-
-
-class HeaderMatchSpec(TextMatch):
-    name: HeaderName
-
-
-class NamedMatch(TextMatch):
-    """Of a cookie or a query field: names with upper and lower case told apart."""
-
-    name: Annotated[str, Field(pattern=r"^[!-~]{1,128}$")]
 
 
 class TimeMatch(Spec):
@@ -265,17 +179,33 @@ def share_salt(text: str) -> str:
     return f"cohort/{text}"
 
 
+def _factor(value: object) -> object:
+    """A factor as the name of its weight class: its shortest decimal digits."""
+    try:
+        factor = Decimal(str(value)) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
+    except InvalidOperation:
+        factor = None
+    if factor is None or factor.is_nan() or not _FACTOR_MIN <= factor <= _FACTOR_MAX or factor % _FACTOR_MIN:
+        raise ValueError(
+            f"{value!r} is not a factor from {_FACTOR_MIN} to {_FACTOR_MAX} with at most three decimal places; "
+            "write 0.5 for half the rollout's weight, or `exclude: true` for none"
+        )
+    return f"{factor.normalize():f}"
+
+
 class Cohort(Spec):
     name: Name
     match: Annotated[CohortMatch, BeforeValidator(_bounded)]
     pin: Literal["candidate", "baseline"] | None = None
     exclude: bool = False
-    weight_factor: Annotated[None, not_built("`weight_factor`")] = None
+    # The name of the cohort's weight class: these are dealt by so many times the rollout's weight.
+    weight_factor: Annotated[str, BeforeValidator(_factor)] | None = None
 
     @model_validator(mode="after")
     def _somewhere(self) -> "Cohort":
-        if (self.pin is not None) == self.exclude:
-            raise ValueError("a cohort needs either `pin: candidate`, `pin: baseline`, or `exclude: true`")
+        if (self.pin is not None) + self.exclude + (self.weight_factor is not None) != 1:
+            ways = "`pin: candidate`, `pin: baseline`, `exclude: true`, or a `weight_factor`"
+            raise ValueError(f"a cohort needs exactly one of {ways}")
         return self
 
     @model_serializer(mode="wrap")
@@ -285,3 +215,9 @@ class Cohort(Spec):
     def condition(self, service: str) -> Condition:
         """Who is in it, as the contract has it."""
         return self.match.condition(f"{service}/{self.name}")
+
+    def version(self, *, baseline: str, candidate: str) -> str:
+        """The version that members are pinned to; "" if a weight deals them. Excluded ones never meet a candidate."""
+        if self.weight_factor is not None:
+            return ""
+        return candidate if self.pin == "candidate" else baseline

@@ -34,7 +34,7 @@ OBSERVE_FILTER = "serinus.observe"
 SIDECAR_CLUSTER = "sidecar"
 OBSERVE_CLUSTER = "sidecar-observe"
 
-ROUTE_TAGS = ("service", "rollout", "snapshot", "weight_bp", "candidate", "baseline")
+ROUTE_TAGS = ("service", "rollout", "snapshot", "weight_bp", "weight_class", "candidate", "baseline")
 _VALUE_TAGS = {
     "version": f"%CLUSTER_METADATA({headers.METADATA_NAMESPACE}:version)%",
     "flags": "%RESPONSE_FLAGS%",

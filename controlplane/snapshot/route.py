@@ -4,11 +4,12 @@ What decides, in this order (`prefix` and the service's hosts apply to all):
 1. `x-serinus-pin` names a version: that version. The baseline always; the candidate while `rollout.pins`.
 2. untagged (the sidecar was away) and Envoy itself can tell that the request is in a cohort: the baseline, since only
    the sidecar may send anybody to a pinned version.
-3. *mix*, where the sticky key is one plain header or the request id and it is not empty, and Envoy can tell every
+3. the cohorts of a weight class (`weight_classes.py`): as *mix* and *tagged* below, with the weight of the class.
+4. *mix*, where the sticky key is one plain header or the request id and it is not empty, and Envoy can tell every
    cohort: weighted by [x-serinus-key terminal, the key header itself with the salt]. With the sidecar dead every user
    keeps their version. *tagged*, for any other sticky key or cohort: weighted by x-serinus-key if the sidecar sent a
    bucket. Were such a service *mix*, an untagged request of a pinned or excluded user could reach the candidate.
-4. the baseline: no key, or untagged.
+5. the baseline: no key, or untagged.
 
 Candidate first, total 10000: Envoy walks cumulative weights in list order by `hash % 10000`, so users join as the
 weight grows and none goes back.
@@ -27,8 +28,9 @@ from controlplane.manifest.schema import Protocol
 from controlplane.snapshot.errors import UnknownVersionError, WeightError
 from controlplane.snapshot.filters import OBSERVE_FILTER
 from controlplane.snapshot.match import Alternatives, equals, hash_by, is_absent, is_not_empty, is_present, native
-from controlplane.snapshot.model import RolloutRoute, ServiceRoute, cluster_name
+from controlplane.snapshot.model import ServiceRoute, cluster_name
 from controlplane.snapshot.resource import content_hash
+from controlplane.snapshot.weight_classes import WeightClass, class_of, classes_apart, everyone
 from controlplane.snapshot.wire import encoded, number, packed
 from serinus.contract import headers
 from serinus.contract.request import StickyKind
@@ -57,6 +59,7 @@ _RETRY = RetryPolicy(retry_on="reset-before-request", num_retries=number(1))
 # Counts up when the way in which the same inputs are routed changes.
 _ROUTING_FORMAT = "1"
 _REQUEST_ID_HEADER = "x-request-id"
+_HASH_BY_TAG = hash_by(headers.KEY, terminal=True)
 
 
 def service_snapshot(service: ServiceRoute) -> str:
@@ -98,9 +101,12 @@ def plain_key_header(service: ServiceRoute) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """What all routes of one service have alike. `tail` is encoded: fields of one message may come in any order."""
+    """What all routes of one service have alike. `weight_bp` is that of the weight class that its metadata says. `tail`
+    is encoded: fields of one message may come in any order.
+    """
 
     service: ServiceRoute
+    weight_bp: int
     action: RouteAction
     tail: bytes
 
@@ -120,7 +126,10 @@ def build_routes(service: ServiceRoute) -> tuple[bytes, ...]:
         routes.append(_pinned(template, rollout.candidate))
     for cohort in service.spec.cohorts:
         routes += _untagged_cohort(template, cohort)
-    routes.append(_randomised(template, rollout))
+    for apart in classes_apart(service):
+        matchers = [is_present(headers.BUCKET), apart.is_member()]
+        routes.append(_weighted(_template(service, apart), f"class/{apart.name}", matchers, [_HASH_BY_TAG]))
+    routes.append(_randomised(template))
     routes.append(_to_version(template, "baseline", [], service.baseline))
     return tuple(routes)
 
@@ -133,10 +142,12 @@ def _check(service: ServiceRoute) -> None:
         raise UnknownVersionError(service.name, "candidate", service.rollout.candidate)
 
 
-def _template(service: ServiceRoute) -> _Template:
+def _template(service: ServiceRoute, weight_class: WeightClass | None = None) -> _Template:
+    """`weight_class` None: everyone's."""
     spec = service.spec
     observed = spec.observe.body and spec.protocol is Protocol.OPENAI
-    fields = {key: Value(string_value=value) for key, value in _metadata(service).items()}
+    weight_class = weight_class or everyone(service)
+    fields = {key: Value(string_value=value) for key, value in _metadata(service, weight_class).items()}
     tail = Route(
         metadata=Metadata(filter_metadata={headers.METADATA_NAMESPACE: Struct(fields=fields)}),
         # Envoy decides which filters run at a request's first route, before the tags: so on every route.
@@ -145,17 +156,18 @@ def _template(service: ServiceRoute) -> _Template:
     # An upgrade, too, is allowed or refused by a request's first route.
     upgrades = [RouteAction.UpgradeConfig(upgrade_type=upgrade.value) for upgrade in spec.upgrades]
     action = RouteAction(timeout=_NO_TIMEOUT, retry_policy=_RETRY, upgrade_configs=upgrades)
-    return _Template(service, action, encoded(tail))
+    return _Template(service, weight_class.weight_bp, action, encoded(tail))
 
 
-def _metadata(service: ServiceRoute) -> dict[str, str]:
+def _metadata(service: ServiceRoute, weight_class: WeightClass) -> dict[str, str]:
     """What the sidecar and the access log learn of a request's service, from Envoy's own route match."""
     rollout = service.rollout
     return {
         "service": service.name,
         "rollout": rollout.name if rollout else "",
         "snapshot": service_snapshot(service),
-        "weight_bp": str(rollout.weight_bp) if rollout else "0",
+        "weight_bp": str(weight_class.weight_bp),
+        "weight_class": weight_class.name,
         "candidate": rollout.candidate if rollout else "",
         "baseline": service.baseline,
     }
@@ -170,11 +182,18 @@ def _native(service: ServiceRoute, cohort: Cohort) -> Alternatives | None:
 
 
 def _untagged_cohort(template: _Template, cohort: Cohort) -> list[bytes]:
-    """A route for each way in which Envoy can tell the cohort; none where it cannot."""
+    """A route for each way in which Envoy can tell the cohort; none where it cannot. To the baseline, or, if the cohort
+    has a weight class and Envoy can read its key, by the weight of the class: everyone keeps their version.
+    """
+    service, ways = template.service, _native(template.service, cohort) or ()
     untagged = [is_absent(headers.BUCKET), is_absent(headers.COHORT)]
-    name, baseline = f"untagged/{cohort.name}", template.service.baseline
-    ways = _native(template.service, cohort) or ()
-    return [_to_version(template, name, [*untagged, *way], baseline) for way in ways]
+    name, weight_class, key_header = f"untagged/{cohort.name}", class_of(service, cohort), plain_key_header(service)
+    if weight_class is None or key_header is None:
+        return [_to_version(template, name, [*untagged, *way], service.baseline) for way in ways]
+    untagged += [is_present(key_header), is_not_empty(key_header)]
+    hashes = [hash_by(key_header, salt=service.salt)]
+    of_class = _template(service, weight_class)
+    return [_weighted(of_class, name, [*untagged, *way], hashes) for way in ways]
 
 
 def _to_version(template: _Template, name: str, matchers: Sequence[HeaderMatcher], version: str) -> bytes:
@@ -184,19 +203,24 @@ def _to_version(template: _Template, name: str, matchers: Sequence[HeaderMatcher
     return _bytes(template, route)
 
 
-def _randomised(template: _Template, rollout: RolloutRoute) -> bytes:
-    service = template.service
-    policies = [hash_by(headers.KEY, terminal=True)]
-    key_header = plain_key_header(service)
+def _randomised(template: _Template) -> bytes:
+    service, key_header = template.service, plain_key_header(template.service)
     if key_header is None:
-        name, matchers = "tagged", [is_present(headers.BUCKET)]
-    else:
-        name, matchers = "mix", [is_present(key_header), is_not_empty(key_header)]
-        policies.append(hash_by(key_header, salt=service.salt))
+        return _weighted(template, "tagged", [is_present(headers.BUCKET)], [_HASH_BY_TAG])
+    matchers = [is_present(key_header), is_not_empty(key_header)]
+    return _weighted(template, "mix", matchers, [_HASH_BY_TAG, hash_by(key_header, salt=service.salt)])
+
+
+def _weighted(
+    template: _Template, name: str, matchers: Sequence[HeaderMatcher], hashes: Sequence[RouteAction.HashPolicy]
+) -> bytes:
+    """Dealt by the weight of the template's class."""
+    service = template.service
+    assert service.rollout is not None, "without a rollout there is one route"
     route = _route(template, name, matchers)
-    route.route.hash_policy.extend(policies)
+    route.route.hash_policy.extend(hashes)
     route.route.weighted_clusters.use_hash_policy.value = True
-    route.route.weighted_clusters.clusters.extend(_weights(service, rollout.candidate, rollout.weight_bp))
+    route.route.weighted_clusters.clusters.extend(_weights(service, service.rollout.candidate, template.weight_bp))
     return _bytes(template, route)
 
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from extproc.aggregate.slot import NOT_RANDOMISED, RANDOMISED, Outcome
+from extproc.aggregate.slot import Outcome
 from extproc.outcome.classify import LIMITED_FLAG, Ending, classify
 from extproc.outcome.observation import Observation
 from serinus.contract.arm import Arm
 from serinus.contract.headers import COHORT_UNTAGGED
-from serinus.contract.weight import arm_of_bucket
+from serinus.contract.weight import CLASS_NONE, arm_of_bucket
 
 _NO_CLUSTER_FLAG = "NC"
 
@@ -16,8 +16,9 @@ _NO_CLUSTER_FLAG = "NC"
 class Entry:
     """What Envoy wrote at the end of one request of a service. Treated as frozen.
 
-    From route metadata: `service`, `rollout` ("" none), `snapshot`, `weight_bp`, `candidate`, `baseline`. From cluster
-    metadata: `version` ("" when no cluster was reached). From the sidecar's own tag: `bucket`, `cohort`, `key_hash`,
+    From route metadata: `service`, `rollout` ("" none), `snapshot`, `weight_class` and the candidate's
+    `weight_bp` in it, `candidate`, `baseline`. From cluster metadata: `version` ("" when no cluster was reached). From
+    the sidecar's own tag: `bucket`, `cohort`, `key_hash`,
     `pin`; None when untagged. `ttfb_us` is the time to the upstream's response headers.
     """
 
@@ -25,6 +26,7 @@ class Entry:
     rollout: str
     snapshot: str
     weight_bp: int
+    weight_class: str
     candidate: str
     baseline: str
     version: str
@@ -72,7 +74,7 @@ def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
         rollout=entry.rollout,
         snapshot=entry.snapshot,
         weight_bp=entry.weight_bp,
-        weight_class=RANDOMISED if entry.is_randomised else NOT_RANDOMISED,
+        weight_class=entry.weight_class if entry.is_randomised else CLASS_NONE,
         cohort=entry.cohort or COHORT_UNTAGGED,
         version=version,
         start_us=entry.start_us,

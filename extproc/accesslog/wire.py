@@ -15,7 +15,7 @@ from extproc.accesslog.entry import Entry
 from extproc.outcome.classify import Ending
 from serinus.contract.bucket import BUCKET_COUNT
 from serinus.contract.headers import METADATA_NAMESPACE
-from serinus.contract.weight import WEIGHT_TOTAL_BP
+from serinus.contract.weight import CLASS_EVERYONE, WEIGHT_TOTAL_BP
 from serinus.envoywire import accesslog_pb2
 
 # envoy.data.accesslog.v3.AccessLogType: NotSet, DownstreamEnd. Others are about a request that still runs.
@@ -66,6 +66,8 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         rollout=_tag(tags.get("rollout")),
         snapshot=_tag(tags.get("snapshot")),
         weight_bp=weight_bp,
+        # A route of an older control plane says no class: it knows only one.
+        weight_class=_tag(tags.get("weight_class")) or CLASS_EVERYONE,
         candidate=_tag(tags.get("candidate")),
         baseline=_tag(tags.get("baseline")),
         version=_tag(tags.get("version")),

@@ -5,10 +5,6 @@ from typing import NamedTuple
 
 from serinus.contract.outcome import OutcomeClass
 
-# The weight class of a request that a bucket placed at the rollout's full weight. "" is: not randomised.
-RANDOMISED = "1"
-NOT_RANDOMISED = ""
-
 
 @dataclass(slots=True)
 class Outcome:

@@ -6,11 +6,12 @@ has had the longest follow-up of all services, and its log entry the time to arr
 on dashboards, never in rows. No clock: `now_ms` comes in; a clock that goes back closes nothing twice.
 """
 
-from extproc.aggregate.slot import NOT_RANDOMISED, MetricCount, Outcome, RowCounts, RowKey, Sealed
+from extproc.aggregate.slot import MetricCount, Outcome, RowCounts, RowKey, Sealed
 from extproc.telemetry.tables import Counter
 from serinus.contract.metric import ERRORS, FINISH_LENGTH
 from serinus.contract.outcome import FAILURES
 from serinus.contract.slot import slot_of
+from serinus.contract.weight import CLASS_NONE
 
 # Between a request's end and its outcome here: Envoy's flush 0.1 s, the wait for the body's observation 1 s, our tick
 # 0.25 s, and room for a busy machine.
@@ -45,7 +46,7 @@ class SlotWindow:
         if weight_class and self._key_count >= KEYS_MAX:
             # Without its key it would be judged as if nobody had sent it: it is reported, as not randomised.
             self._overflow.add(("keys",))
-            weight_class = NOT_RANDOMISED
+            weight_class = CLASS_NONE
         if not weight_class:
             key_hash = None
         row = self._row(outcome, slot, weight_class)

@@ -171,13 +171,13 @@ class World:
 def policy_of(service: ServiceRoute) -> ServicePolicy:
     """The cohort policy that goes to the sidecars along with a route."""
     rollout = service.rollout
-    pins = {
-        "baseline": service.baseline,
-        "candidate": rollout.candidate if rollout and rollout.pins else "",
-        None: service.baseline,
-    }
+    candidate = rollout.candidate if rollout and rollout.pins else ""
     cohorts = tuple(
-        CohortRule(cohort.name, cohort.condition(service.name), pins[cohort.pin] if rollout else "")
+        CohortRule(
+            cohort.name,
+            cohort.condition(service.name),
+            cohort.version(baseline=service.baseline, candidate=candidate) if rollout else "",
+        )
         for cohort in service.spec.cohorts
     )
     return ServicePolicy(

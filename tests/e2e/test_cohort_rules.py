@@ -4,7 +4,10 @@ import asyncio
 
 import pytest
 
-from tests.e2e.path_world import at, world
+from extproc.accesslog.entry import Entry, outcome_of
+from serinus.contract.bucket import bucket_of
+from serinus.contract.weight import class_weight_bp
+from tests.e2e.path_world import SALT, World, at, until, world
 
 pytestmark = pytest.mark.e2e
 
@@ -84,3 +87,40 @@ def test_rules_that_envoy_can_tell_keep_everybody_else_in_place_without_the_side
                 assert (await here.get({"x-user-id": "u1", **headers})).version == expected, headers
 
     asyncio.run(story())
+
+
+def test_weight_classes_keep_their_own_weight_and_nobody_moves_without_the_sidecar() -> None:
+    """Half as fast, and three times as fast, up to everybody; the log says the class that the judge keeps apart."""
+    tiers = [_tier("gold", 0.5), _tier("early", 3)]
+    users = [f"u{number}" for number in range(60)]
+
+    async def sweep(here: World, weight_bp: int) -> None:
+        for tier, factor in (("gold", "0.5"), ("early", "3"), ("none", "1")):
+            class_bp = class_weight_bp(weight_bp, factor)
+            for user in users:
+                reply = await here.get({"x-user-id": user, "x-tier": tier})
+                expected = "v2" if bucket_of(SALT, user.encode()) < class_bp else "v1"
+                assert (reply.status, reply.version) == (200, expected), (tier, user, weight_bp)
+
+    async def story() -> None:
+        async with world() as here:
+            for weight_bp in (0, 2_000, 4_000, 10_000):
+                await here.publish(at(here.service(cohorts=tiers), weight_bp))
+                await here.until_tagging()
+                await sweep(here, weight_bp)
+            entries = here.sidecar.seen.entries
+            await until(lambda: len(entries) == 4 * 3 * len(users), "all log entries are here")
+            outcomes = [outcome_of(entry, None) for entry in entries if isinstance(entry, Entry)]
+            seen = {(o.cohort, o.weight_class, o.weight_bp) for o in outcomes}
+            assert {(cohort, name) for cohort, name, _ in seen} == {("gold", "0.5"), ("early", "3"), ("everyone", "1")}
+            assert {bp for cohort, _, bp in seen if cohort == "early"} == {0, 6_000, 10_000}
+            assert not any(o.is_routing_mismatch for o in outcomes)
+            await here.sidecar.stop()
+            await here.until_untagged()
+            await sweep(here, 10_000)
+
+    asyncio.run(story())
+
+
+def _tier(name: str, factor: float) -> dict[str, object]:
+    return {"name": name, "match": {"header": {"name": "x-tier", "exact": name}}, "weight_factor": factor}

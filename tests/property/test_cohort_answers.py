@@ -7,18 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controlplane.engine.routing import place, policies
+from controlplane.engine.routing import place, policies, service_route
 from controlplane.engine.world import World
 from controlplane.ingest.wire import policy_message
 from controlplane.manifest import regex
 from controlplane.rollout.model import Observing
+from controlplane.snapshot.route import build_routes
 from extproc.cohort.decision import CompiledPolicy
 from extproc.cohort.wire import policies_of
+from serinus.contract.bucket import salted_key
 from serinus.contract.condition import Op, Source, Surroundings, TextTest
-from serinus.contract.policy import CohortRule, ServicePolicy
+from serinus.contract.policy import Assignment, CohortRule, ServicePolicy
 from serinus.v1 import outcomes_pb2
 from tests.unit.controlplane.engine.test_world import applied
 from tests.unit.controlplane.manifest.samples import ROLLOUT, SERVICE
+from tests.unit.controlplane.snapshot.envoy_model import cluster_of
+from tests.unit.controlplane.snapshot.factory import decoded_routes
 from tests.unit.extproc.cohort.drawn_policies import POLICIES, REQUESTS, STICKY
 
 COHORTS = """  cohorts:
@@ -27,6 +31,8 @@ COHORTS = """  cohorts:
     - {name: office, match: {source: {in: [10.0.0.0/8]}}, pin: candidate}
     - {name: night, match: {time: {from: '22:00', until: '06:00', days: [mon, sat]}}, pin: baseline}
     - {name: odd, match: {query: {name: q, modulo: {of: 2, is: [1]}}}, pin: candidate}
+    - {name: gold, match: {header: {name: h2, in: [a, u1]}}, weight_factor: 0.5}
+    - {name: first, match: {header: {name: h2, prefix: x}}, weight_factor: 3}
     - {name: early, match: {all: [{method: {exact: GET}}, {share: {of: 50%}}]}, pin: candidate}
 """
 
@@ -59,9 +65,32 @@ def test_the_command_line_and_the_sidecar_name_one_cohort_and_one_version(
 ) -> None:
     placement = place(WORLD, "chat", lambda name: values.get(name, ()), Surroundings(now_s, regex.matches))
     assert SIDECAR.evaluate(values, now_s) == placement.assignment
-    if placement.assignment.cohort in {"bots", "staff", "office", "night", "odd", "early"}:
+    if placement.assignment.cohort in {"bots", "staff", "office", "night", "odd", "gold", "first", "early"}:
         assert f"cohort {placement.assignment.cohort} is " in placement.rule
         assert ": rule " in placement.rule
+
+
+@settings(deadline=None, max_examples=300)
+@given(values=REQUESTS)
+def test_the_command_line_names_the_version_that_envoy_gives_a_tagged_request(
+    values: Mapping[str, Sequence[bytes]],
+) -> None:
+    """Weight classes and all."""
+    placement = place(WORLD, "chat", lambda name: values.get(name, ()), Surroundings(0, regex.matches))
+    tagged = {name: list(several) for name, several in values.items() if name.startswith("h")}
+    tagged |= tags_of(SIDECAR.evaluate(values, 0))
+    assert cluster_of(ROUTES, tagged) == f"chat/{placement.version}"
+
+
+def tags_of(got: Assignment) -> dict[str, list[bytes]]:
+    """What the sidecar puts into the request."""
+    tags = {"x-serinus-cohort": [got.cohort.encode()]}
+    if got.key is not None:
+        tags["x-serinus-key"] = [salted_key("chat-v2", got.key)]
+        tags["x-serinus-bucket"] = [b"%d" % (got.bucket or 0)]
+    if got.pin is not None:
+        tags["x-serinus-pin"] = [got.pin.encode()]
+    return tags
 
 
 def world() -> World:
@@ -74,3 +103,4 @@ def world() -> World:
 
 WORLD = world()
 SIDECAR = CompiledPolicy(policies_of(policy_message(policies(WORLD))).services["chat"], {})
+ROUTES = decoded_routes(build_routes(service_route(WORLD, WORLD.services["chat"])))

@@ -16,7 +16,9 @@ _NOWHERE = Surroundings()
 
 @dataclass(frozen=True, slots=True)
 class CohortRule:
-    """A named cohort: who is in it, and the version they are pinned to ("" while no pin is in force)."""
+    """A named cohort: who is in it, and the version they are pinned to ("": a weight deals them, the rollout's or that
+    of their weight class, which the route knows by the cohort's name).
+    """
 
     name: str
     when: Condition
@@ -48,7 +50,8 @@ class Assignment:
 def evaluate(policy: ServicePolicy, headers: HeaderLookup, around: Surroundings = _NOWHERE) -> Assignment:
     """Cohort, key, bucket and pin of one request. First matching cohort wins; the rest are randomised by bucket.
 
-    Without a usable key the request is pinned to the baseline (`no_key`): Envoy's native hash would place it at random.
+    Without a usable key a request that no rule pins is pinned to the baseline (`no_key`, or the rule's cohort): Envoy's
+    native hash would place it at random.
     """
     key = sticky_key(policy.sticky, headers)
     rule = next((rule for rule in policy.cohorts if holds(rule.when, headers, key, around)), None)
@@ -60,7 +63,7 @@ def assigned(policy: ServicePolicy, key: bytes | None, rule: CohortRule | None) 
     hashed = key_hash(policy.salt, key) if key is not None else None
     bucket = hashed % BUCKET_COUNT if hashed is not None else None
     if rule is not None:
-        return Assignment(rule.name, key, hashed, bucket, rule.pin or None)
+        return Assignment(rule.name, key, hashed, bucket, rule.pin or (policy.baseline if key is None else None))
     if key is None:
         return Assignment(COHORT_NO_KEY, None, None, None, policy.baseline)
     return Assignment(COHORT_EVERYONE, key, hashed, bucket, None)

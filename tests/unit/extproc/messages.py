@@ -135,6 +135,7 @@ def entry(request_id: str = "q1", *, version: str = "v1", end: Ending | None = N
         rollout="chat-v2",
         snapshot="0123456789abcdef",
         weight_bp=500,
+        weight_class="1",
         candidate="v2",
         baseline="v1",
         version=version,

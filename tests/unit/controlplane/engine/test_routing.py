@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from controlplane.engine.routing import GroupTarget, RouteBook, group_targets
+from controlplane.engine.routing import GroupTarget, Placement, RouteBook, group_targets, place
 from controlplane.engine.world import World, plan_apply
 from controlplane.manifest.load import load
 from controlplane.rollout.model import Observing
 from controlplane.snapshot.model import Gateway
+from serinus.contract.condition import Surroundings
 from tests.unit.controlplane.manifest.samples import ROLLOUT, SERVICE
 
 GATEWAY = Gateway(listen_host="127.0.0.1", listen_port=8080, ext_proc_message_timeout_ms=70)
@@ -62,3 +63,36 @@ def test_each_group_listens_for_itself_and_serves_what_names_it_or_names_none() 
 def test_a_group_that_no_service_names_still_has_its_listener() -> None:
     targets = targets_of(world(service("talk", "edge"), EDGE, INTERNAL))
     assert targets["internal"].routes == ()
+
+
+GOLD = "    - {name: gold, match: {header: {name: x-tier, exact: gold}}, weight_factor: 0.5}\n"
+
+
+def placed(headers: Mapping[str, bytes], *, weight: str = "10%") -> Placement:
+    text = SERVICE.replace("  cohorts:\n", "  cohorts:\n" + GOLD)
+    begun = world(text, ROLLOUT.replace("[10%", f"[{weight}"))
+    begun = begun.with_rollout(replace(begun.rollout("chat-v2"), phase=Observing(0, 0)))
+    return place(begun, "chat", lambda name: [headers[name]] if name in headers else [], Surroundings())
+
+
+def test_a_member_of_a_weight_class_is_placed_by_its_weight_and_told_so() -> None:
+    answer = placed({"x-user-id": b"ada", "x-tier": b"gold"})
+    bucket = answer.assignment.bucket
+    assert (answer.weight_bp, answer.version, answer.assignment.pin) == (
+        500,
+        "v2" if (bucket or 0) < 500 else "v1",
+        None,
+    )
+    assert (
+        "500 (weight 5%); cohort gold is dealt by 0.5 times the weight: rule 1, header x-tier is 'gold'" in answer.rule
+    )
+
+
+def test_a_member_without_a_key_is_on_the_baseline_and_told_why() -> None:
+    answer = placed({"x-tier": b"gold"})
+    assert (answer.version, answer.assignment.cohort, answer.assignment.pin) == ("v1", "gold", "v1")
+    assert answer.rule.startswith("no sticky key: the baseline; cohort gold is dealt by 0.5 times the weight")
+
+
+def test_everyone_else_is_placed_by_the_rollouts_weight() -> None:
+    assert placed({"x-user-id": b"ada"}).weight_bp == 1_000

@@ -116,15 +116,38 @@ def test_depth_is_bounded_before_anything_walks_down() -> None:
         condition({"not_": {"not_": {"not_": {"not_": {"not_": A}}}}})
 
 
-@pytest.mark.parametrize("goes", [{}, {"pin": "candidate", "exclude": True}, {"exclude": False}])
+@pytest.mark.parametrize(
+    "goes", [{}, {"pin": "candidate", "exclude": True}, {"exclude": False}, {"pin": "baseline", "weight_factor": 2}]
+)
 def test_a_cohort_goes_somewhere_and_to_one_place(goes: dict[str, object]) -> None:
-    with pytest.raises(ValidationError, match="needs either `pin: candidate`"):
+    with pytest.raises(ValidationError, match="needs exactly one of `pin: candidate`"):
         Cohort.model_validate({"name": "c", "match": A, **goes})
 
 
-def test_weight_factor_is_refused_by_name() -> None:
-    with pytest.raises(ValidationError, match="`weight_factor` is not built yet"):
-        Cohort.model_validate({"name": "c", "match": A, "pin": "candidate", "weight_factor": 0.5})
+@pytest.mark.parametrize(
+    ("written", "name"), [(0.5, "0.5"), (3, "3"), (1.0, "1"), ("0.250", "0.25"), (1_000, "1000"), (0.001, "0.001")]
+)
+def test_a_weight_factor_is_known_by_its_shortest_digits_and_read_again_as_it_was_dumped(
+    written: object, name: str
+) -> None:
+    cohort = Cohort.model_validate({"name": "c", "match": A, "weight_factor": written})
+    assert cohort.weight_factor == name
+    assert Cohort.model_validate(cohort.model_dump(mode="json", by_alias=True)) == cohort
+
+
+@pytest.mark.parametrize("written", [0, -1, 1_001, 0.0001, "half", True, [1], float("nan"), float("inf")])
+def test_what_is_no_factor_is_refused(written: object) -> None:
+    with pytest.raises(ValidationError, match="is not a factor from 0"):
+        Cohort.model_validate({"name": "c", "match": A, "weight_factor": written})
+
+
+def test_members_are_pinned_or_dealt_by_a_weight() -> None:
+    def version(**goes: object) -> str:
+        return Cohort.model_validate({"name": "c", "match": A, **goes}).version(baseline="v1", candidate="v2")
+
+    assert version(pin="candidate") == "v2"
+    assert version(pin="baseline") == version(exclude=True) == "v1"
+    assert version(weight_factor=3) == ""
 
 
 def test_a_cohort_of_the_first_release_is_dumped_as_it_always_was() -> None:

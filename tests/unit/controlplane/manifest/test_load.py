@@ -65,8 +65,9 @@ def test_errors_are_judged_even_when_only_content_is_named() -> None:
         ("kind: Rollout", "kind: Experiment", "chat.yaml:18: kind: Experiment is not built yet in this version"),
         (
             "pin: candidate",
-            "pin: candidate, weight_factor: 2",
-            "chat.yaml:14: spec.cohorts[0].weight_factor: `weight_factor` is not built yet in this version; leave it out",
+            "weight_factor: 0",
+            "chat.yaml:14: spec.cohorts[0].weight_factor: 0 is not a factor from 0.001 to 1000 with at most three decimal "
+            "places; write 0.5 for half the rollout's weight, or `exclude: true` for none",
         ),
     ],
 )

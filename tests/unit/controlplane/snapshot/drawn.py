@@ -52,7 +52,11 @@ def _cohort(name: str, match: dict[str, Any], goes: dict[str, Any]) -> dict[str,
 
 
 _COHORTS = st.builds(
-    _cohort, _NAMES, _PARTS, st.sampled_from([{"pin": "candidate"}, {"pin": "baseline"}, {"exclude": True}])
+    _cohort,
+    _NAMES,
+    _PARTS,
+    st.sampled_from([{"pin": "candidate"}, {"pin": "baseline"}, {"exclude": True}])
+    | st.sampled_from([0.5, 3, 1]).map(lambda factor: {"weight_factor": factor}),
 )
 _STICKY = st.one_of(
     st.fixed_dictionaries({"header": _HEADERS}),

@@ -12,7 +12,8 @@ from envoy_data_plane.envoy.config.route import v3 as route_v3
 from envoy_data_plane.envoy.type.matcher import v3 as matcher_v3
 from envoy_data_plane.google import protobuf
 
-from controlplane.manifest.cohort import CohortMatch, TextMatch
+from controlplane.manifest.cohort import Cohort, CohortMatch
+from controlplane.manifest.text_match import TextMatch
 from controlplane.snapshot.model import ServiceRoute
 from controlplane.snapshot.route import plain_key_header, service_snapshot
 
@@ -25,14 +26,10 @@ def expected_routes(service: ServiceRoute) -> list[route_v3.Route]:
     pinned = [service.baseline]
     if rollout.pins and rollout.candidate != service.baseline:
         pinned.append(rollout.candidate)
-    untagged = [_matcher("x-serinus-bucket", None, absent=True), _matcher("x-serinus-cohort", None, absent=True)]
     return [
         *(_route(service, f"pin/{name}", [_matcher("x-serinus-pin", _exact(name))], name) for name in pinned),
-        *(
-            _route(service, f"untagged/{cohort.name}", [*untagged, *way], service.baseline)
-            for cohort in service.spec.cohorts
-            for way in _ways(cohort.match) or ()
-        ),
+        *(_untagged(service, cohort, way) for cohort in service.spec.cohorts for way in _ways(cohort.match) or ()),
+        *_classes(service),
         _randomised(service),
         baseline,
     ]
@@ -46,20 +43,65 @@ def _route(service: ServiceRoute, name: str, matchers: list[route_v3.HeaderMatch
     return route
 
 
+def _untagged(service: ServiceRoute, cohort: Cohort, way: list[route_v3.HeaderMatcher]) -> route_v3.Route:
+    key, name = plain_key_header(service), f"untagged/{cohort.name}"
+    absent = [_matcher("x-serinus-bucket", None, absent=True), _matcher("x-serinus-cohort", None, absent=True)]
+    if cohort.weight_factor is None or key is None:
+        return _route(service, name, [*absent, *way], service.baseline)
+    matchers = [*absent, _matcher(key, None), _matcher(key, _exact(""), absent=True), *way]
+    return _weighted(service, name, matchers, [_hash(key, salt=service.salt)], cohort.weight_factor)
+
+
+def _classes(service: ServiceRoute) -> list[route_v3.Route]:
+    members: dict[str, list[str]] = {}
+    for cohort in service.spec.cohorts:
+        if cohort.weight_factor not in (None, "1"):
+            members.setdefault(cohort.weight_factor, []).append(cohort.name)
+    return [
+        _weighted(
+            service,
+            f"class/{factor}",
+            [_matcher("x-serinus-bucket", None), _matcher("x-serinus-cohort", _one_of(names))],
+            [_hash("x-serinus-key", terminal=True)],
+            factor,
+        )
+        for factor, names in members.items()
+    ]
+
+
+def _one_of(names: list[str]) -> matcher_v3.StringMatcher:
+    if len(names) == 1:
+        return _exact(names[0])
+    regex = "(?:" + "|".join(map(re.escape, names)) + ")"
+    return matcher_v3.StringMatcher(safe_regex=matcher_v3.RegexMatcher(regex=regex))
+
+
 def _randomised(service: ServiceRoute) -> route_v3.Route:
-    rollout, key = service.rollout, plain_key_header(service)
+    key = plain_key_header(service)
     if any(_ways(cohort.match) is None for cohort in service.spec.cohorts):
         assert key is None, "an untagged request of such a cohort could reach the candidate"
-    assert rollout is not None
     hashes = [_hash("x-serinus-key", terminal=True)]
     matchers = [_matcher("x-serinus-bucket", None)]
     if key is not None:
         hashes.append(_hash(key, salt=service.salt))
         matchers = [_matcher(key, None), _matcher(key, _exact(""), absent=True)]
-    route = _any_route(service, "tagged" if key is None else "mix", matchers)
+    return _weighted(service, "tagged" if key is None else "mix", matchers, hashes, "1")
+
+
+def _weighted(
+    service: ServiceRoute,
+    name: str,
+    matchers: list[route_v3.HeaderMatcher],
+    hashes: list[route_v3.RouteActionHashPolicy],
+    factor: str,
+) -> route_v3.Route:
+    rollout = service.rollout
+    assert rollout is not None
+    weight_bp = min(10_000, rollout.weight_bp * round(1_000 * float(factor)) // 1_000)
+    route = _any_route(service, name, matchers, weight_bp, factor)
     assert route.route is not None
     route.route.hash_policy = hashes
-    arms = [(rollout.candidate, rollout.weight_bp), (service.baseline, 10_000 - rollout.weight_bp)]
+    arms = [(rollout.candidate, weight_bp), (service.baseline, 10_000 - weight_bp)]
     route.route.weighted_clusters = route_v3.WeightedCluster(
         use_hash_policy=True,
         clusters=[
@@ -72,13 +114,22 @@ def _randomised(service: ServiceRoute) -> route_v3.Route:
     return route
 
 
-def _any_route(service: ServiceRoute, name: str, matchers: list[route_v3.HeaderMatcher]) -> route_v3.Route:
+def _any_route(
+    service: ServiceRoute,
+    name: str,
+    matchers: list[route_v3.HeaderMatcher],
+    weight_bp: int | None = None,
+    factor: str = "1",
+) -> route_v3.Route:
     rollout = service.rollout
+    if weight_bp is None:
+        weight_bp = rollout.weight_bp if rollout else 0
     fields = {
         "service": service.name,
         "rollout": rollout.name if rollout else "",
         "snapshot": service_snapshot(service),
-        "weight_bp": str(rollout.weight_bp) if rollout else "0",
+        "weight_bp": str(weight_bp),
+        "weight_class": factor,
         "candidate": rollout.candidate if rollout else "",
         "baseline": service.baseline,
     }

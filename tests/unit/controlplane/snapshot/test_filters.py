@@ -128,6 +128,6 @@ def test_the_log_entry_carries_the_route_and_where_the_request_ended() -> None:
     common = grpc_log.HttpGrpcAccessLogConfig.parse(config.value).common_config
     assert common is not None
     assert [tag.tag for tag in common.custom_tags] == [
-        *("service", "rollout", "snapshot", "weight_bp", "candidate", "baseline"),
+        *("service", "rollout", "snapshot", "weight_bp", "weight_class", "candidate", "baseline"),
         *("version", "flags", "us_rx_body_beg"),
     ]

@@ -30,8 +30,11 @@ def _routes(route: ServiceRoute) -> list[route_v3.Route]:
 def _tagged(route: ServiceRoute, headers: Headers) -> Headers:
     """The request as the sidecar sends it on."""
     rollout = route.rollout
-    pins = {"baseline": route.baseline, "candidate": rollout.candidate if rollout else "", None: route.baseline}
-    rules = tuple(CohortRule(c.name, c.condition(route.name), pins[c.pin]) for c in route.spec.cohorts)
+    candidate = rollout.candidate if rollout else ""
+    rules = tuple(
+        CohortRule(c.name, c.condition(route.name), c.version(baseline=route.baseline, candidate=candidate))
+        for c in route.spec.cohorts
+    )
     policy = ServicePolicy(route.name, route.salt, route.baseline, route.spec.sticky, rules)
     got = evaluate(policy, lambda name: headers.get(name, []), _AROUND)
     tags: Headers = {"x-serinus-cohort": [got.cohort.encode()]}
@@ -195,6 +198,7 @@ def test_metadata_tells_the_sidecar_and_the_log_all_they_need() -> None:
             "rollout": "chat-v2",
             "snapshot": service_snapshot(route),
             "weight_bp": "500",
+            "weight_class": "1",
             "candidate": "v2",
             "baseline": "v1",
         }

@@ -53,6 +53,14 @@ def test_the_version_must_be_the_one_of_the_bucket(bucket: int, weight_bp: int, 
     assert outcome.version == version
 
 
+def test_a_request_of_a_weight_class_is_evidence_of_that_class_and_checked_against_its_weight() -> None:
+    half = replace(entry(), weight_class="0.5", weight_bp=250, cohort="gold", bucket=300, version="v1")
+    outcome = outcome_of(half, None)
+    assert (outcome.weight_class, outcome.weight_bp, outcome.is_routing_mismatch) == ("0.5", 250, False)
+    assert outcome_of(replace(half, version="v2"), None).is_routing_mismatch
+    assert outcome_of(replace(half, pin="v2", version="v2"), None).weight_class == ""
+
+
 def test_a_missing_cluster_is_held_against_the_arm_of_the_bucket() -> None:
     outcome = outcome_of(replace(entry(), bucket=1, version="", ending=ending(503, "NC", finished=False)), None)
     assert (outcome.version, outcome.weight_class, outcome.is_routing_mismatch) == ("v2", "1", False)

@@ -18,6 +18,7 @@ def test_an_entry_as_envoy_writes_it() -> None:
         rollout="chat-v2",
         snapshot="0123456789abcdef",
         weight_bp=500,
+        weight_class="1",
         candidate="v2",
         baseline="v1",
         version="v2",
@@ -100,3 +101,8 @@ def test_a_message_that_cannot_be_read_raises() -> None:
 
 def test_a_message_of_another_log_kind_has_no_entries() -> None:
     assert list(entries_of(b"")) == []
+
+
+def test_the_weight_class_comes_from_the_route_and_a_route_without_one_is_everyones() -> None:
+    assert one(log_entry(weight_class="0.5", weight_bp="250")).weight_class == "0.5"
+    assert one(log_entry()).weight_class == one(log_entry(weight_class="-")).weight_class == "1"
