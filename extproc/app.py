@@ -10,10 +10,10 @@ from extproc.clock import Clock, Prng
 from extproc.cohort.idlist import BadListError
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.cohort.runner import ListFolder
+from extproc.processing.overload import ShedSession
+from extproc.processing.runner import Pace
 from extproc.processing.session import ProcessSession
-from extproc.proxystats.client import EnvoyAdmin, LedgerFile
-from extproc.proxystats.ledger import Ledger, Poll
-from extproc.proxystats.parse import ProxyStats
+from extproc.proxystats.runner import ProxyReader, Reading
 from extproc.settings import Settings
 from extproc.telemetry.catalogue import Catalogue
 from extproc.telemetry.exporter import HttpExporter
@@ -51,10 +51,8 @@ class Sidecar:
         self._queue = ReportQueue()
         self._policy_file = PolicyFile(settings.run_dir)
         self._lists = ListFolder(settings.policy_dir, seed=secrets.randbits(64))
-        self._ledger_file = LedgerFile(settings.run_dir)
-        self._ledger: Ledger | None = None
-        self._admin = EnvoyAdmin(str(settings.envoy_admin))
-        self._admin_error = ""
+        self._proxy = ProxyReader(str(settings.envoy_admin), settings.run_dir, clock.now_ms)
+        self._pace = Pace()
         self._transports = _transports(settings, self, self._catalogue.processing)
         self._uplink = UplinkClient(
             target=str(settings.controlplane),
@@ -72,9 +70,10 @@ class Sidecar:
         self._http = HttpExporter(self._catalogue.tables(), self._why_not_ready)
         self._is_serving = False
 
-    def open_process(self) -> ProcessSession:
+    def open_process(self) -> ProcessSession | ShedSession:
         """A handler of the transport: one ext_proc stream."""
-        return ProcessSession(self._policies, self._catalogue.requests, self._ingest.observation, self._clock)
+        session = ProcessSession(self._policies, self._catalogue.requests, self._ingest.observation, self._clock)
+        return ShedSession(session, self._catalogue.requests) if self._pace.is_behind() else session
 
     def access_logs(self, message: bytes) -> None:
         """A handler of the transport: one batch of log entries."""
@@ -104,7 +103,7 @@ class Sidecar:
             for task in (waiter, *loops):
                 task.cancel()
             await asyncio.gather(waiter, *loops, return_exceptions=True)
-            await self._admin.close()
+            await self._proxy.close()
             await self._http.stop()
 
     async def _start(self) -> None:
@@ -171,27 +170,30 @@ class Sidecar:
             await self._report()
 
     async def _report(self) -> None:
-        proxy = await self._proxy()
+        proxy = self._counted(await self._proxy.read(self._ingest.take_received()))
+        shed, is_elsewhere = self._catalogue.requests.values.get(("shed",), 0), self._proxy.is_elsewhere
         sealed = self._window.take(self._clock.now_ms(), self._policies.follow_up_ms_max)
-        dropped = self._queue.push(lambda seq: wire.batch(seq, sealed, proxy), len(sealed.rows))
+        dropped = self._queue.push(
+            lambda seq: wire.batch(seq, sealed, proxy, shed=shed, proxy_read_elsewhere=is_elsewhere), len(sealed.rows)
+        )
         for batch in dropped:
             self._catalogue.report_slots.add(("dropped",), batch.row_count)
         self._uplink.wake()
 
-    async def _proxy(self) -> wire.ProxyCounters | None:
-        asked_ms = self._clock.now_ms()
-        stats = await self._admin.stats()
-        if self._admin.error != self._admin_error:
-            self._admin_error = self._admin.error
-            _log.warning("Envoy's counters", extra={"reason": self._admin.error or "readable again"})
-        poll = Poll(asked_ms, stats.logs_written, stats.uptime_s) if stats else None
-        self._ledger = self._ledger_file.update(self._ingest.take_received(), poll) or self._ledger
-        if self._ledger is not None:
-            self._catalogue.lost.set_total(self._ledger.lost)
-        if stats is None or self._ledger is None:
+    def _counted(self, reading: Reading | None) -> wire.ProxyCounters | None:
+        if reading is None:
             return None
+        stats = reading.stats
+        self._catalogue.lost.set_total(reading.lost)
         self._catalogue.untagged.set_total(stats.untagged)
-        return _counters(stats, self._ledger)
+        return wire.ProxyCounters(
+            answered=stats.answered,
+            untagged=stats.untagged,
+            logs_written=stats.logs_written,
+            logs_lost=reading.lost,
+            clusters=tuple(wire.ClusterHealth(entry.name, entry.endpoints, entry.healthy) for entry in stats.clusters),
+            read_ms=reading.read_ms,
+        )
 
 
 def _transports(settings: Settings, handlers: Handlers, processing: Histogram) -> tuple[Transport, ...]:
@@ -207,13 +209,3 @@ def _transports(settings: Settings, handlers: Handlers, processing: Histogram) -
         tls = ServerTls(settings.tls.cert, settings.tls.key, client_ca)
     endpoint = TcpEndpoint(settings.tcp.host, settings.tcp.port, tls)
     return (on_socket, OwnTransport(endpoint, handlers, processing))
-
-
-def _counters(stats: ProxyStats, ledger: Ledger) -> wire.ProxyCounters:
-    return wire.ProxyCounters(
-        answered=stats.answered,
-        untagged=stats.untagged,
-        logs_written=stats.logs_written,
-        logs_lost=ledger.lost,
-        clusters=tuple(wire.ClusterHealth(entry.name, entry.endpoints, entry.healthy) for entry in stats.clusters),
-    )

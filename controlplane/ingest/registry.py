@@ -1,6 +1,7 @@
 """Who reports, how far each has closed its slots, and what Envoy's counters said lately. Pure: times come in.
 
-One sidecar (a node id) may have two epochs at once while a new process takes the socket over from the old one.
+One sidecar (a node id) has an epoch for each of its processes: its workers, and for a moment twice as many while new
+ones take the sockets over from the old. One of them at a time reads Envoy's counters.
 """
 
 from collections import deque
@@ -18,8 +19,12 @@ SILENT_MS = 5_000
 WINDOW_MS = 10_000
 # One point a second over the window, with room for bursts after a reconnect.
 POINTS_MAX = 120
-# Ended epochs that are remembered until their slots are closed by others.
-EPOCHS_MAX = 16
+# Epochs that are remembered: twice the workers that a sidecar may have, and ended ones until others close their slots.
+EPOCHS_MAX = 128
+# Sheds of one second are one entry a worker.
+SHEDS_MAX = 1_024
+# Readings of one Envoy's counters may overtake each other by a queue's length (ten minutes); a clock may be set back.
+OVERTAKEN_MS_MAX = 3_600_000
 
 Epoch = tuple[str, int]
 
@@ -29,16 +34,30 @@ class _EpochState:
     connected: bool
     heard_ms: int
     closed_through: int | None = None
+    policy: str = ""
+    refusal: str = ""
+    shed: int = 0
+
+    def lives(self, now_ms: int) -> bool:
+        return self.connected and now_ms - self.heard_ms <= SILENT_MS
 
 
 @dataclass(slots=True)
 class _Sidecar:
     cluster: str
+    known_ms: int
     epochs: dict[int, _EpochState] = field(default_factory=dict)
-    policy: str = ""
-    refusal: str = ""
     readable: bool = True
     points: deque[tuple[int, ProxyCounters]] = field(default_factory=lambda: deque(maxlen=POINTS_MAX))
+    sheds: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=SHEDS_MAX))
+
+    def alive(self, now_ms: int) -> list[_EpochState]:
+        return [state for state in self.epochs.values() if state.lives(now_ms)]
+
+    def is_readable(self, now_ms: int) -> bool:
+        """A process that hangs while it is the one that reads is noticed by the age of what it read."""
+        last_ms = self.points[-1][0] if self.points else self.known_ms
+        return self.readable and (now_ms - last_ms <= SILENT_MS or not self.alive(now_ms))
 
 
 class Registry:
@@ -49,11 +68,11 @@ class Registry:
 
     def hello(self, hello: Hello, now_ms: int) -> None:
         """A stream opened."""
-        sidecar = self._sidecars.setdefault(hello.sidecar, _Sidecar(hello.cluster))
+        sidecar = self._sidecars.setdefault(hello.sidecar, _Sidecar(hello.cluster, now_ms))
         state = sidecar.epochs.setdefault(hello.epoch, _EpochState(connected=True, heard_ms=now_ms))
         state.connected, state.heard_ms = True, now_ms
         while len(sidecar.epochs) > EPOCHS_MAX:
-            del sidecar.epochs[min(sidecar.epochs)]
+            del sidecar.epochs[min(sidecar.epochs, key=lambda epoch: sidecar.epochs[epoch].heard_ms)]
 
     def goodbye(self, hello: Hello) -> None:
         """The stream ended."""
@@ -67,18 +86,22 @@ class Registry:
         state = sidecar.epochs.setdefault(hello.epoch, _EpochState(connected=True, heard_ms=now_ms))
         state.heard_ms = now_ms
         state.closed_through = max(batch.closed_through_slot, state.closed_through or 0)
-        if hello.epoch == max(sidecar.epochs):
-            sidecar.readable = batch.proxy is not None
-            if batch.proxy is not None:
+        if batch.shed > state.shed:
+            sidecar.sheds.append((now_ms, batch.shed - state.shed))
+            state.shed = batch.shed
+        if batch.proxy is not None:
+            sidecar.readable = True
+            if _is_newer(batch.proxy, sidecar.points, is_newest=hello.epoch == max(sidecar.epochs)):
                 sidecar.points.append((now_ms, batch.proxy))
+        elif not batch.proxy_read_elsewhere and hello.epoch == max(sidecar.epochs):
+            sidecar.readable = False
 
     def policy_ack(self, hello: Hello, version: str, error: str) -> None:
-        sidecar = self._sidecars[hello.sidecar]
-        if hello.epoch != max(sidecar.epochs):
-            return
-        sidecar.refusal = error
-        if not error:
-            sidecar.policy = version
+        state = self._sidecars[hello.sidecar].epochs.get(hello.epoch)
+        if state is not None:
+            state.refusal = error
+            if not error:
+                state.policy = version
 
     def closed_through(self, now_ms: int) -> int | None:
         """The last slot that every live epoch has closed; None while nobody lives. A dead one waits 5 s at most."""
@@ -94,25 +117,23 @@ class Registry:
 
     def _lives(self, name: str, now_ms: int) -> bool:
         sidecar = self._sidecars.get(name)
-        return sidecar is not None and any(
-            state.connected and now_ms - state.heard_ms <= SILENT_MS for state in sidecar.epochs.values()
-        )
+        return sidecar is not None and bool(sidecar.alive(now_ms))
 
     def connected(self, name: str, now_ms: int) -> bool:
         """Whether a live sidecar speaks for this node."""
         return self._lives(name, now_ms)
 
     def sidecar_fact(self, nodes: Iterable[str], policy: str, now_ms: int) -> SidecarFact:
-        """The sidecars beside the connected `nodes`: every one of these must have a live sidecar with this policy."""
+        """The sidecars beside the connected `nodes`: every one of these must have a live sidecar, with this policy in
+        all of its processes."""
         nodes = sorted(nodes)
-        live = [node for node in nodes if self._lives(node, now_ms)]
+        live = {node: self._sidecars[node].alive(now_ms) for node in nodes if self._lives(node, now_ms)}
+        refusals = {node: next((each.refusal for each in states if each.refusal), "") for node, states in live.items()}
         return SidecarFact(
             connected=len(live),
-            waiting=tuple(node for node in live if self._sidecars[node].policy != policy),
+            waiting=tuple(node for node, states in live.items() if any(each.policy != policy for each in states)),
             silent=tuple(node for node in nodes if node not in live),
-            rejections=tuple(
-                f"{node}: {self._sidecars[node].refusal}" for node in live if self._sidecars[node].refusal
-            ),
+            rejections=tuple(f"{node}: {refusal}" for node, refusal in refusals.items() if refusal),
         )
 
     def health(self, nodes: Iterable[str], cluster: str) -> tuple[tuple[str, int, int], ...]:
@@ -129,22 +150,35 @@ class Registry:
         return sidecar.points[-1][1].clusters if sidecar and sidecar.points else ()
 
     def data_fact(self, nodes: Iterable[str], now_ms: int) -> DataFact:
-        """Increments of Envoy's counters over the window, summed over the connected nodes."""
+        """Increments of Envoy's counters over the window, summed over the connected nodes. What a sidecar shed was
+        answered to Envoy, and went untagged."""
         answered = untagged = written = lost = 0
         unreadable = []
         for node in sorted(nodes):
             sidecar = self._sidecars.get(node)
             if sidecar is None:
                 continue
-            if not sidecar.readable:
+            if not sidecar.is_readable(now_ms):
                 unreadable.append(node)
+            shed = sum(count for at_ms, count in sidecar.sheds if now_ms - at_ms <= WINDOW_MS)
+            answered -= shed
+            untagged += shed
             points = [counters for at_ms, counters in sidecar.points if now_ms - at_ms <= WINDOW_MS]
             for before, after in pairwise(points):
                 answered += _increment(before.answered, after.answered)
                 untagged += _increment(before.untagged, after.untagged)
                 written += _increment(before.logs_written, after.logs_written)
                 lost += _increment(before.logs_lost, after.logs_lost)
-        return DataFact(WINDOW_MS // 1000, answered, untagged, written, lost, tuple(unreadable))
+        return DataFact(WINDOW_MS // 1000, max(0, answered), untagged, written, lost, tuple(unreadable))
+
+
+def _is_newer(read: ProxyCounters, points: deque[tuple[int, ProxyCounters]], *, is_newest: bool) -> bool:
+    """A reading that a later one has overtaken, from another process's queue, would look like a restart of Envoy. One
+    that does not say when it was taken counts if it is of the newest process."""
+    if not read.read_ms:
+        return is_newest
+    last_ms = points[-1][1].read_ms if points else 0
+    return read.read_ms > last_ms or read.read_ms < last_ms - OVERTAKEN_MS_MAX
 
 
 def _increment(before: int, after: int) -> int:

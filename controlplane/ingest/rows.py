@@ -39,24 +39,29 @@ class ClusterHealth:
 
 @dataclass(frozen=True, slots=True)
 class ProxyCounters:
-    """Envoy's own counters, cumulative; a restart of Envoy takes them back to 0."""
+    """Envoy's own counters, cumulative; a restart of Envoy takes them back to 0. `read_ms` by the sidecar's clock, 0 if
+    it does not say: an older reading that comes later is no restart."""
 
     answered: int
     untagged: int
     logs_written: int
     logs_lost: int
     clusters: tuple[ClusterHealth, ...]
+    read_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One report. `proxy` None: the sidecar could not read Envoy's counters."""
+    """One report. `proxy` None: the sidecar could not read Envoy's counters, or `proxy_read_elsewhere`: another process
+    of it does. `shed`: requests of this epoch so far that passed untagged since the sidecar could not keep up."""
 
     seq: int
     closed_through_slot: int
     rows: tuple[Row, ...]
     proxy: ProxyCounters | None
     late_outcomes: int
+    shed: int = 0
+    proxy_read_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,15 @@ def batch_of(message: outcomes_pb2.Batch) -> Batch:
         raise BadReportError(f"{len(message.rows)} rows in one batch, at most {ROWS_MAX}")
     proxy = _proxy(message.proxy) if message.HasField("proxy") else None
     rows = tuple(_row(row) for row in message.rows)
-    return Batch(message.seq, message.closed_through_slot, rows, proxy, message.late_outcomes_total)
+    return Batch(
+        seq=message.seq,
+        closed_through_slot=message.closed_through_slot,
+        rows=rows,
+        proxy=proxy,
+        late_outcomes=message.late_outcomes_total,
+        shed=message.shed_total,
+        proxy_read_elsewhere=message.proxy_read_elsewhere,
+    )
 
 
 def batch_from_bytes(payload: bytes) -> Batch:
@@ -101,6 +109,7 @@ def _proxy(proxy: outcomes_pb2.ProxyCounters) -> ProxyCounters:
         logs_written=proxy.logs_written_total,
         logs_lost=proxy.logs_lost_total,
         clusters=tuple(ClusterHealth(c.cluster, c.endpoints, c.healthy) for c in proxy.clusters),
+        read_ms=proxy.read_ms,
     )
 
 

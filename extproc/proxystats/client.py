@@ -52,6 +52,32 @@ class EnvoyAdmin:
             await self._session.close()
 
 
+class ReaderSeat:
+    """`reader.lock` in the run directory: held by one process for as long as it lives."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._path = run_dir / "reader.lock"
+        self._descriptor = -1
+
+    def take(self) -> bool:
+        """True: this process has it, from now on or from before."""
+        if self._descriptor >= 0:
+            return True
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def leave(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
 class LedgerFile:
     """`ledger.json` in the run directory. `update` is short and does not wait for other processes."""
 

@@ -20,7 +20,8 @@ def _counter(name: str, text: str, *labels: str) -> Counter:
 def _requests() -> Counter:
     return _counter(
         "serinus_extproc_requests_total",
-        "Requests that Envoy asked about, by result: tagged, pinned, no_key, unknown_service, bad_message.",
+        "Requests that Envoy asked about, by result: tagged, pinned, no_key, unknown_service, bad_message, "
+        "shed (passed untagged because this process could not keep up).",
         "result",
     )
 

@@ -6,6 +6,7 @@ The control plane may be away as long as it likes: the data path does not notice
 
 import asyncio
 import logging
+import os
 from collections import deque
 from pathlib import Path
 
@@ -53,8 +54,8 @@ class PolicyFile:
             return None
 
     def save(self, policy: outcomes_pb2.Policy) -> None:
-        """Atomic. Salts stand in it, so that bucket membership could be computed: mode 0600."""
-        fresh = self._path.with_suffix(".new")
+        """Atomic, also among workers. Salts stand in it, so that bucket membership could be computed: mode 0600."""
+        fresh = self._path.with_suffix(f".{os.getpid()}")
         fresh.touch(mode=0o600)
         fresh.write_bytes(policy.SerializeToString())
         fresh.replace(self._path)

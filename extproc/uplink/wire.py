@@ -23,6 +23,7 @@ class ProxyCounters:
     logs_written: int
     logs_lost: int
     clusters: tuple[ClusterHealth, ...]
+    read_ms: int
 
 
 def hello(*, sidecar: str, epoch: int, cluster: str) -> bytes:
@@ -35,13 +36,17 @@ def policy_ack(version: str, error: str = "") -> bytes:
     return outcomes_pb2.ReportRequest(policy_ack=message).SerializeToString()
 
 
-def batch(seq: int, sealed: Sealed, proxy: ProxyCounters | None) -> bytes:
-    """One report. `proxy` None: Envoy's admin address did not answer."""
+def batch(
+    seq: int, sealed: Sealed, proxy: ProxyCounters | None, *, shed: int = 0, proxy_read_elsewhere: bool = False
+) -> bytes:
+    """One report. `proxy` None: Envoy's admin address did not answer, or another process is the one that asks it."""
     message = outcomes_pb2.Batch(
         seq=seq,
         closed_through_slot=sealed.closed_through_slot,
         rows=[_row(key, counts) for key, counts in sealed.rows.items()],
         late_outcomes_total=sealed.late_outcomes_total,
+        shed_total=shed,
+        proxy_read_elsewhere=proxy_read_elsewhere,
     )
     if proxy is not None:
         message.proxy.CopyFrom(_proxy(proxy))
@@ -84,4 +89,5 @@ def _proxy(proxy: ProxyCounters) -> outcomes_pb2.ProxyCounters:
             outcomes_pb2.ClusterHealth(cluster=entry.cluster, endpoints=entry.endpoints, healthy=entry.healthy)
             for entry in proxy.clusters
         ],
+        read_ms=proxy.read_ms,
     )

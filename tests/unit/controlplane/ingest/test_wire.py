@@ -12,8 +12,9 @@ from serinus.v1 import outcomes_pb2
 def test_a_batch_becomes_values_and_a_key_bad_once_is_bad() -> None:
     metric = outcomes_pb2.MetricRow(metric="errors", observed=3, bad=1, keys_ok=[1, 2], keys_bad=[2])
     row = outcomes_pb2.SlotRow(service="chat", slot=5, weight_bp=100, requests=3, metrics=[metric])
-    batch = batch_of(outcomes_pb2.Batch(seq=1, closed_through_slot=4, rows=[row]))
+    batch = batch_of(outcomes_pb2.Batch(seq=1, closed_through_slot=4, rows=[row], shed_total=7))
     assert batch.proxy is None
+    assert (batch.shed, batch.proxy_read_elsewhere) == (7, False)
     counts = batch.rows[0].metrics["errors"]
     assert (counts.observed, counts.bad, counts.keys_ok, counts.keys_bad) == (3, 1, {1}, {2})
 

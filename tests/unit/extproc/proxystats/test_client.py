@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from extproc.proxystats.client import EnvoyAdmin, LedgerFile
+from extproc.proxystats.client import EnvoyAdmin, LedgerFile, ReaderSeat
 from extproc.proxystats.ledger import Poll
 from extproc.proxystats.parse import ProxyStats
 
@@ -31,6 +31,15 @@ def test_a_held_lock_is_not_waited_for_and_nothing_is_forgotten(tmp_path: Path) 
     ledger = file.update(1, None)
     assert ledger is not None
     assert ledger.received == 6
+
+
+def test_one_process_at_a_time_reads_envoys_counters(tmp_path: Path) -> None:
+    first, second = ReaderSeat(tmp_path), ReaderSeat(tmp_path)
+    assert [first.take(), first.take(), second.take()] == [True, True, False]
+    first.leave()
+    first.leave()
+    assert [second.take(), first.take()] == [True, False]
+    second.leave()
 
 
 def test_a_broken_file_starts_anew(tmp_path: Path) -> None:

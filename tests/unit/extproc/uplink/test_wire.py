@@ -13,7 +13,7 @@ def test_hello_names_the_sidecar_and_its_epoch() -> None:
 def test_a_batch_says_everything_and_no_key_in_clear() -> None:
     key = RowKey("chat", "chat-v2", "abc", 1_700_000_000, 500, "1", "everyone", "v2")
     counts = RowCounts(2, 1, {"ok": 1, "empty": 1}, {"errors": MetricCount(2, 1, {2**64 - 1}, {3})})
-    proxy = wire.ProxyCounters(10, 1, 11, 2, (wire.ClusterHealth("chat/v2", 2, 1),))
+    proxy = wire.ProxyCounters(10, 1, 11, 2, (wire.ClusterHealth("chat/v2", 2, 1),), 1_700_000_000_001)
     batch = Request.FromString(wire.batch(4, Sealed({key: counts}, 1_699_999_990, 5), proxy)).batch
     assert batch == outcomes_pb2.Batch(
         seq=4,
@@ -44,6 +44,7 @@ def test_a_batch_says_everything_and_no_key_in_clear() -> None:
             logs_written_total=11,
             logs_lost_total=2,
             clusters=[outcomes_pb2.ClusterHealth(cluster="chat/v2", endpoints=2, healthy=1)],
+            read_ms=1_700_000_000_001,
         ),
     )
 
@@ -52,6 +53,13 @@ def test_unread_counters_are_absent_not_zero() -> None:
     batch = Request.FromString(wire.batch(1, Sealed({}, 7, 0), None)).batch
     assert not batch.HasField("proxy")
     assert batch.closed_through_slot == 7
+    assert not batch.proxy_read_elsewhere
+
+
+def test_a_worker_tells_what_it_shed_and_that_another_reads_the_counters() -> None:
+    message = wire.batch(1, Sealed({}, 7, 0), None, shed=3, proxy_read_elsewhere=True)
+    batch = Request.FromString(message).batch
+    assert (batch.shed_total, batch.proxy_read_elsewhere) == (3, True)
 
 
 def test_a_policy_is_acknowledged_by_version_with_the_reason_if_refused() -> None:

@@ -1,0 +1,78 @@
+"""Two processes beside one Envoy: one asks it, both tell what they received."""
+
+import asyncio
+import fcntl
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from extproc.proxystats.runner import ProxyReader
+from tests.unit.extproc.clocks import ManualClock
+from tests.unit.extproc.proxystats.test_client import FakeAdmin
+
+
+def run(story: Callable[[FakeAdmin, str], Awaitable[None]]) -> None:
+    async def with_envoy() -> None:
+        fake = FakeAdmin()
+        runner = await fake.start()
+        try:
+            await story(fake, f"127.0.0.1:{fake.port}")
+        finally:
+            await runner.cleanup()
+
+    asyncio.run(asyncio.wait_for(with_envoy(), 20))
+
+
+def written(count: int) -> bytes:
+    stats = [
+        {"name": "server.uptime", "value": 9},
+        {"name": "access_logs.grpc_access_log.logs_written", "value": count},
+    ]
+    return json.dumps({"stats": stats}).encode()
+
+
+def test_the_second_process_reads_when_the_first_is_gone_and_the_ledger_is_one(tmp_path: Path) -> None:
+    async def story(fake: FakeAdmin, address: str) -> None:
+        clock = ManualClock()
+        first, second = (ProxyReader(address, tmp_path, clock.now_ms) for _ in range(2))
+        fake.body = written(10)
+        reading = await first.read(4)
+        assert reading is not None
+        assert (reading.stats.logs_written, reading.lost, reading.read_ms) == (10, 0, clock.now_ms())
+        assert await second.read(5) is None
+        assert (first.is_elsewhere, second.is_elsewhere) == (False, True)
+        await first.close()
+        clock.ms += 5_000
+        reading = await second.read(0)
+        assert reading is not None
+        assert not second.is_elsewhere
+        assert reading.lost == 1
+        await second.close()
+
+    run(story)
+
+
+def test_an_envoy_that_cannot_be_read_is_nobody_elses(tmp_path: Path) -> None:
+    async def story(fake: FakeAdmin, address: str) -> None:
+        fake.status = 500
+        reader = ProxyReader(address, tmp_path, ManualClock().now_ms)
+        assert await reader.read(1) is None
+        assert not reader.is_elsewhere
+        fake.status = 200
+        assert await reader.read(1) is not None
+        await reader.close()
+
+    run(story)
+
+
+def test_a_ledger_that_another_process_holds_is_not_waited_for_long(tmp_path: Path) -> None:
+    async def story(_: FakeAdmin, address: str) -> None:
+        reader = ProxyReader(address, tmp_path, ManualClock().now_ms)
+        with (tmp_path / "ledger.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            assert await reader.read(3) is None
+        assert await reader.read(2) is not None
+        assert json.loads((tmp_path / "ledger.json").read_text())["received"] == 5
+        await reader.close()
+
+    run(story)
