@@ -1,0 +1,46 @@
+"""The line that Envoy writes about a request: one custom tag of its access-log entry, instead of one for each value.
+
+The control plane spells it (a format string in these orders), the sidecar reads it back. One tag of text is read at a
+third of the cost of nine tags in random order beside six messages of protobuf. Two halves, each opened by a tab: what
+many requests have in common, so that it is read once and looked up from then on, then what is the request's own. Values
+stand between single blanks; one that Envoy does not have is empty (no value contains a blank: names come from
+manifests, the method is a token, the request id is Envoy's). A change of the order is another `TAG`.
+"""
+
+from collections.abc import Mapping
+
+TAG = "serinus.line1"
+TAB = "\t"
+
+# As they stand in the route's metadata; the version in the cluster's; cohort and pin in the sidecar's own tag.
+SHARED = (
+    "service",
+    "rollout",
+    "snapshot",
+    "weight_bp",
+    "weight_class",
+    "candidate",
+    "baseline",
+    "version",
+    "flags",
+    "code",
+    "method",
+    "attempts",
+    "type",
+    "cohort",
+    "pin",
+)
+# Bucket and key in the sidecar's own tag; then microseconds: the start since 1970, and since the start the last byte to
+# the client, the first byte of the upstream's headers, of its body, and its last.
+OWN = ("bucket", "key", "start_us", "sent_us", "headers_us", "body_us", "finished_us", "request_id")
+
+
+def line_format(formats: Mapping[str, str]) -> str:
+    """The tag's value, from Envoy's command for each name."""
+    return TAB + " ".join(formats[name] for name in SHARED) + TAB + " ".join(formats[name] for name in OWN)
+
+
+def values_of(line: str) -> dict[str, str]:
+    """All values of a line by name. Raises ValueError for a line of another form."""
+    _, shared, own = line.split(TAB)
+    return dict(zip(SHARED, shared.split(" "), strict=True)) | dict(zip(OWN, own.split(" "), strict=True))
