@@ -80,11 +80,11 @@ async def eventually(condition: Callable[[], bool]) -> None:
     raise AssertionError("did not happen within 5 s")
 
 
-def run_on(loop: str, story: Callable[[], Awaitable[None]]) -> None:
+def run_on(loop: str, story: Callable[[], Awaitable[None]], *, within_s: float = 30) -> None:
     """A story on one of LOOPS."""
 
     async def bounded() -> None:
-        await asyncio.wait_for(story(), 30)
+        await asyncio.wait_for(story(), within_s)
 
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         runner.run(bounded())
