@@ -35,9 +35,18 @@ class _ArmRows:
 class GuardrailEvidence:
     """Mutable; `column` is the guardrail's place in the key table."""
 
-    def __init__(self, metric: str, column: int, starts: Starts, *, tolerance: float | None, follow_up: int) -> None:
+    def __init__(
+        self,
+        metric: str,
+        column: int,
+        starts: Starts,
+        *,
+        tolerance: float | None,
+        follow_up: int,
+        limit: float | None = None,
+    ) -> None:
         self.metric = metric
-        self.worse = WorseEvidence(starts, tolerance=tolerance)
+        self._worse = WorseEvidence(starts, tolerance=tolerance, limit=limit)
         self._column = column
         self._keys_tally, self._requests_tally = Tally(), Tally()
         self._meetings = Meetings(follow_up)
@@ -54,7 +63,7 @@ class GuardrailEvidence:
 
     def opened(self, opened: Opened) -> None:
         """Follow what `Starts` did."""
-        self.worse.opened(opened)
+        self._worse.opened(opened)
 
     def fold(self, stratum: Stratum, table: KeyTable, contested: frozenset[int]) -> None:
         """Take one stratum in. `table` has admitted its keys; `contested` ones are left out."""
@@ -63,7 +72,7 @@ class GuardrailEvidence:
         if is_comparison(stratum.weight_bp):
             weight = stratum.weight_bp / WEIGHT_TOTAL_BP
             baseline, candidate = (self._previous(arm, table) for arm in rows)
-            self.worse.fold(stratum.slot, weight, baseline, candidate, self._keys_tally)
+            self._worse.fold(stratum.slot, weight, baseline, candidate, self._keys_tally)
         if self._step_slot is not None and stratum.slot >= self._step_slot:
             self._meet(stratum, rows, table)
             self._request(stratum, arms)
@@ -75,6 +84,18 @@ class GuardrailEvidence:
         """Judge the cohorts whose follow-up lies within `closed_slot`."""
         for cohort in self._meetings.mature(closed_slot):
             self.keys.add(cohort.counts, cohort.weight_bp)
+
+    def worse_log_e(self) -> float:
+        """ln of the metric's e-value."""
+        return self._worse.log_e()
+
+    def findings(self) -> tuple[str, ...]:
+        """What a person should know beside the counts."""
+        if self._worse.is_shared():
+            return (
+                "the baseline is beyond the absolute limit too: an incident of both versions, no reason to go back",
+            )
+        return ()
 
     def good_log_e(self) -> float:
         """The smaller of the keys' and the requests' evidence."""

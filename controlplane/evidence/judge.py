@@ -1,11 +1,11 @@
-"""The judge of share metrics: closed slots in, a verdict with its numbers out. No I/O, no clock.
+"""The judge: closed slots in, a verdict with its numbers out. No I/O, no clock.
 
 - worse: the omega-weighted average of the guardrails' e-values reached 1/rollback_alpha once; then it stays so.
 - good_enough: in this step every guardrail's e-value of "the excess is beyond what the next weight can afford" stands
   at 1/advance_alpha or above, for keys and for requests.
 - not_enough_evidence: everything else, and always while a key could not be taken in.
 Both hold at any time and however often anyone asks: see docs/judge.md, which also says what is measured, not proven.
-It does not judge latency or quality, does not act, and does not know why a rollout stands where it stands.
+It does not act, and does not know why a rollout stands where it stands.
 """
 
 import math
@@ -14,17 +14,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from controlplane.evidence.errors import CountsError, SlotOrderError
-from controlplane.evidence.guardrail import GuardrailEvidence
-from controlplane.evidence.harm import excess_limit, limit_words
 from controlplane.evidence.keys import NEVER, KeyTable
+from controlplane.evidence.measured import evidence_of, limit_of, words_of
 from controlplane.evidence.mixture import Opened, Starts
-from controlplane.evidence.plan import GuardrailPlan, JudgePlan, check_plan
+from controlplane.evidence.plan import BinnedPlan, GuardrailPlan, JudgePlan, check_plan
 from controlplane.evidence.srm import observed_share
 from controlplane.evidence.strata import CheckedSlot, Stratum, check_slot, check_weight, is_whole
 from controlplane.evidence.verdict import Assessment, MetricAssessment, Verdict
-from serinus.contract.weight import WEIGHT_TOTAL_BP
 
-__all__ = ["GuardrailPlan", "Judge", "JudgePlan"]
+__all__ = ["BinnedPlan", "GuardrailPlan", "Judge", "JudgePlan"]
 
 # A million users; or, where each request is its own key, an hour at 280 requests/s. About 190 bytes each.
 KEYS_MAX = 1_000_000
@@ -41,14 +39,8 @@ class Judge:
         self._starts = Starts()
         self._table = KeyTable(metric_count=len(plan.guardrails), keys_max=keys_max)
         self._guardrails = [
-            GuardrailEvidence(
-                guardrail.metric,
-                column,
-                self._starts,
-                tolerance=None if guardrail.tolerance_bp is None else guardrail.tolerance_bp / WEIGHT_TOTAL_BP,
-                follow_up=plan.follow_up_slots,
-            )
-            for column, guardrail in enumerate(plan.guardrails)
+            evidence_of(planned, column, self._starts, follow_up_slots=plan.follow_up_slots)
+            for column, planned in enumerate(plan.guardrails)
         ]
         self._last_slot = NEVER
         self._step_slot: int | None = None
@@ -75,7 +67,7 @@ class Judge:
         self._step_keys = [0, 0]
         self._open(self._starts.begin_step(slot))
         for guardrail, planned in zip(self._guardrails, self._plan.guardrails, strict=True):
-            guardrail.begin_step(slot, limit=self._limit(planned))
+            guardrail.begin_step(slot, limit=limit_of(planned, next_weight_bp))
 
     def fold(self, slot: int, strata: Sequence[Stratum]) -> None:
         """Take in all strata of one closed slot. Slots come once, oldest first; gaps are allowed.
@@ -132,13 +124,6 @@ class Judge:
             for guardrail in self._guardrails:
                 guardrail.opened(opened)
 
-    def _limit_words(self, planned: GuardrailPlan) -> str:
-        is_margin = planned.tolerance_bp is not None
-        return limit_words(planned.budget_bp, self._next_weight_bp, is_margin=is_margin)
-
-    def _limit(self, planned: GuardrailPlan) -> float | None:
-        return excess_limit(planned.budget_bp, self._next_weight_bp)
-
     def _weighed(self) -> list[float]:
         """ln of each omega*E; their sum is an e-value under any dependence between metrics (Vovk & Wang 2021)."""
         return [
@@ -147,7 +132,7 @@ class Judge:
         ]
 
     def _decide(self, slot: int) -> None:
-        self._worse_log_e = [guardrail.worse.log_e() for guardrail in self._guardrails]
+        self._worse_log_e = [guardrail.worse_log_e() for guardrail in self._guardrails]
         weighed = self._weighed()
         worse_log_e = float(np.logaddexp.reduce(weighed))
         if self._decided is None and worse_log_e >= -math.log(self._plan.rollback_alpha):
@@ -182,8 +167,8 @@ class Judge:
             baseline_request_bad=requested.baseline_bad,
             candidate_requests=requested.candidate_n,
             candidate_request_bad=requested.candidate_bad,
-            limit=self._limit_words(planned) if has_step else "no limit: no step has begun",
-            findings=self._findings(planned.metric),
+            limit=words_of(planned, self._next_weight_bp) if has_step else "no limit: no step has begun",
+            findings=(*self._findings(planned.metric), *guardrail.findings()),
         )
 
     def _findings(self, metric: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 # Effect sizes under test, as ratios of odds, equal stakes. 10 or 16 points were no better.
 RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0, 25.0)

@@ -43,6 +43,10 @@ class KeyTable:
         while len(self._rows) > len(self.met):
             self._grow()
 
+    def has(self, key: int) -> bool:
+        """The key was admitted."""
+        return key in self._rows
+
     def rows(self, keys: Collection[int]) -> Ints:
         """The rows of admitted keys, leaving out those for which there was no room."""
         if self.is_full:

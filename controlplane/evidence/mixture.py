@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from controlplane.evidence.kernel import Floats, Ints
+from controlplane.evidence.kernel import Bools, Floats, Ints
 
 COMPONENTS_MAX = 64
 GAP_S_MIN = 60
@@ -122,9 +122,12 @@ class Wealth:
         """Add one stratum's log e-values, shape (components, bets)."""
         self._log_e = self._log_e + increment
 
-    def total(self) -> float:
-        """ln of the mixture."""
-        log_parts = _log_mean(self._log_e) + self._starts.log_stakes
+    def total(self, capped: Bools | None = None) -> float:
+        """ln of the mixture; the `capped` components count as at most 1, which only lowers it."""
+        log_parts = _log_mean(self._log_e)
+        if capped is not None:
+            log_parts = np.where(capped, np.minimum(log_parts, 0.0), log_parts)
+        log_parts = log_parts + self._starts.log_stakes
         return float(np.logaddexp.reduce(np.append(log_parts, [math.log(self._starts.cash), self._stopped_log_e])))
 
 

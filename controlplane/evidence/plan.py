@@ -4,11 +4,13 @@ import math
 from dataclasses import dataclass
 
 from controlplane.evidence.errors import PlanError
-from controlplane.evidence.strata import is_whole
+from controlplane.evidence.strata import BIN_END, is_whole
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 
 # A bound, not a wish: cohorts wait for the follow-up in memory.
 FOLLOW_UP_SLOTS_MAX = 3_600
+# Edges cost power (they share the stakes) and memory (64 components x 6 ratios x 8 bytes each).
+LIMITS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +21,23 @@ class GuardrailPlan:
     omega: float  # its share of rollback_alpha; the shares sum to 1
     tolerance_bp: int | None  # roll back only beyond this excess; None: any excess
     budget_bp: int  # of all traffic, what an excess may hurt at the next weight
+    max_bp: int | None = None  # absolute limit of the candidate's share; None: none
+
+
+@dataclass(frozen=True, slots=True)
+class BinnedPlan:
+    """One judged metric with a size, in bins of 1/8 doubling (a factor of 1.09)."""
+
+    metric: str
+    omega: float
+    tolerated_bins: int  # roll back only beyond this shift: the smallest that covers the margin
+    margin_bins: int  # advance only if slower by less than this shift: the largest within the margin
+    limit_bins: tuple[int, ...] = ()  # further edges: the last bin that is still within a service level
 
 
 @dataclass(frozen=True, slots=True)
 class JudgePlan:
-    guardrails: tuple[GuardrailPlan, ...]
+    guardrails: tuple[GuardrailPlan | BinnedPlan, ...]
     rollback_alpha: float
     advance_alpha: float
     follow_up_slots: int  # seconds after a key's first meeting in which its failures count
@@ -35,7 +49,12 @@ def check_plan(plan: JudgePlan) -> None:
     if not names or len(set(names)) != len(names):
         raise PlanError(f"guardrails are {names}: at least one, each metric once")
     for guardrail in plan.guardrails:
-        _check_guardrail(guardrail)
+        if not guardrail.omega > 0.0:
+            raise PlanError(f"guardrail {guardrail.metric}: omega is {guardrail.omega}, must be above 0")
+        if isinstance(guardrail, BinnedPlan):
+            _check_binned(guardrail)
+        else:
+            _check_guardrail(guardrail)
     total = math.fsum(guardrail.omega for guardrail in plan.guardrails)
     if abs(total - 1.0) > 1e-6:
         raise PlanError(f"the guardrails' omegas sum to {total:.6g}, must be 1")
@@ -48,10 +67,26 @@ def check_plan(plan: JudgePlan) -> None:
 
 def _check_guardrail(guardrail: GuardrailPlan) -> None:
     where = f"guardrail {guardrail.metric}"
-    if not guardrail.omega > 0.0:
-        raise PlanError(f"{where}: omega is {guardrail.omega}, must be above 0")
     tolerance_bp = guardrail.tolerance_bp
     if tolerance_bp is not None and not (is_whole(tolerance_bp) and 0 <= tolerance_bp < WEIGHT_TOTAL_BP):
         raise PlanError(f"{where}: tolerance_bp is {tolerance_bp}, must be 0..{WEIGHT_TOTAL_BP - 1}")
     if not is_whole(guardrail.budget_bp) or not 0 < guardrail.budget_bp <= WEIGHT_TOTAL_BP:
         raise PlanError(f"{where}: budget_bp is {guardrail.budget_bp}, must be 1..{WEIGHT_TOTAL_BP}")
+    max_bp = guardrail.max_bp
+    if max_bp is not None and not (is_whole(max_bp) and 0 < max_bp < WEIGHT_TOTAL_BP):
+        raise PlanError(f"{where}: max_bp is {max_bp}, must be 1..{WEIGHT_TOTAL_BP - 1}")
+
+
+def _check_binned(planned: BinnedPlan) -> None:
+    where = f"guardrail {planned.metric}"
+    if not is_whole(planned.tolerated_bins) or not 0 <= planned.tolerated_bins < BIN_END:
+        raise PlanError(f"{where}: tolerated_bins is {planned.tolerated_bins}, must be 0..{BIN_END - 1}")
+    if not is_whole(planned.margin_bins) or not 0 < planned.margin_bins < BIN_END:
+        raise PlanError(
+            f"{where}: margin_bins is {planned.margin_bins}, must be 1..{BIN_END - 1}",
+            next_step="give a margin of at least 9.1%, one bin: nothing smaller can be shown",
+        )
+    if len(planned.limit_bins) > LIMITS_MAX or not all(is_whole(b) and 0 <= b < BIN_END for b in planned.limit_bins):
+        raise PlanError(
+            f"{where}: limit_bins are {planned.limit_bins}, must be at most {LIMITS_MAX} of 0..{BIN_END - 1}"
+        )

@@ -9,13 +9,16 @@ difference. Rules held here:
 - a key seen in both arms of one stratum is a routing fault: it is left out of the comparison and counted.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from controlplane.evidence.errors import CountsError, SlotOrderError, WeightError
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 
 _KEY_END = 1 << 64
+# Bins of eighths of a doubling from 1 us: bin 512 would be 2^64 us, 580,000 years.
+BIN_END = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,14 @@ class MetricCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class BinCounts:
+    """One metric with a size (a duration, a number of tokens) of one arm in one slot, in logarithmic bins."""
+
+    bins: Mapping[int, int]  # bin -> all observations
+    first_bins: Mapping[int, int]  # key -> bin of its first observation in the slot
+
+
+@dataclass(frozen=True, slots=True)
 class Stratum:
     """Metric name -> counts, per arm. `weight_bp` is the candidate's weight where these requests were routed."""
 
@@ -38,6 +49,8 @@ class Stratum:
     weight_bp: int
     baseline: Mapping[str, MetricCounts]
     candidate: Mapping[str, MetricCounts]
+    baseline_bins: Mapping[str, BinCounts] = field(default_factory=dict)
+    candidate_bins: Mapping[str, BinCounts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,8 @@ def check_slot(slot: int, strata: Sequence[Stratum]) -> CheckedSlot:
         check_weight(stratum.weight_bp)
         for counts in (*stratum.baseline.values(), *stratum.candidate.values()):
             _check_counts(counts)
+        for binned in (*stratum.baseline_bins.values(), *stratum.candidate_bins.values()):
+            _check_bins(binned)
         if not stratum.weight_class:
             continue
         place = (stratum.weight_bp, stratum.snapshot, stratum.weight_class)
@@ -71,13 +86,17 @@ def check_slot(slot: int, strata: Sequence[Stratum]) -> CheckedSlot:
             raise CountsError(f"slot {slot} holds the stratum {place} twice", next_step="sum its rows before")
         kept[place] = stratum
     ordered = tuple(kept[place] for place in sorted(kept))
-    keys = tuple((_keys_of(stratum.baseline), _keys_of(stratum.candidate)) for stratum in ordered)
+    keys = tuple(
+        (_keys_of(stratum.baseline, stratum.baseline_bins), _keys_of(stratum.candidate, stratum.candidate_bins))
+        for stratum in ordered
+    )
     contested = frozenset().union(*(baseline & candidate for baseline, candidate in keys))
     return CheckedSlot(slot, ordered, keys, contested)
 
 
-def _keys_of(metrics: Mapping[str, MetricCounts]) -> frozenset[int]:
-    return frozenset().union(*(keys for counts in metrics.values() for keys in (counts.keys_ok, counts.keys_bad)))
+def _keys_of(metrics: Mapping[str, MetricCounts], binned: Mapping[str, BinCounts]) -> frozenset[int]:
+    shares = (keys for counts in metrics.values() for keys in (counts.keys_ok, counts.keys_bad))
+    return frozenset().union(*shares, *(counts.first_bins for counts in binned.values()))
 
 
 def is_whole(value: object) -> bool:
@@ -103,7 +122,23 @@ def _check_counts(counts: MetricCounts) -> None:
     if not counts.keys_ok.isdisjoint(counts.keys_bad):
         raise CountsError("a key is both never bad and bad in one slot")
     for keys in (counts.keys_ok, counts.keys_bad):
-        if not set(map(type, keys)) <= {int}:
-            raise CountsError("a key is a whole number, the 64-bit hash of a sticky key")
-        if keys and (min(keys) < 0 or max(keys) >= _KEY_END):
-            raise CountsError("a key is a 64-bit hash, 0..2^64-1")
+        _check_keys(keys)
+
+
+def _check_bins(counts: BinCounts) -> None:
+    for bin_, observed in counts.bins.items():
+        if not (is_whole(bin_) and 0 <= bin_ < BIN_END):
+            raise CountsError(f"bin {bin_!r} is outside 0..{BIN_END - 1}")
+        if not is_whole(observed) or observed < 1:
+            raise CountsError(f"bin {bin_} holds {observed!r} observations: whole numbers above 0, others are left out")
+    for bin_, firsts in Counter(counts.first_bins.values()).items():
+        if firsts > counts.bins.get(bin_, 0):
+            raise CountsError(f"{firsts} keys were first seen in bin {bin_!r}, which holds {counts.bins.get(bin_, 0)}")
+    _check_keys(counts.first_bins.keys())
+
+
+def _check_keys(keys: Collection[int]) -> None:
+    if not set(map(type, keys)) <= {int}:
+        raise CountsError("a key is a whole number, the 64-bit hash of a sticky key")
+    if keys and (min(keys) < 0 or max(keys) >= _KEY_END):
+        raise CountsError("a key is a 64-bit hash, 0..2^64-1")
