@@ -15,9 +15,14 @@ from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.outcome.observation import Observation
 from extproc.processing.session import ProcessSession, Reply
 from extproc.telemetry.tables import Counter, Histogram, Metric
+from extproc.transport.own.server import OwnTransport
+from extproc.transport.port import Transport
 from extproc.transport.reference.server import GrpcioTransport
 from serinus.contract.policy import ServicePolicy
 from serinus.envoywire import accesslog_pb2, ext_proc_pb2
+
+
+TRANSPORTS: dict[str, type[OwnTransport] | type[GrpcioTransport]] = {"own": OwnTransport, "grpcio": GrpcioTransport}
 
 
 @dataclass
@@ -33,18 +38,19 @@ class Seen:
 class PathSidecar:
     """`start` it on a socket path; `stop` leaves the socket file behind, as a process that was killed does."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, transport: str = "own") -> None:
         self.socket = socket
+        self._kind: type[OwnTransport] | type[GrpcioTransport] = TRANSPORTS[transport]
         self.seen = Seen()
         self.requests = Counter(Metric("requests", "by result", ("result",)))
         self._policies = PolicyHolder(10_000)
-        self._transport: GrpcioTransport | None = None
+        self._transport: Transport | None = None
 
     def enforce(self, policies: Iterable[ServicePolicy]) -> None:
         self._policies.replace(PolicySet("test", {policy.service: policy for policy in policies}))
 
     async def start(self) -> None:
-        self._transport = GrpcioTransport(self.socket, self, Histogram(Metric("processing", "", (), (1.0,))))
+        self._transport = self._kind(self.socket, self, Histogram(Metric("processing", "", (), (1.0,))))
         await self._transport.start()
 
     async def stop(self) -> None:

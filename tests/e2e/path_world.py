@@ -191,10 +191,12 @@ def at(service: ServiceRoute, weight_bp: int, *, pins: bool = True) -> ServiceRo
 
 
 @contextlib.asynccontextmanager
-async def world(*, has_tls: bool = False, xds_host: str = "127.0.0.1", mode: Mode = Mode.DELTA) -> AsyncIterator[World]:
+async def world(
+    *, has_tls: bool = False, xds_host: str = "127.0.0.1", mode: Mode = Mode.DELTA, transport: str = "own"
+) -> AsyncIterator[World]:
     """Everything started, nothing published. A request waits 3 s for the sidecar: all share one event loop.
 
-    `has_tls`: Envoy and the control plane have certificates of one CA; the control plane's is for 127.0.0.1.
+    `transport`: the sidecar's. `has_tls`: Envoy and the control plane have certificates of one CA; the control plane's is for 127.0.0.1.
     """
     # Short: a Unix socket's path holds 107 bytes.
     directory = Path(tempfile.mkdtemp(prefix="srp-"))
@@ -202,7 +204,7 @@ async def world(*, has_tls: bool = False, xds_host: str = "127.0.0.1", mode: Mod
         stack.callback(shutil.rmtree, directory)
         upstreams = {name: await serve_upstream(name, stack) for name in ("v1", "v2")}
         client = await stack.enter_async_context(aiohttp.ClientSession())
-        sidecar = PathSidecar(directory / "extproc.sock")
+        sidecar = PathSidecar(directory / "extproc.sock", transport)
         await sidecar.start()
         stack.push_async_callback(sidecar.stop)
         gateway = Gateway(listen_port=free_port(), ext_proc_message_timeout_ms=3_000)

@@ -11,6 +11,7 @@ from extproc.accesslog.entry import Entry
 from serinus.contract.arm import Arm
 from serinus.contract.bucket import bucket_of, key_hash
 from serinus.contract.weight import arm_of_bucket
+from tests.e2e.path_sidecar import TRANSPORTS
 from tests.e2e.path_world import SALT, World, at, until, world
 
 pytestmark = pytest.mark.e2e
@@ -30,11 +31,12 @@ async def _lose_the_sidecar(here: World) -> None:
     await here.until_untagged()
 
 
-def test_the_split_is_the_predicted_one_with_the_sidecar_and_without_it() -> None:
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_the_split_is_the_predicted_one_with_the_sidecar_and_without_it(transport: str) -> None:
     """Every user, at every weight, exactly; so nobody leaves while the weight grows, and nobody flips."""
 
     async def story() -> None:
-        async with world() as here:
+        async with world(transport=transport) as here:
             for is_tagging in (True, False):
                 for weight_bp in (0, 137, 2_500, 5_000, 10_000):
                     await here.publish(at(here.service(), weight_bp))
