@@ -21,7 +21,6 @@ from extproc.transport.reference.server import GrpcioTransport
 from serinus.contract.policy import ServicePolicy
 from serinus.envoywire import accesslog_pb2, ext_proc_pb2
 
-
 TRANSPORTS: dict[str, type[OwnTransport] | type[GrpcioTransport]] = {"own": OwnTransport, "grpcio": GrpcioTransport}
 
 
