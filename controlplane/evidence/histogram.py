@@ -10,9 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from controlplane.evidence.kernel import Floats, Ints
-from controlplane.evidence.strata import BIN_END
+from serinus.contract.edge import BIN_COUNT, BINS_PER_DOUBLING
 
-BINS_PER_DOUBLING = 8
 # Where the baseline's distribution is cut. Each is a share of observations at or below the edge.
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 # Edges from fewer observations than this would stand anywhere; the p99 of 200 is its third largest.
@@ -37,7 +36,7 @@ def factor_of(bins: int) -> float:
 
 def dense(bins: Mapping[int, int]) -> Ints:
     """Counts by bin."""
-    counts = np.zeros(BIN_END, dtype=np.int64)
+    counts = np.zeros(BIN_COUNT, dtype=np.int64)
     if bins:
         counts[np.fromiter(bins.keys(), dtype=np.int64)] = np.fromiter(bins.values(), dtype=np.int64)
     return counts
@@ -46,7 +45,7 @@ def dense(bins: Mapping[int, int]) -> Ints:
 def above(counts: Ints, edges: Ints, *, shift: int = 0) -> Ints:
     """How many observations lie above each edge once they are moved `shift` bins down."""
     upwards = np.append(counts[::-1].cumsum()[::-1], 0)
-    tail: Ints = upwards[np.clip(edges + shift + 1, 0, BIN_END)]
+    tail: Ints = upwards[np.clip(edges + shift + 1, 0, BIN_COUNT)]
     return tail
 
 
@@ -54,7 +53,7 @@ class BaselineTally:
     """The baseline's recent distribution: counts by bin, forgetting by halves past 10,000 observations."""
 
     def __init__(self) -> None:
-        self._counts: Floats = np.zeros(BIN_END)
+        self._counts: Floats = np.zeros(BIN_COUNT)
 
     def add(self, counts: Ints) -> None:
         self._counts = self._counts + counts

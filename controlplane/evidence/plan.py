@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 
 from controlplane.evidence.errors import PlanError
-from controlplane.evidence.strata import BIN_END, is_whole
+from controlplane.evidence.strata import is_whole
+from serinus.contract.edge import BIN_COUNT
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 
 # A bound, not a wish: cohorts wait for the follow-up in memory.
@@ -79,14 +80,14 @@ def _check_guardrail(guardrail: GuardrailPlan) -> None:
 
 def _check_binned(planned: BinnedPlan) -> None:
     where = f"guardrail {planned.metric}"
-    if not is_whole(planned.tolerated_bins) or not 0 <= planned.tolerated_bins < BIN_END:
-        raise PlanError(f"{where}: tolerated_bins is {planned.tolerated_bins}, must be 0..{BIN_END - 1}")
-    if not is_whole(planned.margin_bins) or not 0 < planned.margin_bins < BIN_END:
+    if not is_whole(planned.tolerated_bins) or not 0 <= planned.tolerated_bins < BIN_COUNT:
+        raise PlanError(f"{where}: tolerated_bins is {planned.tolerated_bins}, must be 0..{BIN_COUNT - 1}")
+    if not is_whole(planned.margin_bins) or not 0 < planned.margin_bins < BIN_COUNT:
         raise PlanError(
-            f"{where}: margin_bins is {planned.margin_bins}, must be 1..{BIN_END - 1}",
+            f"{where}: margin_bins is {planned.margin_bins}, must be 1..{BIN_COUNT - 1}",
             next_step="give a margin of at least 9.1%, one bin: nothing smaller can be shown",
         )
-    if len(planned.limit_bins) > LIMITS_MAX or not all(is_whole(b) and 0 <= b < BIN_END for b in planned.limit_bins):
+    if len(planned.limit_bins) > LIMITS_MAX or not all(is_whole(b) and 0 <= b < BIN_COUNT for b in planned.limit_bins):
         raise PlanError(
-            f"{where}: limit_bins are {planned.limit_bins}, must be at most {LIMITS_MAX} of 0..{BIN_END - 1}"
+            f"{where}: limit_bins are {planned.limit_bins}, must be at most {LIMITS_MAX} of 0..{BIN_COUNT - 1}"
         )

@@ -14,11 +14,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controlplane.evidence.errors import CountsError, SlotOrderError, WeightError
+from serinus.contract.edge import BIN_COUNT
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 
 _KEY_END = 1 << 64
-# Bins of eighths of a doubling from 1 us: bin 512 would be 2^64 us, 580,000 years.
-BIN_END = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class MetricCounts:
 
 @dataclass(frozen=True, slots=True)
 class BinCounts:
-    """One metric with a size (a duration, a number of tokens) of one arm in one slot, in logarithmic bins."""
+    """One metric with a size (a duration, a number of tokens) of one arm in one slot, in the contract's bins."""
 
     bins: Mapping[int, int]  # bin -> all observations
     first_bins: Mapping[int, int]  # key -> bin of its first observation in the slot
@@ -127,8 +126,8 @@ def _check_counts(counts: MetricCounts) -> None:
 
 def _check_bins(counts: BinCounts) -> None:
     for bin_, observed in counts.bins.items():
-        if not (is_whole(bin_) and 0 <= bin_ < BIN_END):
-            raise CountsError(f"bin {bin_!r} is outside 0..{BIN_END - 1}")
+        if not (is_whole(bin_) and 0 <= bin_ < BIN_COUNT):
+            raise CountsError(f"bin {bin_!r} is outside 0..{BIN_COUNT - 1}")
         if not is_whole(observed) or observed < 1:
             raise CountsError(f"bin {bin_} holds {observed!r} observations: whole numbers above 0, others are left out")
     for bin_, firsts in Counter(counts.first_bins.values()).items():

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from controlplane.evidence.judge import GuardrailPlan, Judge, JudgePlan
+from tests.unit.controlplane.evidence.latency import LATENCIES, latency_advance, latency_ramp
 from tests.unit.controlplane.evidence.worlds import (
     METRIC,
     Traffic,
@@ -117,6 +118,20 @@ def measure_tolerance(seeds: range, alpha: float) -> None:
         _report(f"0.1 -> {candidate}, tolerance 20pp", found)
 
 
+def measure_latency(seeds: range, alpha: float) -> None:
+    """Probability of a rollback for latency alone, median candidate requests before it; 100 requests/s, own keys."""
+    for label, (slower, tail, drift_by) in LATENCIES.items():
+        found = [latency_ramp(s, alpha=alpha, slower=slower, tail=tail, drift_by=drift_by) for s in seeds]
+        _report(label, found)
+
+
+def measure_latency_advance(seeds: range, alpha: float) -> None:
+    """Probability of `good_enough` in a step at 50 %, median candidate requests, by margin and true slowness."""
+    for margin, slower in ((1, 1.0), (2, 1.0), (4, 1.0), (2, 2 ** (2 / 8))):
+        found = [latency_advance(s, alpha=alpha, margin=margin, slower=slower) for s in seeds]
+        _report(f"margin {margin} bins, x{slower:.3f}", found)
+
+
 def measure_cost(seeds: range, alpha: float) -> None:
     """Processor time of one slot at 300 requests/s, two guardrails, one with a tolerance (ignores alpha)."""
     guardrails = (GuardrailPlan(METRIC, 0.5, None, 25), GuardrailPlan("length", 0.5, 2000, 2000))
@@ -138,6 +153,8 @@ def measure_cost(seeds: range, alpha: float) -> None:
 
 
 MEASUREMENTS = {
+    "latency": measure_latency,
+    "latency-advance": measure_latency_advance,
     "cost": measure_cost,
     "false": measure_false,
     "power": measure_power,

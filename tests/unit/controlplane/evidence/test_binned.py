@@ -148,9 +148,9 @@ def test_the_telling_edge_is_named_with_its_counts() -> None:
 def test_edges_move_with_the_baseline_from_step_to_step() -> None:
     judged = begun_binned()
     for slot in range(100, 160):
-        judged.fold(slot, [sized(slot, baseline={slot * 1000 + key: 300 for key in range(400)})])
+        judged.fold(slot, [sized(slot, baseline={slot * 1000 + key: 200 for key in range(400)})])
     judged.begin_step(slot=160, weight_bp=6000, next_weight_bp=10_000)
-    arms = (dict.fromkeys(range(30), 301), dict.fromkeys(range(100, 130), 320))
+    arms = (dict.fromkeys(range(30), 201), dict.fromkeys(range(100, 130), 220))
     judged.fold(160, [sized(160, baseline=arms[0], candidate=arms[1], weight_bp=6000)])
     assert judged.assess().overall_worse_log_e < 3, "above both arms' old edges, above the new ones alike"
 
@@ -177,6 +177,6 @@ def test_a_contested_key_is_left_out_and_so_is_one_without_a_row() -> None:
 
 def test_before_the_first_step_sizes_are_only_learned() -> None:
     judged = Judge(JudgePlan((BinnedPlan(TTFT, 1.0, 0, 1),), 0.01, 0.05, 0))
-    judged.fold(99, [sized(99, baseline={1: 90}, candidate={2: 300})])
+    judged.fold(99, [sized(99, baseline={1: 90}, candidate={2: 250})])
     assert judged.assess().overall_worse_log_e == pytest.approx(0.0)
     assert binned({1: 90}).bins == {90: 1}
