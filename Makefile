@@ -53,7 +53,8 @@ test: $(DEV_STAMP) ## everything the README promises, real Envoy included, < 10 
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m "not llm"
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 -m "not e2e and not llm"
+	$(BIN)/python -m pytest -q -m "e2e and not llm"
 
 .PHONY: test-llm
 test-llm: $(DEV_STAMP) $(LLM_STAMP) ## the demo with a real LLM, as a test, < 6 minutes
@@ -65,7 +66,7 @@ check: $(DEV_STAMP) ## the quick part of `make test`: format, lint, types, arrow
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m "not e2e and not llm" tests
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 -m "not e2e and not llm" tests
 
 .PHONY: lint
 lint: $(DEV_STAMP) ## ruff and the import arrows
