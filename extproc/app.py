@@ -7,9 +7,9 @@ import secrets
 from extproc.accesslog.ingest import Ingest
 from extproc.aggregate.window import SlotWindow
 from extproc.clock import Clock, Prng
-from extproc.cohort.idlist import BadListError
+from extproc.cohort.errors import BadFileError
 from extproc.cohort.policies import PolicyHolder, PolicySet
-from extproc.cohort.runner import ListFolder
+from extproc.cohort.runner import PolicyFolder
 from extproc.processing.overload import ShedSession
 from extproc.processing.runner import Pace
 from extproc.processing.session import ProcessSession
@@ -30,8 +30,8 @@ from extproc.uplink.queue import ReportQueue
 REPORT_S = 1.0
 # A quarter of the wait for an observation: what expires is late by this much at most.
 TICK_S = 0.25
-# List files are looked at this often: a few `stat` calls.
-LISTS_S = 2.0
+# The files of the policy folder are looked at this often: a few `stat` calls.
+FILES_S = 2.0
 # The last batch is acknowledged in milliseconds; a control plane that is away does not hold the process up.
 LAST_ACK_S = 2.0
 
@@ -45,12 +45,12 @@ class Sidecar:
         self._settings = settings
         self._clock = clock
         self._catalogue = Catalogue()
-        self._policies = PolicyHolder(settings.follow_up_ms)
-        self._window = SlotWindow(self._catalogue.overflow, self._catalogue.late)
+        self._policies = PolicyHolder(settings.follow_up_ms, self._catalogue.tokens)
+        self._window = SlotWindow(self._catalogue)
         self._ingest = Ingest(policies=self._policies, window=self._window, catalogue=self._catalogue, clock=clock)
         self._queue = ReportQueue()
         self._policy_file = PolicyFile(settings.run_dir)
-        self._lists = ListFolder(settings.policy_dir, seed=secrets.randbits(64))
+        self._files = PolicyFolder(settings.policy_dir, seed=secrets.randbits(64))
         self._proxy = ProxyReader(str(settings.envoy_admin), settings.run_dir, clock.now_ms)
         self._pace = Pace()
         self._transports = _transports(settings, self, self._catalogue.processing)
@@ -63,7 +63,7 @@ class Sidecar:
             queue=self._queue,
             policies=self._policies,
             policy_file=self._policy_file,
-            lists=self._lists,
+            files=self._files,
             report_slots=self._catalogue.report_slots,
             prng=prng,
         )
@@ -91,7 +91,7 @@ class Sidecar:
             asyncio.create_task(self._uplink.run()),
             asyncio.create_task(self._report_loop()),
             asyncio.create_task(self._tick_loop()),
-            asyncio.create_task(self._lists_loop()),
+            asyncio.create_task(self._files_loop()),
         ]
         waiter = asyncio.create_task(stop.wait())
         try:
@@ -131,8 +131,8 @@ class Sidecar:
 
     async def _enforce(self, kept: PolicySet) -> None:
         try:
-            self._policies.replace(kept, await asyncio.to_thread(self._lists.load, kept.lists))
-        except BadListError as error:
+            self._policies.replace(kept, await asyncio.to_thread(self._files.load, kept.files))
+        except BadFileError as error:
             _log.warning("kept policy ignored", extra={"reason": str(error)})
 
     async def _drain(self, loops: list[asyncio.Task[None]]) -> None:
@@ -155,10 +155,10 @@ class Sidecar:
             await asyncio.sleep(TICK_S)
             self._ingest.tick()
 
-    async def _lists_loop(self) -> None:
+    async def _files_loop(self) -> None:
         while True:
-            await asyncio.sleep(LISTS_S)
-            await self._uplink.renew_lists()
+            await asyncio.sleep(FILES_S)
+            await self._uplink.renew_files()
 
     async def _report_loop(self) -> None:
         loop = asyncio.get_running_loop()

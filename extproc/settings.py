@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extproc.errors import SidecarError
+from serinus.contract.workers import WORKERS_MAX, worker_sockets
 
 ENV_PREFIX = "SERINUS_"
 # Our own HTTP/2 server, and the reference that it is held against.
@@ -81,6 +82,7 @@ class Settings:
     transport: str
     follow_up_ms: int
     tls: TlsFiles | None
+    workers: int = 1
 
     @property
     def http_tls(self) -> TlsFiles | None:
@@ -113,6 +115,7 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     flag("envoy-admin", "127.0.0.1:7420", "HOST:PORT", "Envoy's admin address, read for its own counters")
     flag("node-id", "", "ID", "the node id of the Envoy beside this sidecar; needed")
     flag("node-cluster", "default", "NAME", "that Envoy's node cluster")
+    flag("workers", "1", "N|auto", "processes, each with a socket (SOCKET.0, …) and a --http port (N more) of its own")
     flag("transport", "own", "own|grpcio", "who speaks HTTP/2; grpcio is the reference that our own is held against")
     flag("follow-up", "10s", "TIME", "how long after its start a request is waited for, unless its service says")
     flag("tls-ca", "", "FILE", "PEM of the authority that signed the peers' certificates")
@@ -127,17 +130,18 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     return parser
 
 
-def parse(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
-    """Flags and environment -> Settings.
+def parse(argv: Sequence[str], env: Mapping[str, str], *, cores: int = 1) -> Settings:
+    """Flags and environment -> Settings. `cores` is what `--workers auto` means.
 
     Raises SettingsError with every fault in one message. `--help` and unknown flags leave by argparse's SystemExit.
     """
     args = _parser(env).parse_args(argv)
     faults: list[str] = []
     run_dir = Path(args.run_dir)
+    workers = _workers(args.workers, cores, faults)
     tls = _tls(args.tls_ca, args.tls_cert, args.tls_key, faults)
     settings = Settings(
-        socket=_socket(args.socket or str(run_dir / "extproc.sock"), faults),
+        socket=_socket(args.socket or str(run_dir / "extproc.sock"), workers, faults),
         tcp=_address("--tcp", args.tcp, faults) if args.tcp else None,
         tcp_tls=args.tcp_tls or ("mutual" if tls else "off"),
         run_dir=run_dir,
@@ -150,6 +154,7 @@ def parse(argv: Sequence[str], env: Mapping[str, str]) -> Settings:
         transport=args.transport,
         follow_up_ms=_duration_ms("--follow-up", args.follow_up, faults),
         tls=tls,
+        workers=workers,
     )
     faults += _contradictions(settings, is_insecure=args.insecure)
     if faults:
@@ -166,12 +171,16 @@ def _contradictions(settings: Settings, *, is_insecure: bool) -> list[str]:
         faults.append(f"--transport {settings.transport}: choose one of {', '.join(TRANSPORTS)}")
     if not settings.http.is_loopback and settings.tls is None and not is_insecure:
         faults.append(f"--http {settings.http} is beyond loopback: give --tls-ca, --tls-cert, --tls-key, or --insecure")
+    if settings.http.port + settings.workers > 65_536:
+        faults.append(f"--http {settings.http}: {settings.workers} workers need as many ports from there on")
     if settings.tcp_tls not in TCP_TLS:
         faults.append(f"--tcp-tls {settings.tcp_tls}: choose one of {', '.join(TCP_TLS)}")
     if settings.tcp is None:
         return faults
     if settings.transport == "grpcio":
         faults.append("--tcp is served by --transport own only")
+    if settings.workers > 1:
+        faults.append("--tcp is served by one worker only")
     if settings.tcp_tls != "off" and settings.tls is None:
         faults.append(f"--tcp-tls {settings.tcp_tls} needs --tls-ca, --tls-cert and --tls-key")
     if settings.tcp_tls == "off" and not settings.tcp.is_loopback and not is_insecure:
@@ -182,8 +191,17 @@ def _contradictions(settings: Settings, *, is_insecure: bool) -> list[str]:
     return faults
 
 
-def _socket(text: str, faults: list[str]) -> Path:
-    if len(text.encode()) > SOCKET_PATH_BYTES_MAX:
+def _workers(text: str, cores: int, faults: list[str]) -> int:
+    if text == "auto":
+        return min(cores, WORKERS_MAX)
+    if not text.isdecimal() or not 1 <= int(text) <= WORKERS_MAX:
+        faults.append(f"--workers {text!r} is not 1 to {WORKERS_MAX}, or auto")
+        return 1
+    return int(text)
+
+
+def _socket(text: str, workers: int, faults: list[str]) -> Path:
+    if len(worker_sockets(text, workers)[-1].encode()) > SOCKET_PATH_BYTES_MAX:
         faults.append(f"--socket {text}: longer than {SOCKET_PATH_BYTES_MAX} bytes, which a Unix socket cannot carry")
     return Path(text)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from extproc.accesslog.entry import Entry
+from extproc.accesslog.lane import Request
 from extproc.outcome.observation import Observation
 
 # The end of the body reaches the sidecar before the entry does (flushed each 0.1 s): a second is ten times that.
@@ -25,7 +26,7 @@ OBSERVATIONS_MAX = 20_000
 class Joined:
     """An entry that is ready to be counted; `observation` None: none came in time."""
 
-    entry: Entry
+    entry: Entry | Request
     observation: Observation | None
 
 
@@ -33,11 +34,11 @@ class Join:
     """Mutable, single-threaded. `orphaned` counts observations whose entry never came."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[str, tuple[int, Entry]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[int, Entry | Request]] = OrderedDict()
         self._observations: OrderedDict[str, tuple[int, Observation]] = OrderedDict()
         self.orphaned = 0
 
-    def entry(self, entry: Entry, now_ms: int) -> Iterator[Joined]:
+    def entry(self, entry: Entry | Request, now_ms: int) -> Iterator[Joined]:
         """An entry that wants an observation. Yields what is ready now: it, or an older one that had to make room."""
         held = self._observations.pop(entry.request_id, None)
         if held is not None:

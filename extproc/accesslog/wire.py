@@ -1,11 +1,14 @@
-"""StreamAccessLogsMessage -> entries, by upb messages of the wire subset (3 us an entry of 530 bytes, measured).
+"""StreamAccessLogsMessage -> lines, or whole entries, by upb messages of two wire subsets.
 
-Envoy's entry as the listener is configured: route metadata and response flags come as custom tags, the sidecar's own
-tag as dynamic metadata `serinus` (request headers are stripped before the log is written). Envoy writes "-" for a
-format string without a value and leaves a metadata tag without a value out.
+Envoy's entry as the listener is configured: one custom tag holds a line of everything that is wanted
+(`serinus.contract.logline`); the sidecar's own tag stands in it, since request headers are stripped before the log is
+written. `lines_of` takes nothing but the line (0.9 us an entry). `entries_of` reads the whole entry (20 us): it is what
+an entry means, the oracle of the tests, and the way for entries whose line cannot be read alone. It also takes an entry
+with a custom tag for each value and the sidecar's tag as dynamic metadata `serinus`. Envoy writes "-" for some format
+strings without a value and leaves a metadata tag without a value out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from google.protobuf.duration_pb2 import Duration
@@ -15,8 +18,9 @@ from extproc.accesslog.entry import Entry
 from extproc.outcome.classify import Ending
 from serinus.contract.bucket import BUCKET_COUNT
 from serinus.contract.headers import METADATA_NAMESPACE
+from serinus.contract.logline import TAG, values_of
 from serinus.contract.weight import CLASS_EVERYONE, WEIGHT_TOTAL_BP
-from serinus.envoywire import accesslog_pb2
+from serinus.envoywire import accesslog_line_pb2, accesslog_pb2
 
 # envoy.data.accesslog.v3.AccessLogType: NotSet, DownstreamEnd. Others are about a request that still runs.
 _TYPES_OF_END = frozenset({0, 6})
@@ -40,13 +44,35 @@ def entries_of(message: bytes) -> Iterator[Entry | Skipped]:
         yield _entry(entry)
 
 
+def lines_of(message: bytes) -> list[bytes]:
+    """Of each entry, in order, its last custom tag as it stands on the wire. Raises BadLogMessageError."""
+    try:
+        parsed = accesslog_line_pb2.LineMessage.FromString(message)
+    except DecodeError as error:
+        raise BadLogMessageError(str(error)) from error
+    return [entry.common_properties.custom_tags for entry in parsed.http_logs.log_entry]
+
+
+def line_head(line_bytes: int) -> bytes:
+    """What stands before a line of this length in the custom tag: the tag's name, and the length."""
+    name = TAG.encode()
+    return b"\x0a%c%b\x12%b" % (len(name), name, _varint(line_bytes))
+
+
+def _varint(value: int) -> bytes:
+    return bytes([value]) if value < 0x80 else bytes([value & 0x7F | 0x80]) + _varint(value >> 7)
+
+
 class BadLogMessageError(ValueError):
     """Not a StreamAccessLogsMessage: its entries count as not received."""
 
 
 def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
     common = entry.common_properties
-    tags = common.custom_tags
+    try:
+        tags = _tags(common)
+    except ValueError:
+        return Skipped("malformed")
     service = tags.get("service")
     if not service or service == _NO_VALUE:
         return Skipped("foreign")
@@ -54,6 +80,8 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         return Skipped("partial")
     try:
         weight_bp = int(_tag(tags.get("weight_bp")) or 0)
+        body_us = _tag(tags.get("body_us") or tags.get("us_rx_body_beg"))
+        first_body_us = int(body_us) if body_us else None
         bucket, cohort, key_hash, pin = _own_tag(common)
     except ValueError:
         return Skipped("malformed")
@@ -89,7 +117,14 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         ttfb_us=_us(common.time_to_first_upstream_rx_byte)
         if common.HasField("time_to_first_upstream_rx_byte")
         else None,
+        body_us=first_body_us,
     )
+
+
+def _tags(common: accesslog_pb2.AccessLogCommon) -> Mapping[str, str]:
+    """The line's values, or the custom tags themselves. Raises ValueError for a line of another form."""
+    tags: Mapping[str, str] = common.custom_tags
+    return values_of(tags[TAG]) if TAG in tags else tags
 
 
 def _tag(value: str | None) -> str:
@@ -113,6 +148,8 @@ def _own_tag(common: accesslog_pb2.AccessLogCommon) -> _OwnTag:
     if bucket is not None and not 0 <= bucket < BUCKET_COUNT:
         raise ValueError(bucket)
     key_hash = int(fields["key"].string_value, 16) if "key" in fields else None
+    if key_hash is not None and not 0 <= key_hash < 1 << 64:
+        raise ValueError(key_hash)
     cohort = fields["cohort"].string_value if "cohort" in fields else None
     pin = fields["pin"].string_value if "pin" in fields else None
     return bucket, cohort or None, key_hash, pin or None

@@ -1,5 +1,6 @@
 """One finished request as the aggregation takes it, and the counts of one slot row as it hands them over."""
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,7 +11,8 @@ from serinus.contract.outcome import OutcomeClass
 class Outcome:
     """What happened to one request. Treated as frozen; times in microseconds, the start since 1970.
 
-    `key_hash` is the salted 64-bit hash of the sticky key, None without one. `finish_reason` None: not seen.
+    `key_hash` is the salted 64-bit hash of the sticky key, None without one. `finish_reason` None: not seen. `ttft_us`
+    None: nothing came. `measures` are further values for histograms, as (metric, value in its unit).
     """
 
     service: str
@@ -26,6 +28,8 @@ class Outcome:
     is_routing_mismatch: bool
     outcome_class: OutcomeClass
     finish_reason: str | None = None
+    ttft_us: int | None = None
+    measures: tuple[tuple[str, int], ...] = ()
 
 
 class RowKey(NamedTuple):
@@ -50,19 +54,32 @@ class MetricCount:
     keys_ok: set[int] = field(default_factory=set)
     keys_bad: set[int] = field(default_factory=set)
 
-    def add(self, *, is_bad: bool, key_hash: int | None) -> None:
-        self.observed += 1
+    def add(self, requests: int, keys: Set[int], *, is_bad: bool) -> None:
+        """Requests that were all bad, or all not, and the distinct keys behind them."""
+        self.observed += requests
         if is_bad:
-            self.bad += 1
-            if key_hash is not None:
-                self.keys_bad.add(key_hash)
-                self.keys_ok.discard(key_hash)
-        elif key_hash is not None and key_hash not in self.keys_bad:
-            self.keys_ok.add(key_hash)
+            self.bad += requests
+            self.keys_bad |= keys
+            self.keys_ok -= keys
+        else:
+            self.keys_ok |= keys - self.keys_bad
 
-    @property
-    def key_count(self) -> int:
-        return len(self.keys_ok) + len(self.keys_bad)
+
+@dataclass(slots=True)
+class HistogramCount:
+    """Observations by bin, and the earliest of each distinct key as `first_of` packs it: the smallest is the first."""
+
+    bins: dict[int, int] = field(default_factory=dict)
+    firsts: dict[int, int] = field(default_factory=dict)
+
+    def add_bin(self, number: int, count: int) -> None:
+        self.bins[number] = self.bins.get(number, 0) + count
+
+    def add_firsts(self, firsts: Mapping[int, int]) -> None:
+        known = self.firsts
+        for key_hash, first in firsts.items():
+            if first < known.get(key_hash, first + 1):
+                known[key_hash] = first
 
 
 @dataclass(slots=True)
@@ -71,6 +88,7 @@ class RowCounts:
     routing_mismatches: int = 0
     classes: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, MetricCount] = field(default_factory=dict)
+    histograms: dict[str, HistogramCount] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Every finished request on the dashboards, late ones too. Counts only; evidence is `window.py`."""
 
+from extproc.aggregate.cell import Cell, Tally, bucket_of_grid
 from extproc.aggregate.slot import Outcome
-from extproc.telemetry.catalogue import Catalogue
+from extproc.telemetry.catalogue import DURATION_BUCKETS_S, TTFT_BUCKETS_S, Catalogue
 from serinus.contract.outcome import FAILURES, OutcomeClass
 
 
@@ -18,16 +19,39 @@ _OUTCOME_LABEL = {kind: _label(kind) for kind in OutcomeClass}
 _FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 
 
+_DURATION_BUCKET, _TTFT_BUCKET = bucket_of_grid(DURATION_BUCKETS_S), bucket_of_grid(TTFT_BUCKETS_S)
+
+
 def count(catalogue: Catalogue, outcome: Outcome, *, attempts: int) -> None:
     """Add one outcome to the counters and histograms. `attempts`: how often a server was tried for it, 0 for never."""
-    kind = outcome.outcome_class
+    _count_alike(catalogue, outcome, 1, attempts)
+    labels = (outcome.service, outcome.version)
+    catalogue.durations.observe(outcome.duration_us / 1e6, labels)
+    if outcome.ttft_us is not None and Cell(outcome, attempts).has_ttft:
+        catalogue.ttfts.observe(outcome.ttft_us / 1e6, labels)
+
+
+def add(catalogue: Catalogue, cell: Cell, tally: Tally) -> None:
+    """Add the requests of one slot of a cell."""
+    _count_alike(catalogue, cell.like, tally.requests, cell.attempts)
+    labels = (cell.like.service, cell.like.version)
+    for table, values, bucket_of in (
+        (catalogue.durations, tally.durations, _DURATION_BUCKET),
+        (catalogue.ttfts, tally.ttfts, _TTFT_BUCKET),
+    ):
+        if values.places:
+            counts = ((bucket_of[place], count) for place, count in values.places.items())
+            table.add(counts, values.sum_us / 1e6, labels)
+
+
+def _count_alike(catalogue: Catalogue, like: Outcome, requests: int, attempts: int) -> None:
+    kind = like.outcome_class
     error_class = "" if kind is OutcomeClass.OK else kind.value
-    labels = (outcome.service, outcome.version, outcome.cohort, _OUTCOME_LABEL[kind], error_class)
-    catalogue.outcomes.add(labels)
+    labels = (like.service, like.version, like.cohort, _OUTCOME_LABEL[kind], error_class)
+    catalogue.outcomes.add(labels, requests)
     if attempts:
-        catalogue.attempts.add((outcome.service, outcome.version), attempts)
-    catalogue.durations.observe(outcome.duration_us / 1e6, (outcome.service, outcome.version))
-    reason = outcome.finish_reason
+        catalogue.attempts.add((like.service, like.version), attempts * requests)
+    reason = like.finish_reason
     if reason is not None:
         name = reason if reason in _FINISH_REASONS else "other"
-        catalogue.finish_reasons.add((outcome.service, outcome.version, name))
+        catalogue.finish_reasons.add((like.service, like.version, name), requests)

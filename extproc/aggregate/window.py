@@ -4,13 +4,21 @@ Which outcomes are evidence is decided by the request's own times and is the sam
 longer than its service's follow-up is late, whenever its slot closes. A slot closes when every request of its second
 has had the longest follow-up of all services, and its log entry the time to arrive. Late outcomes are counted and are
 on dashboards, never in rows. No clock: `now_ms` comes in; a clock that goes back closes nothing twice.
+
+Counting is by cells (`cell.py`): find the cell of an outcome once, then `count` each request of it. Dashboards get
+what was counted when a report takes it, at most a second later.
 """
 
-from extproc.aggregate.slot import MetricCount, Outcome, RowCounts, RowKey, Sealed
-from extproc.telemetry.tables import Counter
-from serinus.contract.metric import ERRORS, FINISH_LENGTH
-from serinus.contract.outcome import FAILURES
-from serinus.contract.slot import slot_of
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import replace
+
+from extproc.aggregate import totals
+from extproc.aggregate.cell import BIN_OF_GRID, GRID_US, Cell, Tally, add_to_row
+from extproc.aggregate.slot import HistogramCount, Outcome, RowCounts, RowKey, Sealed
+from extproc.telemetry.catalogue import Catalogue
+from serinus.contract.edge import BIN_COUNT, bin_of, first_of
+from serinus.contract.slot import SLOT_US
 from serinus.contract.weight import CLASS_NONE
 
 # Between a request's end and its outcome here: Envoy's flush 0.1 s, the wait for the body's observation 1 s, our tick
@@ -18,76 +26,123 @@ from serinus.contract.weight import CLASS_NONE
 SETTLE_MS = 2_000
 # Versions x cohorts x slots that one second's entries touch: 10 slots x some dozens. The control plane takes 20,000.
 ROWS_MAX = 5_000
-# Distinct keys of all rows and metrics of one report: 8 bytes each, 0.8 MB; gRPC carries 4 MB. One Envoy serves
-# some thousand requests a second.
-KEYS_MAX = 100_000
+# Distinct keys of all cells of one report. A key stands in a report up to four times (errors, finish, latency, ttft),
+# 8-13 bytes each: 2.2 MB; gRPC carries 4 MB. One Envoy serves some thousand requests a second.
+KEYS_MAX = 50_000
+# Cells that are remembered from one report to the next; past this they are found anew, at 3 us each.
+CELLS_MAX = 10_000
+_NEVER = SLOT_US * BIN_COUNT
 
 
 class SlotWindow:
-    """Mutable, single-threaded. `overflow` counts what did not fit, by limit."""
+    """Mutable, single-threaded. The catalogue's `overflow` counts what did not fit, by limit."""
 
-    def __init__(self, overflow: Counter, late: Counter) -> None:
-        self._overflow = overflow
-        self._late = late
-        self._rows: dict[RowKey, RowCounts] = {}
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._cells: dict[tuple[object, ...], Cell] = {}
+        self._used: list[Cell] = []  # those that hold a tally
+        self._rows: set[RowKey] = set()
         self._key_count = 0
         self._closed_through: int | None = None
         self.late_outcomes_total = 0
 
-    def add(self, outcome: Outcome, follow_up_ms: int) -> None:
+    def add(self, outcome: Outcome, follow_up_ms: int, *, attempts: int = 1) -> None:
         """Count one outcome; `follow_up_ms` is its service's."""
-        slot = slot_of(outcome.start_us)
-        is_closed = self._closed_through is not None and slot <= self._closed_through
-        if is_closed or outcome.duration_us > follow_up_ms * 1_000:
-            self.late_outcomes_total += 1
-            self._late.add()
+        cell, key_hash, duration_us = self.cell(outcome, attempts), outcome.key_hash, outcome.duration_us
+        if duration_us > follow_up_ms * 1_000:
+            self.late(cell, duration_us, outcome.ttft_us)
             return
-        weight_class, key_hash = outcome.weight_class, outcome.key_hash
-        if weight_class and self._key_count >= KEYS_MAX:
+        tally = self.count(cell, outcome.start_us, duration_us, outcome.ttft_us, key_hash)
+        if tally is not None:
+            self.measure(cell, tally, outcome.start_us, key_hash, outcome.measures)
+
+    def measure(
+        self, cell: Cell, tally: Tally, start_us: int, key_hash: int | None, measures: Iterable[tuple[str, int]]
+    ) -> None:
+        """Further values of a request that was just counted."""
+        if not cell.has_latency:
+            return
+        for metric, value in measures:
+            histogram = tally.others.setdefault(metric, HistogramCount())
+            number = bin_of(value)
+            histogram.add_bin(number, 1)
+            if key_hash is not None and key_hash in tally.keys:
+                histogram.add_firsts({key_hash: first_of(start_us % SLOT_US, number)})
+
+    def cell(self, outcome: Outcome, attempts: int) -> Cell:
+        """The cell of all outcomes that differ from this one in key and times only."""
+        of = outcome
+        place = (of.service, of.rollout, of.snapshot, of.weight_bp, of.weight_class, of.cohort, of.version)
+        alike = (*place, of.outcome_class, of.is_routing_mismatch, of.finish_reason, attempts)
+        cell = self._cells.get(alike)
+        if cell is None:
+            cell = self._cells[alike] = Cell(replace(of, key_hash=None, measures=()), attempts)
+        return cell
+
+    def count(
+        self, cell: Cell, start_us: int, duration_us: int, ttft_us: int | None, key_hash: int | None
+    ) -> Tally | None:
+        """Count one request of a cell that was within the follow-up. None: it is in no row. The hot path."""
+        slot, offset_us = divmod(start_us, SLOT_US)
+        if cell.is_evidence and self._key_count >= KEYS_MAX:
             # Without its key it would be judged as if nobody had sent it: it is reported, as not randomised.
-            self._overflow.add(("keys",))
-            weight_class = CLASS_NONE
-        if not weight_class:
-            key_hash = None
-        row = self._row(outcome, slot, weight_class)
-        if row is not None:
-            self._count(row, outcome, key_hash)
+            self._catalogue.overflow.add(("keys",))
+            cell = self.cell(replace(cell.like, weight_class=CLASS_NONE), cell.attempts)
+        tally = cell.by_slot.get(slot) or self._open(cell, slot, duration_us, ttft_us)
+        if tally is None:
+            return None
+        tally.requests += 1
+        durations, ttfts = tally.durations, tally.ttfts
+        place = ttft_place = bisect_right(GRID_US, duration_us)
+        durations.places[place] += 1
+        durations.sum_us += duration_us
+        has_ttft = ttft_us is not None and cell.has_ttft
+        if ttft_us is not None and has_ttft:
+            ttft_place = bisect_right(GRID_US, ttft_us)
+            ttfts.places[ttft_place] += 1
+            ttfts.sum_us += ttft_us
+        if key_hash is None or not cell.is_evidence:
+            return tally
+        if key_hash not in tally.keys:
+            tally.keys.add(key_hash)
+            self._key_count += 1
+        if cell.has_latency:
+            first = offset_us * BIN_COUNT + BIN_OF_GRID[place]
+            if first < durations.firsts.get(key_hash, _NEVER):
+                durations.firsts[key_hash] = first
+        if has_ttft:
+            first = offset_us * BIN_COUNT + BIN_OF_GRID[ttft_place]
+            if first < ttfts.firsts.get(key_hash, _NEVER):
+                ttfts.firsts[key_hash] = first
+        return tally
 
-    def _row(self, outcome: Outcome, slot: int, weight_class: str) -> RowCounts | None:
-        key = RowKey(
-            outcome.service,
-            outcome.rollout,
-            outcome.snapshot,
-            slot,
-            outcome.weight_bp,
-            weight_class,
-            outcome.cohort,
-            outcome.version,
-        )
-        row = self._rows.get(key)
-        if row is None:
+    def late(self, cell: Cell, duration_us: int, ttft_us: int | None) -> None:
+        """Count one request that lasted longer than the follow-up, or came after its slot had closed."""
+        self.late_outcomes_total += 1
+        self._catalogue.late.add()
+        self._show(cell, duration_us, ttft_us)
+
+    def _show(self, cell: Cell, duration_us: int, ttft_us: int | None) -> None:
+        """On dashboards, though in no row."""
+        outcome = replace(cell.like, duration_us=duration_us, ttft_us=ttft_us)
+        totals.count(self._catalogue, outcome, attempts=cell.attempts)
+
+    def _open(self, cell: Cell, slot: int, duration_us: int, ttft_us: int | None) -> Tally | None:
+        """The first request of a slot in a cell since the last report."""
+        if self._closed_through is not None and slot <= self._closed_through:
+            self.late(cell, duration_us, ttft_us)
+            return None
+        row = _row_key(cell.like, slot)
+        if row not in self._rows:
             if len(self._rows) >= ROWS_MAX:
-                self._overflow.add(("rows",))
+                self._catalogue.overflow.add(("rows",))
+                self._show(cell, duration_us, ttft_us)
                 return None
-            row = self._rows[key] = RowCounts()
-        return row
-
-    def _count(self, row: RowCounts, outcome: Outcome, key_hash: int | None) -> None:
-        row.requests += 1
-        row.routing_mismatches += outcome.is_routing_mismatch
-        name = outcome.outcome_class.value
-        row.classes[name] = row.classes.get(name, 0) + 1
-        self._measure(row, ERRORS, outcome.outcome_class in FAILURES, key_hash)
-        if outcome.finish_reason is not None:
-            self._measure(row, FINISH_LENGTH, outcome.finish_reason == "length", key_hash)
-
-    def _measure(self, row: RowCounts, name: str, is_bad: bool, key_hash: int | None) -> None:
-        count = row.metrics.get(name)
-        if count is None:
-            count = row.metrics[name] = MetricCount()
-        before = count.key_count
-        count.add(is_bad=is_bad, key_hash=key_hash)
-        self._key_count += count.key_count - before
+            self._rows.add(row)
+        if not cell.by_slot:
+            self._used.append(cell)
+        tally = cell.by_slot[slot] = Tally()
+        return tally
 
     def take(self, now_ms: int, follow_up_ms_max: int) -> Sealed:
         """What came since the last call, and how far slots are closed now. Works the same when nothing came."""
@@ -95,5 +150,18 @@ class SlotWindow:
         closed = ended_ms // 1_000 - 1
         if self._closed_through is None or closed > self._closed_through:
             self._closed_through = closed
-        rows, self._rows, self._key_count = self._rows, {}, 0
+        rows: dict[RowKey, RowCounts] = {}
+        for cell in self._used:
+            for slot, tally in cell.by_slot.items():
+                add_to_row(rows.setdefault(_row_key(cell.like, slot), RowCounts()), cell, tally)
+                totals.add(self._catalogue, cell, tally)
+            cell.by_slot = {}
+        self._used, self._rows, self._key_count = [], set(), 0
+        if len(self._cells) > CELLS_MAX:
+            self._cells = {}
         return Sealed(rows, self._closed_through, self.late_outcomes_total)
+
+
+def _row_key(of: Outcome, slot: int) -> RowKey:
+    place = (of.service, of.rollout, of.snapshot, slot, of.weight_bp, of.weight_class, of.cohort, of.version)
+    return RowKey(*place)

@@ -1,149 +1,213 @@
 """A service's policy, compiled once: the contract's `evaluate`, at a cost that hardly grows with the rules.
 
-Rules that begin with a plain test of a text (exact, one of, prefix, suffix, present; alone, in `any`, or as one part of
-`all`) are found by looking the text up, not by trying them one by one: one lookup for each header that the request has
-and some rule names. What remains of a rule, and rules that begin with nothing of the kind, are tried in order, up to
-the first that is surely met. Cookies, query and address are read once a request, and only if a rule gets that far.
+Each rule is taken apart into terms (`terms.py`), and all terms stand as bits of one number, in the order of the rules.
+The plain tests are gathered into groups that one look answers (`asks.py`); each answer strikes out the terms that it
+contradicts. Headers are asked first; then the first term that is still there says which group to ask next, the cheapest
+first, until a term has nothing left to be asked: its rule is the first that is met. So a group is asked at most
+once a request, and only if the outcome can depend on it: cookies, query, address, lists and shares mostly are not.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 
-from extproc.cohort.checks import Check, Facts, check_of
-from extproc.cohort.idlist import IdList
-from serinus.contract.condition import AllOf, AnyOf, Condition, Op, Source, TextTest
-from serinus.contract.policy import Assignment, ServicePolicy, assigned
+from extproc.cohort import asks, regex
+from extproc.cohort.asks import Ask
+from extproc.cohort.facts import Facts
+from extproc.cohort.files import Files
+from extproc.cohort.terms import Term, terms_of
+from serinus.contract.condition import (
+    AddressTest,
+    Condition,
+    ModuloTest,
+    Op,
+    ShareTest,
+    Source,
+    Surroundings,
+    TextTest,
+    TimeTest,
+    holds,
+)
+from serinus.contract.geo import GeoTest
+from serinus.contract.headers import TOKEN
+from serinus.contract.policy import Assignment, ServicePolicy, assigned, forced, token_result
 from serinus.contract.request import sticky_key
+from serinus.contract.token import TokenResult, claims_of
 
-# A rule by its place in the policy, and what remains to be tested (None: nothing, the rule is met).
-Entry = tuple[int, Check | None]
-Lists = Mapping[str, IdList]
-_LOOKED_UP = frozenset({Op.EXACT, Op.IN, Op.PREFIX, Op.SUFFIX, Op.PRESENT})
+# What one group has answered so far, and what follows: answers repeat. A policy has a few hundred of them at most,
+# unless somebody plays with prefixes.
+_ANSWERS_KEPT_MAX = 1_024
+NO_FILES = Files()
+OnToken = Callable[[TokenResult], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """Stands for a whole rule that has too many alternatives."""
+
+    place: int
+    when: Condition
+
+
+_Test = Condition | _Rule
+# Cheapest first; then what tells the groups of one kind apart.
+_Kind = tuple[int, str, str, str]
+_TEXTS = {Source.HEADER: 0, Source.METHOD: 1, Source.KEY: 2, Source.PATH: 3, Source.QUERY: 8, Source.COOKIE: 9}
+_TIME, _REGEX, _ADDRESS, _PLACE, _LIST, _SHARE, _RULE = 4, 5, 6, 7, 10, 11, 12
+
+
+def _kind_of(test: _Test) -> _Kind:
+    match test:
+        case TextTest(source, name, Op.REGEX):
+            return _REGEX, source.value, name, ""
+        case TextTest(source, name, Op.IN_FILE, operands):
+            return _LIST, source.value, name, operands[0]
+        case TextTest(source) | ModuloTest(source):
+            return _TEXTS[source], source.value, "", ""
+        case TimeTest():
+            return _TIME, "", "", ""
+        case AddressTest():
+            return _ADDRESS, "", "", ""
+        case GeoTest(file):
+            return _PLACE, file, "", ""
+        case ShareTest(_, salt):
+            return _SHARE, salt, "", ""
+        case _Rule(place):
+            return _RULE, f"{place:04}", "", ""
+    raise AssertionError(f"{test} is no plain test")
+
+
+def _ask_of(kind: _Kind, tests: Sequence[_Test], files: Files) -> Ask:
+    """Raises BadFileError for a file that is not there, BadRegexError."""
+    match tests[0]:
+        case TextTest(source, name, Op.REGEX):
+            return asks.ask_regexes(source, name, [test for test in tests if isinstance(test, TextTest)])
+        case TextTest(source, name, Op.IN_FILE, operands):
+            return asks.ask_list(source, name, files.ids(operands[0]))
+        case TextTest(source) | ModuloTest(source):
+            return asks.ask_texts(source, [test for test in tests if isinstance(test, TextTest | ModuloTest)])
+        case AddressTest():
+            return asks.ask_networks([test for test in tests if isinstance(test, AddressTest)])
+        case GeoTest(file):
+            return asks.ask_places(files.places_in(file), [test for test in tests if isinstance(test, GeoTest)])
+        case TimeTest():
+            return asks.ask_times([test for test in tests if isinstance(test, TimeTest)])
+        case ShareTest(_, salt):
+            return asks.ask_shares(salt, [test for test in tests if isinstance(test, ShareTest)])
+        case _Rule(_, when):
+            return asks.ask_rule(_as_it_stands(when, files))
+    raise AssertionError(f"no group of {kind}")
+
+
+def _as_it_stands(when: Condition, files: Files) -> Callable[[Facts], bool]:
+    """The contract's own `holds`."""
+    expressions: dict[str, Callable[[bytes], bool]] = {}
+
+    def matches(pattern: str, text: bytes) -> bool:
+        if pattern not in expressions:
+            expressions[pattern] = regex.compiled(pattern)
+        return expressions[pattern](text)
+
+    def check(facts: Facts) -> bool:
+        around = Surroundings(
+            facts.now_s,
+            matches,
+            lambda name, text: text in files.ids(name),
+            lambda name, address: files.places_in(name).of(address),
+        )
+        return holds(when, facts.lookup, facts.key, around)
+
+    return check
 
 
 @dataclass(slots=True)
-class _TextIndex:
-    """The rules that begin with a test of one text. Affixes are kept by length: a lookup for each length."""
+class _Group:
+    """Tests that one look answers, and what terms want of them: a term's bit, the tests that it wants to hold, and those
+    that it wants to fail.
+    """
 
-    exact: dict[bytes, list[Entry]] = field(default_factory=dict)
-    prefixes: dict[int, dict[bytes, list[Entry]]] = field(default_factory=dict)
-    suffixes: dict[int, dict[bytes, list[Entry]]] = field(default_factory=dict)
-    present: list[Entry] = field(default_factory=list)
+    tests: dict[_Test, int] = field(default_factory=dict)
+    wants: dict[int, tuple[int, int]] = field(default_factory=dict)
+    answers: dict[int, int] = field(default_factory=dict)
+    ask: Ask = lambda _facts: 0
 
-    def add(self, test: TextTest, entry: Entry) -> None:
-        for operand in map(str.encode, test.operands):
-            match test.op:
-                case Op.PREFIX if operand:
-                    self.prefixes.setdefault(len(operand), {}).setdefault(operand, []).append(entry)
-                case Op.SUFFIX if operand:
-                    self.suffixes.setdefault(len(operand), {}).setdefault(operand, []).append(entry)
-                case Op.PREFIX | Op.SUFFIX:
-                    self.present.append(entry)
-                case _:
-                    self.exact.setdefault(operand, []).append(entry)
-        if test.op is Op.PRESENT:
-            self.present.append(entry)
+    def want(self, term: int, test: _Test, *, is_held: bool) -> None:
+        bit = 1 << self.tests.setdefault(test, len(self.tests))
+        held, failed = self.wants.get(term, (0, 0))
+        self.wants[term] = (held | bit, failed) if is_held else (held, failed | bit)
 
-    def entries(self, text: bytes) -> Iterable[Entry]:
-        found = self.exact.get(text)
-        if not (self.prefixes or self.suffixes or self.present):
-            return found or ()
-        together = [*(found or ()), *self.present]
-        for length, prefixes in self.prefixes.items():
-            together += prefixes.get(text[:length], ())
-        for length, suffixes in self.suffixes.items():
-            together += suffixes.get(text[-length:], ())
-        return together
+    def struck_out(self, facts: Facts) -> int:
+        """The terms that the answer contradicts."""
+        answer = self.ask(facts)
+        struck_out = self.answers.get(answer)
+        if struck_out is None:
+            struck_out = sum(
+                term for term, (held, failed) in self.wants.items() if held & ~answer or failed & answer
+            )
+            if len(self.answers) >= _ANSWERS_KEPT_MAX:
+                self.answers.clear()
+            self.answers[answer] = struck_out
+        return struck_out
 
 
 class CompiledPolicy:
-    """Immutable after it is built."""
+    """Does not change after it is built, but for what it remembers of answers. `on_token` hears of each token sent."""
 
-    __slots__ = ("_by_header", "_by_text", "_in_order", "_rules", "policy")
+    __slots__ = ("_all", "_groups", "_keys", "_on_token", "_places", "_to_ask", "policy")
 
-    def __init__(self, policy: ServicePolicy, lists: Lists) -> None:
-        """Raises BadListError for a list that is not there, BadRegexError."""
+    def __init__(self, policy: ServicePolicy, files: Files = NO_FILES, on_token: OnToken | None = None) -> None:
+        """Raises BadFileError for a file that is not there, BadRegexError."""
         self.policy = policy
-        self._rules = policy.cohorts
-        self._by_header: dict[str, _TextIndex] = {}
-        self._by_text: dict[tuple[Source, str], _TextIndex] = {}
-        self._in_order: list[tuple[int, Check]] = []
+        self._on_token = on_token
+        self._keys = files.signing_keys(policy.tokens.key_file) if policy.tokens is not None else ()
+        terms: list[tuple[int, Term]] = []
         for place, rule in enumerate(policy.cohorts):
-            starts = _starts(rule.when)
-            if starts is None:
-                self._in_order.append((place, check_of(rule.when, lists)))
-                continue
-            for test, rest in starts:
-                self._index(test).add(test, (place, check_of(rest, lists) if rest is not None else None))
-
-    def _index(self, test: TextTest) -> _TextIndex:
-        if test.source is Source.HEADER:
-            return self._by_header.setdefault(test.name, _TextIndex())
-        return self._by_text.setdefault((test.source, test.name), _TextIndex())
+            known = terms_of(rule.when)
+            terms += [(place, term) for term in known or ()]
+            if known is None:
+                terms.append((place, Term(holds=frozenset({_Rule(place, rule.when)}))))  # type: ignore[arg-type]
+        self._places = [place for place, _ in terms]
+        self._all = (1 << len(terms)) - 1
+        by_kind: dict[_Kind, _Group] = {}
+        kinds: list[set[_Kind]] = [set() for _ in terms]
+        for number, (_, term) in enumerate(terms):
+            for tests, is_held in ((term.holds, True), (term.fails, False)):
+                for test in tests:
+                    by_kind.setdefault(_kind_of(test), _Group()).want(1 << number, test, is_held=is_held)
+                    kinds[number].add(_kind_of(test))
+        for kind, group in by_kind.items():
+            group.ask = _ask_of(kind, tuple(group.tests), files)
+        order = {kind: at for at, kind in enumerate(sorted(by_kind))}
+        self._groups = [by_kind[kind] for kind in order]
+        self._to_ask = [sorted(order[kind] for kind in each) for each in kinds]
 
     def evaluate(self, values: Mapping[str, Sequence[bytes]], now_s: int) -> Assignment:
         """`values`: of each header that is there, and of `:path`, `:method`, `:source`; without outer blanks."""
         policy = self.policy
         key = sticky_key(policy.sticky, lambda name: values.get(name, ()))
-        if not self._rules:
+        if self._keys and TOKEN in values:
+            claims = claims_of(self._keys, values[TOKEN][0]) if len(values[TOKEN]) == 1 else None
+            result = token_result(policy, claims, now_s)
+            if self._on_token is not None:
+                self._on_token(result)
+            if claims is not None and result is TokenResult.ACCEPTED:
+                return forced(policy, key, claims)
+        if not self._all:
             return assigned(policy, key, None)
         place = self._first(Facts(values, key, now_s))
-        return assigned(policy, key, self._rules[place] if place is not None else None)
+        return assigned(policy, key, policy.cohorts[place] if place is not None else None)
 
     def _first(self, facts: Facts) -> int | None:
         """The place of the first rule that is met."""
-        best, tried = len(self._rules), self._in_order
-        found = self._found(facts)
-        for place, check in found:
-            if check is None and place < best:
-                best = place
-        started = [(place, check) for place, check in found if check is not None and place < best]
-        if started:
-            tried = sorted((*tried, *started), key=itemgetter(0))
-        for place, check in tried:
-            if place >= best:
-                break
-            if check(facts):
-                return place
-        return best if best < len(self._rules) else None
-
-    def _found(self, facts: Facts) -> list[Entry]:
-        """Of the rules that begin with a text's test: those whose test holds."""
-        found: list[Entry] = []
-        by_header, values = self._by_header, facts.values
-        for name in by_header.keys() & values.keys():
-            texts = values[name]
-            if texts:
-                found += by_header[name].entries(texts[0] if len(texts) == 1 else b",".join(texts))
-        for (source, name), index in self._by_text.items():
-            text = facts.text(source, name)
-            if text is not None:
-                found += index.entries(text)
-        return found
-
-
-def _starts(condition: Condition) -> list[tuple[TextTest, Condition | None]] | None:
-    """The tests by which a condition can be looked up, and what remains after each; None if it has no such start."""
-    match condition:
-        case TextTest() if condition.op in _LOOKED_UP:
-            return [(condition, None)]
-        case AnyOf(parts):
-            either = [_starts(part) for part in parts]
-            if any(starts is None for starts in either):
-                return None
-            return [start for starts in either for start in starts or ()]
-        case AllOf(parts):
-            for place, part in enumerate(parts):
-                starts = _starts(part)
-                if starts is not None:
-                    others = parts[:place] + parts[place + 1 :]
-                    return [(test, _both(rest, others)) for test, rest in starts]
-    return None
-
-
-def _both(rest: Condition | None, others: tuple[Condition, ...]) -> Condition | None:
-    parts = others if rest is None else (rest, *others)
-    if len(parts) <= 1:
-        return parts[0] if parts else None
-    return AllOf(parts)
+        groups, left, asked = self._groups, self._all, 0
+        while left:
+            first = left & -left
+            term = first.bit_length() - 1
+            for number in self._to_ask[term]:
+                if not asked >> number & 1:
+                    asked |= 1 << number
+                    left &= ~groups[number].struck_out(facts)
+                    if not left & first:
+                        break
+            else:
+                return self._places[term]
+        return None

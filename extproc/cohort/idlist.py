@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import xxhash
 
-from extproc.errors import SidecarError
+from extproc.cohort.errors import BadFileError
 from serinus.contract.request import KEY_BYTES_MAX
 
 IDS_MAX = 1_000_000
@@ -21,8 +21,8 @@ _RUN_SHIFT = 56
 _LINES_A_TURN = 500
 
 
-class BadListError(SidecarError):
-    """A list file cannot be used; what was in force stays in force."""
+class BadListError(BadFileError):
+    """A list file cannot be used."""
 
     code = "bad_list"
 

@@ -7,11 +7,11 @@ accepted stays in force while the control plane is away, and over a restart (the
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from extproc.cohort.decision import CompiledPolicy, Lists
-from serinus.contract.condition import lists_read
+from extproc.cohort.decision import NO_FILES, CompiledPolicy
+from extproc.cohort.files import FileNames, Files, names_of
+from extproc.telemetry.tables import Counter, Metric
 from serinus.contract.policy import ServicePolicy
-
-_NO_LISTS: Lists = {}
+from serinus.contract.token import TokenResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,9 @@ class PolicySet:
     services: Mapping[str, ServicePolicy] = field(default_factory=dict)
 
     @property
-    def lists(self) -> frozenset[str]:
-        """The names of the list files that the rules ask."""
-        rules = (rule for policy in self.services.values() for rule in policy.cohorts)
-        return frozenset().union(*(lists_read(rule.when) for rule in rules))
+    def files(self) -> FileNames:
+        """The files of the policy folder that these policies need."""
+        return names_of(self.services.values())
 
     def follow_up_ms_max(self, default_ms: int) -> int:
         """The longest wait of any service: no slot may close before it."""
@@ -35,24 +34,28 @@ class PolicySet:
 class PolicyHolder:
     """The one mutable place that points at the set in force."""
 
-    def __init__(self, default_follow_up_ms: int) -> None:
+    def __init__(self, default_follow_up_ms: int, tokens: Counter | None = None) -> None:
+        self._tokens = tokens or Counter(Metric("tokens", "by result", ("result",)))
         self.current = PolicySet()
         self._compiled: Mapping[str, CompiledPolicy] = {}
         self._default_follow_up_ms = default_follow_up_ms
         self.follow_up_ms_max = default_follow_up_ms
 
-    def replace(self, policies: PolicySet, lists: Lists = _NO_LISTS) -> None:
-        """Raises BadListError for a list that is not there; nothing has changed then."""
-        compiled = {name: self._compile(policy, lists) for name, policy in policies.services.items()}
+    def replace(self, policies: PolicySet, files: Files = NO_FILES) -> None:
+        """Raises BadFileError for a file that is not there; nothing has changed then."""
+        compiled = {name: self._compile(policy, files) for name, policy in policies.services.items()}
         self.current, self._compiled = policies, compiled
         self.follow_up_ms_max = policies.follow_up_ms_max(self._default_follow_up_ms)
 
-    def _compile(self, policy: ServicePolicy, lists: Lists) -> CompiledPolicy:
-        """With a thousand services mostly one has changed. What asks a list is compiled anew."""
+    def _compile(self, policy: ServicePolicy, files: Files) -> CompiledPolicy:
+        """With a thousand services mostly one has changed. What asks a file is compiled anew."""
         known = self._compiled.get(policy.service)
-        if known is not None and known.policy == policy and not any(lists_read(rule.when) for rule in policy.cohorts):
+        if known is not None and known.policy == policy and not names_of((policy,)):
             return known
-        return CompiledPolicy(policy, lists)
+        return CompiledPolicy(policy, files, self._count_token)
+
+    def _count_token(self, result: TokenResult) -> None:
+        self._tokens.add((result.value,))
 
     def compiled(self, service: str) -> CompiledPolicy | None:
         return self._compiled.get(service)

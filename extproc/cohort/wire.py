@@ -33,7 +33,8 @@ from serinus.contract.condition import (
     depth_of,
     every,
 )
-from serinus.contract.policy import CohortRule, ServicePolicy
+from serinus.contract.geo import GeoTest
+from serinus.contract.policy import CohortRule, ServicePolicy, TokenPolicy
 from serinus.contract.request import StickyKind, StickySource
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 from serinus.v1 import outcomes_pb2
@@ -44,7 +45,7 @@ SERVICES_MAX = 10_000
 STICKY_MAX = 8
 COHORTS_MAX = 100
 # A file inside the policy folder: no path leads out of it.
-LIST_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _TOKEN = re.compile(r"[!-~]{1,253}")
 
 
@@ -84,7 +85,19 @@ def _service(message: outcomes_pb2.ServicePolicy) -> ServicePolicy:
         cohorts=tuple(_rule(rule, where) for rule in message.cohorts),
         observe_body=message.observe_body,
         follow_up_ms=message.follow_up_ms,
+        tokens=_tokens(message.tokens, where) if message.HasField("tokens") else None,
     )
+
+
+def _tokens(message: outcomes_pb2.TokenPolicy, where: str) -> TokenPolicy:
+    versions = tuple(_token(version, f"{where}: version of tokens") for version in _filled(message.versions, where))
+    return TokenPolicy(_file(message.key_file, f"{where}: key file"), versions)
+
+
+def _file(name: str, where: str) -> str:
+    if not FILE_NAME.fullmatch(name):
+        raise BadPolicyError(f"{where} {name!r} is not the name of a file")
+    return name
 
 
 def _source(message: outcomes_pb2.StickySource, where: str) -> StickySource:
@@ -122,6 +135,8 @@ def condition_of(message: outcomes_pb2.Condition, where: str) -> Condition:
             return _modulo(message.modulo, where)
         case "networks":
             return AddressTest(tuple(_network(text, where) for text in _filled(message.networks.values, where)))
+        case "geo":
+            return _geo(message.geo, where)
         case "time":
             return _time(message.time, where)
         case "share":
@@ -152,8 +167,8 @@ def _text(source: Source, name: str, op: Op, operands: tuple[str, ...], where: s
     wanted = {Op.IN: VALUES_MAX, Op.PRESENT: 0}.get(op, 1)
     if not min(wanted, 1) <= len(operands) <= wanted:
         raise BadPolicyError(f"{where}: {len(operands)} values, must be {min(wanted, 1)} to {wanted}")
-    if op is Op.IN_FILE and not LIST_NAME.fullmatch(operands[0]):
-        raise BadPolicyError(f"{where}: list {operands[0]!r} is not the name of a file")
+    if op is Op.IN_FILE:
+        _file(operands[0], f"{where}: list")
     if op is Op.REGEX:
         _regex(operands[0], where)
     return TextTest(source, name, op, operands)
@@ -198,6 +213,12 @@ def _network(text: str, where: str) -> str:
         return str(ip_network(text))
     except ValueError as error:
         raise BadPolicyError(f"{where}: {error}") from None
+
+
+def _geo(message: outcomes_pb2.GeoTest, where: str) -> GeoTest:
+    _filled((*message.countries, *message.continents, *message.regions), where)
+    countries, continents, regions = map(tuple, (message.countries, message.continents, message.regions))
+    return GeoTest(_file(message.file, f"{where}: file of places"), countries, continents, regions)
 
 
 def _time(message: outcomes_pb2.TimeTest, where: str) -> TimeTest:

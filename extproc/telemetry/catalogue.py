@@ -9,6 +9,27 @@ from extproc.telemetry.tables import Counter, Histogram, Metric, Table
 
 # The edges people already chart for request durations of model servers: 10 ms doubling to 82 s.
 DURATION_BUCKETS_S = tuple(round(0.01 * 2**n, 2) for n in range(14))
+# The edges that model servers chart their own time to first token by.
+TTFT_BUCKETS_S = (
+    0.001,
+    0.005,
+    0.01,
+    0.02,
+    0.04,
+    0.06,
+    0.08,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    1.0,
+    2.5,
+    5.0,
+    7.5,
+    10.0,
+    20.0,
+    40.0,
+)
 # A tag costs 10-400 us of this process; above 50 ms Envoy has given up on it (message_timeout).
 PROCESSING_BUCKETS_S = (25e-6, 50e-6, 100e-6, 200e-6, 400e-6, 800e-6, 1.6e-3, 3.2e-3, 6.4e-3, 12.8e-3, 25.6e-3, 51.2e-3)
 
@@ -22,6 +43,15 @@ def _requests() -> Counter:
         "serinus_extproc_requests_total",
         "Requests that Envoy asked about, by result: tagged, pinned, no_key, unknown_service, bad_message, "
         "shed (passed untagged because this process could not keep up).",
+        "result",
+    )
+
+
+def _tokens() -> Counter:
+    return _counter(
+        "serinus_extproc_tokens_total",
+        "Testers' tokens that requests brought, by result: accepted, forged, expired, foreign (another service, or a "
+        "version that is not in force). All but the first have no effect.",
         "result",
     )
 
@@ -47,6 +77,14 @@ def _attempts() -> Counter:
 def _durations() -> Histogram:
     text = "Time from a request's first byte to the end of its response, by Envoy's clock."
     return Histogram(Metric("serinus_request_duration_seconds", text, ("service", "version"), DURATION_BUCKETS_S))
+
+
+def _ttfts() -> Histogram:
+    text = (
+        "Time from a request's first byte to the first byte of its response's body (of its headers, if it had none), "
+        "of responses that ended well or were left by the client."
+    )
+    return Histogram(Metric("serinus_ttft_seconds", text, ("service", "version"), TTFT_BUCKETS_S))
 
 
 def _processing() -> Histogram:
@@ -113,10 +151,12 @@ class Catalogue:
     """All tables of one process."""
 
     requests: Counter = field(default_factory=_requests)
+    tokens: Counter = field(default_factory=_tokens)
     processing: Histogram = field(default_factory=_processing)
     outcomes: Counter = field(default_factory=_outcomes)
     attempts: Counter = field(default_factory=_attempts)
     durations: Histogram = field(default_factory=_durations)
+    ttfts: Histogram = field(default_factory=_ttfts)
     finish_reasons: Counter = field(default_factory=_finish_reasons)
     observations: Counter = field(default_factory=_observations)
     log_entries: Counter = field(default_factory=_log_entries)
@@ -129,10 +169,12 @@ class Catalogue:
     def tables(self) -> tuple[Table, ...]:
         return (
             self.requests,
+            self.tokens,
             self.processing,
             self.outcomes,
             self.attempts,
             self.durations,
+            self.ttfts,
             self.finish_reasons,
             self.observations,
             self.log_entries,

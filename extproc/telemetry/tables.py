@@ -5,6 +5,7 @@ scrapes. Every table is bounded: label values come from manifests, but a mistake
 """
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 # Services x versions x cohorts x classes of a large deployment are some hundreds; past this everything is "other".
@@ -60,13 +61,24 @@ class Histogram:
     values: dict[Labels, Bins] = field(default_factory=dict)
 
     def observe(self, value_s: float, labels: Labels = ()) -> None:
+        bins = self._bins(labels)
+        # Prometheus buckets are "less than or equal": a value on an edge belongs to that edge's bin.
+        bins.counts[bisect_left(self.metric.buckets_s, value_s)] += 1
+        bins.sum_s += value_s
+
+    def add(self, counts: Iterable[tuple[int, int]], sum_s: float, labels: Labels = ()) -> None:
+        """Add values that were binned elsewhere: (bin, count), and their sum."""
+        bins = self._bins(labels)
+        for number, count in counts:
+            bins.counts[number] += count
+        bins.sum_s += sum_s
+
+    def _bins(self, labels: Labels) -> Bins:
         bins = self.values.get(labels)
         if bins is None:
             labels = _bounded(self.metric, self.values, labels)
             bins = self.values.setdefault(labels, Bins([0] * (len(self.metric.buckets_s) + 1)))
-        # Prometheus buckets are "less than or equal": a value on an edge belongs to that edge's bin.
-        bins.counts[bisect_left(self.metric.buckets_s, value_s)] += 1
-        bins.sum_s += value_s
+        return bins
 
 
 Table = Counter | Histogram

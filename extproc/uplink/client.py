@@ -14,9 +14,10 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from extproc.clock import Prng
-from extproc.cohort.idlist import BadListError
+from extproc.cohort.errors import BadFileError
+from extproc.cohort.decision import NO_FILES
 from extproc.cohort.policies import PolicyHolder, PolicySet
-from extproc.cohort.runner import ListFolder
+from extproc.cohort.runner import PolicyFolder
 from extproc.cohort.wire import BadPolicyError, policies_of
 from extproc.settings import TlsFiles
 from extproc.telemetry.tables import Counter
@@ -75,7 +76,7 @@ class UplinkClient:
         queue: ReportQueue,
         policies: PolicyHolder,
         policy_file: PolicyFile,
-        lists: ListFolder,
+        files: PolicyFolder,
         report_slots: Counter,
         prng: Prng,
         ack_timeout_s: float = ACK_TIMEOUT_S,
@@ -87,9 +88,9 @@ class UplinkClient:
         self._queue = queue
         self._policies = policies
         self._policy_file = policy_file
-        self._lists = lists
+        self._files = files
         self._policies_asked = 0
-        self._without_lists: outcomes_pb2.Policy | None = None  # refused for its lists alone: it may become possible
+        self._without_files: outcomes_pb2.Policy | None = None  # refused for its files alone: it may become possible
         self._report_slots = report_slots
         self._prng = prng
         self._ack_timeout_s = ack_timeout_s
@@ -199,45 +200,46 @@ class UplinkClient:
 
     async def _policy(self, message: outcomes_pb2.Policy) -> None:
         self._policies_asked += 1
-        self._without_lists = None
+        self._without_files = None
         ack = await self._accept(message) if message.version != self._policies.current.version else ""
         if ack is not None:
             self._policy_acks.append(wire.policy_ack(message.version, ack))
             self._wake.set()
 
-    async def renew_lists(self) -> None:
-        """Call it now and then: what list files say now comes in force. A bad one changes nothing."""
-        if not self._lists.has_changed():
+    async def renew_files(self) -> None:
+        """Call it now and then: what the files of the policy folder say now comes in force. A bad one changes nothing."""
+        if not self._files.has_changed():
             return
-        if self._without_lists is not None:
-            await self._policy(self._without_lists)
+        if self._without_files is not None:
+            await self._policy(self._without_files)
             return
         current = self._policies.current
         try:
-            lists = await asyncio.to_thread(self._lists.load, current.lists)
-        except BadListError as error:
-            _log.warning("list not renewed", extra={"reason": str(error)})
+            files = await asyncio.to_thread(self._files.load, current.files)
+        except BadFileError as error:
+            _log.warning("file not renewed", extra={"reason": str(error)})
             return
         if self._policies.current is current:
-            self._policies.replace(current, lists)
-            _log.info("lists in force", extra={"ids": {name: ids.count for name, ids in lists.items()}})
+            self._policies.replace(current, files)
+            counts = {name: content.count for name, content in (*files.lists.items(), *files.places.items())}
+            _log.info("files in force", extra={"counts": counts})
 
     async def _accept(self, message: outcomes_pb2.Policy) -> str | None:
         """Put a policy in force and keep it. The error text for the acknowledgement; "" when it is in force; None when
-        another policy came while its lists were read.
+        another policy came while its files were read.
         """
         mine = self._policies_asked
         try:
             policies = policies_of(message)
-            lists = await asyncio.to_thread(self._lists.load, policies.lists) if policies.lists else {}
+            files = await asyncio.to_thread(self._files.load, policies.files) if policies.files else NO_FILES
             if mine != self._policies_asked:
                 return None
-            self._policies.replace(policies, lists)
-        except (BadPolicyError, BadListError) as error:
+            self._policies.replace(policies, files)
+        except (BadPolicyError, BadFileError) as error:
             if mine != self._policies_asked:
                 return None
             _log.warning("policy refused", extra={"version": message.version, "reason": str(error)})
-            self._without_lists = message if isinstance(error, BadListError) else None
+            self._without_files = message if isinstance(error, BadFileError) else None
             return str(error)
         try:
             self._policy_file.save(message)

@@ -1,0 +1,109 @@
+"""Cells: outcomes that differ in nothing but their key and their times. Counting one of them is a few additions; what
+it means for rows and dashboards is worked out once a second, for all of them.
+
+Which values are observations of a histogram is decided by how the request ended, the same for every version:
+- latency: of requests that ended well (`ok`). A failure says how long failing takes, a client that left how long it
+  stayed; neither is a latency, and failures are judged as errors.
+- ttft: of those, and of requests whose client left later: the first byte had come all the same.
+- others (tokens, time per token): of requests that ended well.
+A request that took longer than its service's follow-up is late as a whole: no observation, in either arm.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from extproc.aggregate.slot import HistogramCount, MetricCount, Outcome, RowCounts
+from extproc.telemetry.catalogue import DURATION_BUCKETS_S, TTFT_BUCKETS_S
+from serinus.contract.edge import UPPER_EDGES, bin_of
+from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, TTFT
+from serinus.contract.outcome import FAILURES, OutcomeClass
+
+# One grid for the bins of the evidence and the buckets of the dashboards, so that a duration is looked up once. Buckets
+# are "less than or equal", bins "less than".
+_BUCKETS_US = sorted({round(edge_s * 1e6) for edge_s in (*DURATION_BUCKETS_S, *TTFT_BUCKETS_S)})
+GRID_US = tuple(sorted({*UPPER_EDGES, *(edge_us + 1 for edge_us in _BUCKETS_US)}))
+_LOWEST_US = (0, *GRID_US)
+BIN_OF_GRID = tuple(bin_of(lowest_us) for lowest_us in _LOWEST_US)
+
+
+def bucket_of_grid(buckets_s: tuple[float, ...]) -> tuple[int, ...]:
+    """Of each place on the grid the bucket that holds its values."""
+    buckets_us = [round(edge_s * 1e6) for edge_s in buckets_s]
+    return tuple(bisect_left(buckets_us, lowest_us) for lowest_us in _LOWEST_US)
+
+
+class Values:
+    """Values of one kind, of one slot of one cell."""
+
+    __slots__ = ("firsts", "places", "sum_us")
+
+    def __init__(self) -> None:
+        self.places: defaultdict[int, int] = defaultdict(int)  # place on the grid -> count
+        self.firsts: dict[int, int] = {}
+        self.sum_us = 0
+
+
+class Tally:
+    """One slot of one cell."""
+
+    __slots__ = ("durations", "keys", "others", "requests", "ttfts")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.keys: set[int] = set()
+        self.durations = Values()
+        self.ttfts = Values()
+        self.others: dict[str, HistogramCount] = {}
+
+
+@dataclass(slots=True, eq=False)
+class Cell:
+    """`like` is one of its outcomes: its key and times are of no account. `attempts` at a server, for each request.
+
+    `by_slot` is what came since the last report.
+    """
+
+    like: Outcome
+    attempts: int
+    by_slot: dict[int, Tally] = field(default_factory=dict)
+    is_evidence: bool = field(init=False)
+    has_latency: bool = field(init=False)
+    has_ttft: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.is_evidence = bool(self.like.weight_class)
+        has_version = bool(self.like.version)
+        self.has_latency = has_version and self.like.outcome_class is OutcomeClass.OK
+        self.has_ttft = self.has_latency or (has_version and self.like.outcome_class is OutcomeClass.CLIENT_ABORTED)
+
+
+def add_to_row(row: RowCounts, cell: Cell, tally: Tally) -> None:
+    """What a slot of a cell means for its row."""
+    like = cell.like
+    row.requests += tally.requests
+    row.routing_mismatches += like.is_routing_mismatch * tally.requests
+    name = like.outcome_class.value
+    row.classes[name] = row.classes.get(name, 0) + tally.requests
+    is_bad = like.outcome_class in FAILURES
+    row.metrics.setdefault(ERRORS, MetricCount()).add(tally.requests, tally.keys, is_bad=is_bad)
+    if like.finish_reason is not None:
+        is_length = like.finish_reason == "length"
+        row.metrics.setdefault(FINISH_LENGTH, MetricCount()).add(tally.requests, tally.keys, is_bad=is_length)
+    if cell.has_latency:
+        _add_values(row, LATENCY, tally.durations)
+    if cell.has_ttft:
+        _add_values(row, TTFT, tally.ttfts)
+    for metric, counted in tally.others.items():
+        histogram = row.histograms.setdefault(metric, HistogramCount())
+        for number, count in counted.bins.items():
+            histogram.add_bin(number, count)
+        histogram.add_firsts(counted.firsts)
+
+
+def _add_values(row: RowCounts, metric: str, values: Values) -> None:
+    if values.places:
+        histogram = row.histograms.setdefault(metric, HistogramCount())
+        for place, count in values.places.items():
+            histogram.add_bin(BIN_OF_GRID[place], count)
+        histogram.add_firsts(values.firsts)

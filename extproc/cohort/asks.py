@@ -1,0 +1,208 @@
+"""What plain tests ask of a request, many at once: each `ask` gives a bit for every test of its group that holds.
+
+A group is what one look answers: all tests of the headers, of the cookies, of the address, of one list, of one share's
+salt … Its cost does not grow with the number of its tests, but with the kinds of lengths that prefixes, suffixes and
+networks have, and with the divisors.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import TypeVar
+
+from extproc.cohort.facts import Facts
+from extproc.cohort.idlist import IdList
+from extproc.cohort.mmdb import Places
+from extproc.cohort.regex import RegexSet
+from serinus.contract.bucket import bucket_of
+from serinus.contract.condition import (
+    AddressTest,
+    ModuloTest,
+    Op,
+    ShareTest,
+    Source,
+    TextTest,
+    TimeTest,
+    is_within,
+    number_of,
+)
+from serinus.contract.geo import GeoTest, Place, is_there
+
+Key = TypeVar("Key")
+Ask = Callable[[Facts], int]
+# Addresses of a busy second; each costs 5 to 15 us to look up.
+_ADDRESSES_KEPT_MAX = 4_096
+
+
+@dataclass(slots=True)
+class _Field:
+    """All tests of one text but regular expressions. Affixes are kept by length: a look for each length."""
+
+    present: int = 0
+    exact: dict[bytes, int] = field(default_factory=dict)
+    prefixes: dict[int, dict[bytes, int]] = field(default_factory=dict)
+    suffixes: dict[int, dict[bytes, int]] = field(default_factory=dict)
+    moduli: dict[int, dict[int, int]] = field(default_factory=dict)
+
+    def add(self, test: TextTest | ModuloTest, bit: int) -> None:
+        if isinstance(test, ModuloTest):
+            _add_all(self.moduli.setdefault(test.divisor, {}), test.remainders, bit)
+            return
+        operands = [operand.encode() for operand in test.operands]
+        match test.op:
+            case Op.PRESENT:
+                self.present |= bit
+            case Op.PREFIX:
+                _add_all(self.prefixes.setdefault(len(operands[0]), {}), operands, bit)
+            case Op.SUFFIX:
+                _add_all(self.suffixes.setdefault(len(operands[0]), {}), operands, bit)
+            case _:
+                _add_all(self.exact, operands, bit)
+
+    def holding(self, text: bytes) -> int:
+        found = self.present | self.exact.get(text, 0)
+        for length, prefixes in self.prefixes.items():
+            found |= prefixes.get(text[:length], 0)
+        for length, suffixes in self.suffixes.items():
+            found |= suffixes.get(text[-length:], 0)
+        if self.moduli:
+            number = number_of(text)
+            if number is not None:
+                for divisor, remainders in self.moduli.items():
+                    found |= remainders.get(number % divisor, 0)
+        return found
+
+
+def _add_all(masks: dict[Key, int], keys: Iterable[Key], bit: int) -> None:
+    for key in keys:
+        masks[key] = masks.get(key, 0) | bit
+
+
+def ask_texts(source: Source, tests: Sequence[TextTest | ModuloTest]) -> Ask:
+    """All tests of headers, of cookies, of the query's fields, or of the one text that a source has."""
+    by_name: dict[str, _Field] = {}
+    for place, test in enumerate(tests):
+        by_name.setdefault(test.name, _Field()).add(test, 1 << place)
+    names = by_name.keys()
+
+    def headers(facts: Facts) -> int:
+        found, values = 0, facts.values
+        for name in names & values.keys():
+            texts = values[name]
+            if texts:
+                found |= by_name[name].holding(texts[0] if len(texts) == 1 else b",".join(texts))
+        return found
+
+    def named(facts: Facts) -> int:
+        found, texts = 0, facts.cookies() if source is Source.COOKIE else facts.fields()
+        for name in names & texts.keys():
+            found |= by_name[name].holding(texts[name])
+        return found
+
+    def single(facts: Facts) -> int:
+        text = facts.text(source, "")
+        return by_name[""].holding(text) if text is not None else 0
+
+    if source is Source.HEADER:
+        return headers
+    return named if source in (Source.COOKIE, Source.QUERY) else single
+
+
+def ask_regexes(source: Source, name: str, tests: Sequence[TextTest]) -> Ask:
+    """All regular expressions on one text. Raises BadRegexError."""
+    matching = RegexSet([test.operands[0] for test in tests]).matching
+
+    def ask(facts: Facts) -> int:
+        text = facts.text(source, name)
+        return matching(text) if text is not None else 0
+
+    return ask
+
+
+def ask_list(source: Source, name: str, ids: IdList) -> Ask:
+    """One text in one list. There is one such test."""
+
+    def ask(facts: Facts) -> int:
+        text = facts.text(source, name)
+        return int(text is not None and text in ids)
+
+    return ask
+
+
+def ask_networks(tests: Sequence[AddressTest]) -> Ask:
+    """Networks by family and length: a look for each length, not for each network."""
+    by_shift: dict[int, dict[int, dict[int, int]]] = {4: {}, 6: {}}
+    for place, test in enumerate(tests):
+        for network in map(ip_network, test.networks):
+            shift = network.max_prefixlen - network.prefixlen
+            starts = by_shift[network.version].setdefault(shift, {})
+            _add_all(starts, [int(network.network_address) >> shift], 1 << place)
+
+    def ask(facts: Facts) -> int:
+        address = facts.address()
+        if address is None:
+            return 0
+        found, number = 0, int(address)
+        for shift, starts in by_shift[address.version].items():
+            found |= starts.get(number >> shift, 0)
+        return found
+
+    return ask
+
+
+def ask_places(places: Places, tests: Sequence[GeoTest]) -> Ask:
+    """All tests of one file of places. Both what an address means and what a place means is remembered."""
+    of_place: dict[Place, int] = {}
+    of_address: dict[tuple[int, int], int] = {}
+
+    def ask(facts: Facts) -> int:
+        address = facts.address()
+        if address is None:
+            return 0
+        known = of_address.get((address.version, int(address)))
+        if known is None:
+            place = places.of(address)
+            known = of_place.get(place, -1) if place is not None else 0
+            if place is not None and known < 0:
+                known = of_place[place] = sum(is_there(test, place) << at for at, test in enumerate(tests))
+            if len(of_address) >= _ADDRESSES_KEPT_MAX:
+                of_address.clear()
+            of_address[address.version, int(address)] = known
+        return known
+
+    return ask
+
+
+def ask_times(tests: Sequence[TimeTest]) -> Ask:
+    """Windows of time change by the second: looked at once a second, not once a request."""
+    looked_at: tuple[int, int] | None = None
+
+    def ask(facts: Facts) -> int:
+        nonlocal looked_at
+        if looked_at is None or looked_at[0] != facts.now_s:
+            looked_at = facts.now_s, sum(is_within(test, facts.now_s) << place for place, test in enumerate(tests))
+        return looked_at[1]
+
+    return ask
+
+
+def ask_shares(salt: str, tests: Sequence[ShareTest]) -> Ask:
+    """All shares of one salt: one hash."""
+    ends = sorted({test.share_bp for test in tests})
+    holding = [
+        sum(1 << place for place, test in enumerate(tests) if test.share_bp in ends[first:])
+        for first in range(len(ends) + 1)
+    ]
+
+    def ask(facts: Facts) -> int:
+        if facts.key is None:
+            return 0
+        return holding[bisect_right(ends, bucket_of(salt, facts.key))]
+
+    return ask
+
+
+def ask_rule(holds: Callable[[Facts], bool]) -> Ask:
+    """A rule of too many alternatives, as it stands."""
+    return lambda facts: int(holds(facts))
