@@ -16,9 +16,10 @@ _NO_CLUSTER_FLAG = "NC"
 class Entry:
     """What Envoy wrote at the end of one request of a service. Treated as frozen.
 
-    From route metadata: `service`, `rollout` ("" none), `snapshot`, `weight_class` and the candidate's
-    `weight_bp` in it, `candidate`, `baseline`. From cluster metadata: `version` ("" when no cluster was reached). From
-    the sidecar's own tag: `bucket`, `cohort`, `key_hash`, `pin`; None when untagged. `ttfb_us` is the time to the upstream's response headers, `body_us` to its body.
+    From route metadata: `service`, `rollout` ("" none), `snapshot`, `weight_class` and the candidate's `weight_bp` in
+    it, `candidate`, `baseline`. From cluster metadata: `version` ("" when no cluster was reached). From the sidecar's
+    own tag: `bucket`, `cohort`, `key_hash`, `pin`; None when untagged. `ttfb_us` is the time to the upstream's response
+    headers, `body_us` to its body.
     """
 
     service: str

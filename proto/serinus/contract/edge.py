@@ -31,3 +31,8 @@ def bin_of(value: int) -> int:
 def lower_edge(number: int) -> int:
     """The smallest value of a bin; up to bin 23, which may be narrower than one unit, that of the next that has any."""
     return UPPER_EDGES[number - 1] if number else 0
+
+
+def first_of(offset_us: int, number: int) -> int:
+    """A key's observation as one number, of which the smallest is the earliest: start within its slot, then the bin."""
+    return offset_us * BIN_COUNT + number

@@ -20,7 +20,7 @@ class Bench:
         self.catalogue = Catalogue()
         self.policies = PolicyHolder(10_000)
         self.policies.replace(PolicySet("p1", {"chat": replace(POLICY, observe_body=observe)}))
-        self.window = SlotWindow(self.catalogue.overflow, self.catalogue.late)
+        self.window = SlotWindow(self.catalogue)
         self.ingest = Ingest(policies=self.policies, window=self.window, catalogue=self.catalogue, clock=self.clock)
 
     def sealed(self) -> Sealed:

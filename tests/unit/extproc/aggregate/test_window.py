@@ -5,19 +5,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extproc.aggregate.slot import MetricCount, RowCounts, RowKey, Sealed
+from extproc.aggregate.slot import HistogramCount, MetricCount, RowCounts, RowKey, Sealed
 from extproc.aggregate.window import KEYS_MAX, ROWS_MAX, SETTLE_MS, SlotWindow
 from extproc.telemetry.catalogue import Catalogue
+from serinus.contract.edge import bin_of, first_of
 from serinus.contract.outcome import OutcomeClass
 from tests.unit.extproc.messages import SLOT, START_US, outcome
 
 FOLLOW_UP_MS = 10_000
+# What `outcome()` is as a key's first: a quarter of a second into its slot, 20 ms long.
+FIRST = first_of(250_000, bin_of(20_000))
 
 
 class Bench:
     def __init__(self) -> None:
         self.catalogue = Catalogue()
-        self.window = SlotWindow(self.catalogue.overflow, self.catalogue.late)
+        self.window = SlotWindow(self.catalogue)
 
     def add(self, **changes: object) -> None:
         self.window.add(outcome(**changes), FOLLOW_UP_MS)  # type: ignore[arg-type]
@@ -51,6 +54,7 @@ def test_a_row_counts_requests_classes_and_metrics() -> None:
             "errors": MetricCount(3, 1, {1, 2}, {3}),
             "finish_reason:length": MetricCount(2, 1, {1}, {2}),
         },
+        histograms={"latency": HistogramCount({bin_of(20_000): 2}, {1: FIRST, 2: FIRST})},
     )
 
 
