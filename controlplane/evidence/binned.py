@@ -4,8 +4,8 @@ Worse: is B's distribution, moved down by the tolerated shift, stochastically ab
 the average over edges x ratios of the kernel given the realised split of *keys first observed since its start*: each
 such key is one observation, a hash decided its arm, so given who is slow the slow ones of B are a uniform draw. (For
 events of keys that come again the realised share would be wrong; here no key comes again.)
-Good enough: the same with the arms swapped and B moved down by the margin: evidence at *every* edge that A's tail is
-the heavier one, over first observations of keys since the step began, and again over all its requests.
+Good enough: the same with the arms swapped and B moved down by the margin: at *every* edge asked for, evidence that A's
+tail is the heavier one, over first observations of keys since the step began, and again over all its requests.
 Evidence since the first step counts half, evidence of the step alone the other half: an average of two e-values.
 
 Edges come from the baseline before a step, from its first 200 observations if it had shown less; limits that were
@@ -13,7 +13,6 @@ given stand beside them. Nothing is judged before that. This holds no clock and 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,10 +20,11 @@ from controlplane.evidence import bounds
 from controlplane.evidence.alternatives import Counts
 from controlplane.evidence.bounds import Bound
 from controlplane.evidence.harm import NOTHING_TO_SHOW_LOG_E
-from controlplane.evidence.histogram import EDGE_OBSERVATIONS_MIN, QUANTILES, BaselineTally, above, dense, factor_of
-from controlplane.evidence.kernel import Floats, Ints
+from controlplane.evidence.histogram import EDGE_OBSERVATIONS_MIN, BaselineTally, above, dense, factor_of
+from controlplane.evidence.kernel import Bools, Floats, Ints
 from controlplane.evidence.keys import NEVER, KeyTable
 from controlplane.evidence.mixture import Opened, Starts, Wealth
+from controlplane.evidence.plan import QUANTILES, BinnedPlan
 from controlplane.evidence.strata import BinCounts, Stratum, is_comparison
 from controlplane.evidence.tails import ComponentEdges, Firsts, Tails
 
@@ -35,15 +35,6 @@ GOOD_LAM: Floats = np.log(np.array([1.15, 1.3, 1.6, 2.0, 3.0]))
 # The exact sum where it is cheap: edges x distinct components x terms of one slot. Chosen by pooled counts alone.
 _EXACT_CELLS_MAX = 3_000
 _NOTHING = BinCounts({}, {})
-
-
-@dataclass(frozen=True, slots=True)
-class BinnedLimits:
-    """Shifts in bins of 1/8 doubling. `limits`: further edges, the last bin that is still within."""
-
-    tolerated: int = 0
-    margin: int = 1
-    limits: tuple[int, ...] = ()
 
 
 class TailEvidence:
@@ -70,11 +61,13 @@ class TailEvidence:
 class BinnedEvidence:
     """Mutable; `column` is the metric's place in the key table. The face of `guardrail.GuardrailEvidence`."""
 
-    def __init__(self, metric: str, column: int, starts: Starts, limits: BinnedLimits) -> None:
-        self.metric = metric
+    def __init__(self, planned: BinnedPlan, column: int, starts: Starts) -> None:
+        self.metric = planned.metric
         self._column = column
-        self._limits = limits
-        edge_count = len(QUANTILES) + len(limits.limits)
+        self._planned = planned
+        edge_count = len(QUANTILES) + len(planned.limit_bins)
+        is_asked = [quantile <= planned.advance_through for quantile in QUANTILES]
+        self._asked: Bools = np.array(is_asked + [True] * len(planned.limit_bins))
         self._component_edges = ComponentEdges(starts, edge_count)
         self._worse = Wealth(starts, bets=edge_count * len(WORSE_LAM))
         self._past = BaselineTally()
@@ -91,7 +84,7 @@ class BinnedEvidence:
             self._first_step_slot = slot
         self._step_slot = slot
         self._has_limit = limit is not None
-        self._edges = self._past.edges(self._limits.limits) if self._edges is None else self._moved()
+        self._edges = self._past.edges(self._planned.limit_bins) if self._edges is None else self._moved()
         self._keys.begin_step()
         self._requests.begin_step()
         self._met, self._requested = _Sums(self._met.edge_count), _Sums(self._met.edge_count)
@@ -126,7 +119,7 @@ class BinnedEvidence:
         """The smallest over edges, of keys and of requests; a high finite value when there is nothing to show."""
         if not self._has_limit:
             return NOTHING_TO_SHOW_LOG_E
-        return float(min(self._keys.log_e().min(), self._requests.log_e().min()))
+        return float(np.minimum(self._keys.log_e(), self._requests.log_e())[self._asked].min())
 
     @property
     def met(self) -> Counts:
@@ -147,13 +140,13 @@ class BinnedEvidence:
 
     def _moved(self) -> Ints | None:
         """Edges by what the baseline did lately; those in force while it has shown too little."""
-        edges = self._past.edges(self._limits.limits)
+        edges = self._past.edges(self._planned.limit_bins)
         return self._edges if edges is None else edges
 
     def _fix(self) -> None:
         """Edges from earlier slots, as soon as they are enough."""
         if self._edges is None:
-            self._edges = self._past.edges(self._limits.limits)
+            self._edges = self._past.edges(self._planned.limit_bins)
         if self._edges is not None and not self._component_edges.is_fixed:
             self._component_edges.fix(self._edges)
 
@@ -168,11 +161,11 @@ class BinnedEvidence:
 
     def _fold_worse(self, slot: int, baseline: Firsts, candidate: Firsts) -> None:
         a = self._component_edges.count(baseline, slot)
-        b = self._component_edges.count(candidate, slot, shift=self._limits.tolerated)
+        b = self._component_edges.count(candidate, slot, shift=self._planned.tolerated_bins)
         self._worse.add(_log_e(a, b, WORSE_LAM).reshape(len(a.n), -1))
 
     def _fold_good(self, edges: Ints, firsts: tuple[Firsts, ...], histograms: list[Ints], *, is_evidence: bool) -> None:
-        shifts = (0, self._limits.margin)
+        shifts = (0, self._planned.margin_bins)
         since = (_not_none(self._step_slot), _not_none(self._first_step_slot))
         by_arm = [
             [_tails(keys, edges, slot, shift) for slot in since] for keys, shift in zip(firsts, shifts, strict=True)
@@ -184,7 +177,7 @@ class BinnedEvidence:
         if is_evidence and self._has_limit:
             step, whole = (_log_e(by_arm[1][when], by_arm[0][when], GOOD_LAM)[0] for when in (0, 1))
             self._keys.add(whole=whole, step=step)
-            moved = Tails(sent[1].n, above(histograms[1], edges, shift=self._limits.margin)[None])
+            moved = Tails(sent[1].n, above(histograms[1], edges, shift=self._planned.margin_bins)[None])
             requests = _log_e(moved, sent[0], GOOD_LAM)[0]
             self._requests.add(whole=requests, step=requests)
 

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from controlplane.evidence.kernel import Floats, Ints
+from controlplane.evidence.plan import QUANTILES
 from serinus.contract.edge import BIN_COUNT, BINS_PER_DOUBLING
 
-# Where the baseline's distribution is cut. Each is a share of observations at or below the edge.
-QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 # Edges from fewer observations than this would stand anywhere; the p99 of 200 is its third largest.
 EDGE_OBSERVATIONS_MIN = 200
 _TALLY_MAX = 10_000.0

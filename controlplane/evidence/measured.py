@@ -3,7 +3,7 @@
 from typing import Protocol, assert_never
 
 from controlplane.evidence.alternatives import Counts
-from controlplane.evidence.binned import BinnedEvidence, BinnedLimits
+from controlplane.evidence.binned import BinnedEvidence
 from controlplane.evidence.guardrail import GuardrailEvidence
 from controlplane.evidence.harm import excess_limit, limit_words
 from controlplane.evidence.histogram import factor_of
@@ -57,8 +57,7 @@ def evidence_of(
                 follow_up=follow_up_slots,
             )
         case BinnedPlan():
-            limits = BinnedLimits(planned.tolerated_bins, planned.margin_bins, planned.limit_bins)
-            return BinnedEvidence(planned.metric, column, starts, limits)
+            return BinnedEvidence(planned, column, starts)
         case _:
             assert_never(planned)
 

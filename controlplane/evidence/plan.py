@@ -10,6 +10,8 @@ from serinus.contract.weight import WEIGHT_TOTAL_BP
 
 # A bound, not a wish: cohorts wait for the follow-up in memory.
 FOLLOW_UP_SLOTS_MAX = 3_600
+# Where the baseline's distribution is cut. Each is a share of observations at or below the edge.
+QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 # Edges cost power (they share the stakes) and memory (64 components x 6 ratios x 8 bytes each).
 LIMITS_MAX = 4
 
@@ -34,6 +36,7 @@ class BinnedPlan:
     tolerated_bins: int  # roll back only beyond this shift: the smallest that covers the margin
     margin_bins: int  # advance only if slower by less than this shift: the largest within the margin
     limit_bins: tuple[int, ...] = ()  # further edges: the last bin that is still within a service level
+    advance_through: float = 0.99  # an advance looks at the baseline's quantiles up to this one, and at the limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ def _check_binned(planned: BinnedPlan) -> None:
             f"{where}: margin_bins is {planned.margin_bins}, must be 1..{BIN_COUNT - 1}",
             next_step="give a margin of at least 9.1%, one bin: nothing smaller can be shown",
         )
+    if planned.advance_through not in QUANTILES:
+        raise PlanError(f"{where}: advance_through is {planned.advance_through}, must be one of {QUANTILES}")
     if len(planned.limit_bins) > LIMITS_MAX or not all(is_whole(b) and 0 <= b < BIN_COUNT for b in planned.limit_bins):
         raise PlanError(
             f"{where}: limit_bins are {planned.limit_bins}, must be at most {LIMITS_MAX} of 0..{BIN_COUNT - 1}"

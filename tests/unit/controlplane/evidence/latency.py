@@ -25,6 +25,16 @@ LATENCIES = {
     "5% of requests at ~12 s": (1.0, 0.05, 1.0),
 }
 
+# (margin in bins, the candidate's factor, the quantile up to which an advance looks)
+LATENCY_ADVANCES = (
+    (1, 1.0, 0.95),
+    (2, 1.0, 0.95),
+    (2, 1.0, 0.99),
+    (4, 1.0, 0.99),
+    (2, 2 ** (2 / 8), 0.95),
+    (2, 2 ** (2 / 8), 0.99),
+)
+
 
 def seconds(n: int, rng: np.random.Generator, *, tail: float = 0.0) -> np.ndarray:
     """97 % LN(.8 s, .6) + 3 % LN(6 s, .5), of which `tail` is replaced by about 12 s."""
@@ -51,8 +61,9 @@ def stratum(
     )
 
 
-def judge_of(rng: np.random.Generator, *, alpha: float, margin: int = 1) -> Judge:
-    judge = Judge(JudgePlan((BinnedPlan(METRIC, 1.0, 0, margin),), alpha, 0.05, 0))
+def judge_of(rng: np.random.Generator, *, alpha: float, margin: int = 1, through: float = 0.99) -> Judge:
+    planned = BinnedPlan(METRIC, 1.0, 0, margin, advance_through=through)
+    judge = Judge(JudgePlan((planned,), alpha, 0.05, 0))
     for second in range(-WARM_S, 0):
         judge.fold(START + second, [stratum(second, 0, rng, slower=1.0, tail=0.0, moved=1.0)])
     return judge
@@ -75,10 +86,10 @@ def latency_ramp(seed: int, *, alpha: float, slower: float, tail: float, drift_b
     return float("inf")
 
 
-def latency_advance(seed: int, *, alpha: float, margin: int, slower: float, horizon_s: int = 400) -> float:
+def latency_advance(seed: int, *, margin: int, slower: float, through: float, horizon_s: int = 400) -> float:
     """Candidate requests before `good_enough` in one step at 50 %, or infinity."""
     rng = np.random.default_rng(seed)
-    judge, served = judge_of(rng, alpha=1e-9, margin=margin), 0
+    judge, served = judge_of(rng, alpha=1e-9, margin=margin, through=through), 0
     judge.begin_step(slot=START, weight_bp=5000, next_weight_bp=10_000)
     for second in range(horizon_s):
         seen = stratum(second, 5000, rng, slower=slower, tail=0.0, moved=1.0)

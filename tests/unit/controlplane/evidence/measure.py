@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from controlplane.evidence.judge import GuardrailPlan, Judge, JudgePlan
-from tests.unit.controlplane.evidence.latency import LATENCIES, latency_advance, latency_ramp
+from tests.unit.controlplane.evidence.latency import LATENCIES, LATENCY_ADVANCES, latency_advance, latency_ramp
 from tests.unit.controlplane.evidence.worlds import (
     METRIC,
     Traffic,
@@ -125,11 +125,11 @@ def measure_latency(seeds: range, alpha: float) -> None:
         _report(label, found)
 
 
-def measure_latency_advance(seeds: range, alpha: float) -> None:
+def measure_latency_advance(seeds: range, _alpha: float) -> None:
     """Probability of `good_enough` in a step at 50 %, median candidate requests, by margin and true slowness."""
-    for margin, slower in ((1, 1.0), (2, 1.0), (4, 1.0), (2, 2 ** (2 / 8))):
-        found = [latency_advance(s, alpha=alpha, margin=margin, slower=slower) for s in seeds]
-        _report(f"margin {margin} bins, x{slower:.3f}", found)
+    for margin, slower, through in LATENCY_ADVANCES:
+        found = [latency_advance(s, margin=margin, slower=slower, through=through) for s in seeds]
+        _report(f"margin {margin} bins, x{slower:.3f}, to p{100 * through:g}", found)
 
 
 def measure_cost(seeds: range, alpha: float) -> None:
