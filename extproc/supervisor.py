@@ -99,7 +99,7 @@ class Supervisor:
             "extproc",
             *worker_argv(self._argv, self._settings, index),
             env={**os.environ, PARENT: str(os.getpid())},
-            process_group=0,  # Ctrl-C in a terminal reaches us alone: a second signal would cut a worker's drain short
+            start_new_session=True,  # Ctrl-C reaches us alone: a second signal would cut a worker's drain short
         )
         self._processes[index] = process
         _log.info("worker started", extra={"worker": index, "pid": process.pid})

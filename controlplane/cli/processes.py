@@ -18,6 +18,7 @@ from controlplane.errors import SerinusError
 from controlplane.security.listen import parse_listen
 from controlplane.settings import PROXY_TIMEOUT_S, ControlPlaneSettings, tls_files
 from controlplane.snapshot.mode import Mode
+from serinus.contract.workers import WORKERS_MAX, worker_sockets
 
 TlsCa = Annotated[Path | None, typer.Option("--tls-ca", envvar="SERINUS_TLS_CA", help="CA of the peers (PEM).")]
 TlsCert = Annotated[Path | None, typer.Option("--tls-cert", envvar="SERINUS_TLS_CERT", help="Own certificate (PEM).")]
@@ -174,6 +175,9 @@ def bootstrap(
     socket: Annotated[str, typer.Option("--socket", envvar="SERINUS_SOCKET", help="The sidecar's Unix socket.")] = (
         "/run/serinus/extproc.sock"
     ),
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=WORKERS_MAX, envvar="SERINUS_WORKERS", help="As the sidecar's.")
+    ] = 1,
     envoy_admin: Annotated[str, typer.Option("--envoy-admin", envvar="SERINUS_ENVOY_ADMIN")] = "127.0.0.1:7420",
     xds_mode: Annotated[
         Mode,
@@ -195,7 +199,7 @@ def bootstrap(
         settings = BootstrapSettings(
             node_id=node_id,
             node_cluster=node_cluster,
-            sidecar_sockets=(socket,),
+            sidecar_sockets=worker_sockets(socket, workers),
             xds_host=xds_at.host,
             xds_port=xds_at.port,
             admin_host=admin_at.host,

@@ -6,7 +6,7 @@ name with quotes, colons or newlines cannot change the file's structure.
 
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -37,9 +37,10 @@ class ClientTls:
 class BootstrapSettings:
     """Who an Envoy is and what it talks to.
 
-    `sidecar_sockets`: one Unix socket for each worker of the sidecar. `retry_*_ms`: reconnecting to the control plane;
-    the defaults are for few Envoys, thousands of them need seconds. `xds_mode`: incremental unless something between
-    Envoy and control plane knows only the other: a weight step then carries one virtual host, not every route.
+    `sidecar_sockets`: one Unix socket for each worker of the sidecar; the first gets logs and observed responses.
+    `retry_*_ms`: reconnecting to the control plane; the defaults are for few Envoys, thousands of them need seconds.
+    `xds_mode`: incremental unless something between Envoy and control plane knows only the other: a weight step then
+    carries one virtual host, not every route.
     """
 
     node_id: str
@@ -76,7 +77,8 @@ def render(template_text: str, settings: BootstrapSettings) -> str:
         "XDS_API_TYPE": _API_TYPES[settings.xds_mode],
         "XDS_RETRY_BASE": f"{settings.retry_base_ms / 1000}s",
         "XDS_RETRY_MAX": f"{settings.retry_max_ms / 1000}s",
-        "SIDECAR_ENDPOINTS": [{"endpoint": {"address": {"pipe": {"path": path}}}} for path in settings.sidecar_sockets],
+        "SIDECAR_ENDPOINTS": _pipes(settings.sidecar_sockets),
+        "OBSERVE_ENDPOINTS": _pipes(settings.sidecar_sockets[:1]),
     }
     return Template(template_text).substitute({key: json.dumps(value) for key, value in values.items()})
 
@@ -90,6 +92,10 @@ def envoy_arguments(bootstrap_path: str, *, log_level: str = "warning", workers:
     arguments = ("-c", bootstrap_path, "--log-level", log_level, "--component-log-level", "ext_proc:error")
     concurrency = ("--concurrency", str(workers)) if workers is not None else ()
     return (*arguments, "--disable-hot-restart", *concurrency)
+
+
+def _pipes(paths: Sequence[str]) -> list[dict[str, object]]:
+    return [{"endpoint": {"address": {"pipe": {"path": path}}}} for path in paths]
 
 
 def _check(settings: BootstrapSettings) -> None:

@@ -60,6 +60,8 @@ _Body = ext_proc.ProcessingModeBodySendMode
 def policy_headers(spec: ServiceSpec) -> frozenset[str]:
     """What the service's cohort policy reads of a request: names of headers, and `:source` for the client's address."""
     names = set().union(*(headers_read(cohort.condition("")) for cohort in spec.cohorts))
+    if spec.tokens is not None:
+        names.add(headers.TOKEN)
     for source in spec.sticky:
         match source.kind:
             case StickyKind.HEADER:
@@ -139,11 +141,11 @@ def _observe() -> ext_proc.ExternalProcessor:
 
 
 def access_log() -> accesslog_v3.AccessLog:
-    """What really happened to every request, in batches, to the sidecar."""
+    """What really happened to every request, in batches, to the worker of the sidecar that also observes."""
     config = grpc_log.HttpGrpcAccessLogConfig(
         common_config=grpc_log.CommonGrpcAccessLogConfig(
             log_name="outcomes",
-            grpc_service=_grpc(SIDECAR_CLUSTER),
+            grpc_service=_grpc(OBSERVE_CLUSTER),
             transport_api_version=core.ApiVersion.V3,
             buffer_flush_interval=milliseconds(LOG_FLUSH_INTERVAL_MS),
             buffer_size_bytes=LOG_BUFFER_BYTES,

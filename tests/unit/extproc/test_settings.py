@@ -24,6 +24,30 @@ def test_the_transport_may_be_chosen(transport: str) -> None:
     assert parse(NODE, {"SERINUS_TRANSPORT": transport}).transport == transport
 
 
+def test_workers_are_a_number_or_the_cores() -> None:
+    assert parse(NODE, {}).workers == 1
+    assert parse([*NODE, "--workers", "4"], {}).workers == 4
+    assert parse(NODE, {"SERINUS_WORKERS": "auto"}, cores=3).workers == 3
+    assert parse([*NODE, "--workers", "auto"], {}, cores=512).workers == 32
+
+
+@pytest.mark.parametrize(
+    ("flags", "part"),
+    [
+        (["--workers", "0"], "--workers '0'"),
+        (["--workers", "33"], "--workers '33'"),
+        (["--workers", "all"], "--workers 'all'"),
+        (["--workers", "4", "--http", "127.0.0.1:65533"], "as many ports"),
+        (["--workers", "2", "--tcp", "127.0.0.1:7413"], "one worker only"),
+        (["--workers", "2", "--socket", "/" + "s" * 96], "Unix socket cannot carry"),
+    ],
+)
+def test_workers_that_cannot_be_are_refused(flags: list[str], part: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse([*NODE, *flags], {})
+    assert part in str(caught.value)
+
+
 def test_every_flag_is_an_environment_variable_and_a_flag_wins() -> None:
     env = {"SERINUS_RUN_DIR": "/r", "SERINUS_NODE_ID": "n", "SERINUS_HTTP": "127.0.0.1:1", "SERINUS_FOLLOW_UP": "1.5s"}
     settings = parse(["--http", "127.0.0.1:2"], env)

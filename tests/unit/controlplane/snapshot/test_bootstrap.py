@@ -36,17 +36,18 @@ def test_the_node_and_the_addresses_are_where_they_belong() -> None:
     assert _cluster(_rendered(xds_host="xds.internal"), "xds")["type"] == "STRICT_DNS"
 
 
-def test_tagging_and_observing_have_clusters_of_their_own_on_the_same_sockets() -> None:
-    bootstrap = _rendered(sidecar_sockets=("run/extproc-0.sock", "run/extproc-1.sock"))
+def test_tags_go_to_every_worker_and_what_is_joined_by_request_goes_to_one() -> None:
+    bootstrap = _rendered(sidecar_sockets=("run/extproc.sock.0", "run/extproc.sock.1"))
     sidecar, observe = (_cluster(bootstrap, name) for name in ("sidecar", "sidecar-observe"))
-    for cluster in (sidecar, observe):
+    for cluster, workers in ((sidecar, [0, 1]), (observe, [0])):
         endpoints = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
         paths = [endpoint["endpoint"]["address"]["pipe"]["path"] for endpoint in endpoints]
-        assert paths == ["run/extproc-0.sock", "run/extproc-1.sock"]
+        assert paths == [f"run/extproc.sock.{index}" for index in workers]
         assert cluster["common_lb_config"]["healthy_panic_threshold"] == {"value": 0}
         assert cluster["health_checks"][0]["unhealthy_interval"] == "0.1s"
         assert cluster["load_assignment"]["cluster_name"] == cluster["name"]
-    ours = ("name", "load_assignment")
+    assert sidecar["lb_policy"] == "LEAST_REQUEST"
+    ours = ("name", "load_assignment", "lb_policy")
     assert {k: v for k, v in sidecar.items() if k not in ours} == {k: v for k, v in observe.items() if k not in ours}
 
 
