@@ -71,11 +71,13 @@ class FieldBlocks:
     def request(self, block: bytes) -> Request | None:
         """The request of a block that is not known; None when its headers are too large. Raises MalformedError and
         ConnectionFault."""
+        # Asked before: the block in which the peer says that it has no table reads differently the second time.
+        is_repeatable = self._decoder.is_stateless
         fields = self.fields(block)
         if fields is None:
             return None
         request = request_of(fields)
-        if self._decoder.is_stateless and len(block) <= self._limits.cached_block_bytes_max:
+        if is_repeatable and len(block) <= self._limits.cached_block_bytes_max:
             if len(self.known) >= self._limits.cached_blocks_max:
                 self.known.clear()
             self.known[block] = request

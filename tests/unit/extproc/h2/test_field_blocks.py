@@ -1,6 +1,7 @@
 """What is remembered of header blocks, and when."""
 
 from extproc.h2 import frames
+from extproc.h2.errors import ErrorCode
 from extproc.h2.events import RequestReceived, RequestTooLarge
 from extproc.h2.limits import Limits
 from extproc.h2.request import Request
@@ -15,8 +16,9 @@ def request(peer: Peer, stream_id: int, of: bytes = BLOCK) -> Request:
 
 def test_equal_blocks_are_decoded_once() -> None:
     peer = Peer()
-    assert request(peer, 1) is request(peer, 3)
-    assert request(peer, 5) is not request(peer, 7, block([*FIELDS, (b"x", b"1")]))
+    request(peer, 1)  # says that there is no table
+    assert request(peer, 3) is request(peer, 5)
+    assert request(peer, 7) is not request(peer, 9, block([*FIELDS, (b"x", b"1")]))
 
 
 def test_nothing_is_remembered_before_the_table_is_gone_on_both_sides() -> None:
@@ -25,6 +27,16 @@ def test_nothing_is_remembered_before_the_table_is_gone_on_both_sides() -> None:
     assert request(peer, 1) is not request(peer, 3)
     peer.sends(frames.SETTINGS_ACK)
     assert request(peer, 5) is request(peer, 7)
+
+
+def test_the_block_that_gives_up_the_table_is_not_remembered() -> None:
+    """Found by fuzzing: it may first choose a size that is refused once the table is gone."""
+    peer = Peer(greets=False)
+    peer.sends(frames.PREFACE + frames.settings({}) + frames.SETTINGS_ACK)
+    giving_up = b"\x3f\x45\x20" + BLOCK
+    request(peer, 1, giving_up)
+    assert request(peer, 3) is request(peer, 5)
+    assert "allowed are 0" in peer.refused(ErrorCode.COMPRESSION_ERROR, headers(7, of=giving_up))
 
 
 def test_nothing_is_remembered_while_a_table_is_allowed() -> None:
