@@ -21,6 +21,7 @@ from controlplane.rollout.model import (
     step_index_of,
     weight_bp_of,
 )
+from controlplane.snapshot.datapath import choose
 from controlplane.snapshot.model import Gateway
 from controlplane.store.port import Record
 from controlplane.xds.fleet import NodeView
@@ -35,7 +36,7 @@ STATUS_BY_CODE = {
     "not_found": "NOT_FOUND",
     "snapshot_invalid": "INVALID_ARGUMENT",
     "illegal_event": "FAILED_PRECONDITION",
-    "list_not_here": "FAILED_PRECONDITION",
+    "file_not_here": "FAILED_PRECONDITION",
     "store": "UNAVAILABLE",
 }
 EVENTS_SHOWN = 20
@@ -47,6 +48,7 @@ UP_TO_DATE = "up to date"
 
 def service_view(service: Service, rollout: Rollout | None) -> admin_pb2.ServiceView:
     spec: ServiceSpec = service.spec
+    choice = choose(spec)
     return admin_pb2.ServiceView(
         name=service.name,
         protocol=spec.protocol,
@@ -57,6 +59,8 @@ def service_view(service: Service, rollout: Rollout | None) -> admin_pb2.Service
         rollout=rollout.name if rollout else "",
         sticky=" then ".join(_sticky(source) for source in spec.sticky),
         datapath=spec.datapath,
+        datapath_chosen=choice.path,
+        datapath_reason=choice.reason,
     )
 
 

@@ -11,8 +11,8 @@ from controlplane.rollout.model import Rollout, weight_bp_of
 from controlplane.snapshot.model import Gateway, RolloutRoute, ServiceRoute
 from controlplane.snapshot.weight_classes import class_of, everyone
 from serinus.contract.arm import Arm
-from serinus.contract.condition import MissingListError, Surroundings
-from serinus.contract.policy import Assignment, CohortRule, ServicePolicy, evaluate
+from serinus.contract.condition import MissingFileError, Surroundings
+from serinus.contract.policy import Assignment, CohortRule, ServicePolicy, TokenPolicy, evaluate
 from serinus.contract.request import HeaderLookup
 from serinus.contract.weight import arm_of_bucket, format_bp
 
@@ -107,7 +107,13 @@ def _policy(world: World, service: Service) -> ServicePolicy:
         ),
         observe_body=service.spec.observe.body,
         follow_up_ms=active.spec.pace.follow_up_ms if active else 0,
+        tokens=_tokens(service, (baseline, candidate)),
     )
+
+
+def _tokens(service: Service, in_force: Sequence[str]) -> TokenPolicy | None:
+    tokens = service.spec.tokens
+    return TokenPolicy(tokens.key_file, tuple(filter(None, in_force))) if tokens is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +126,14 @@ class Placement:
     rule: str
 
 
-class ListNotHereError(SerinusError):
-    """A cohort asks a list of ids that only the sidecars hold."""
+class FileNotHereError(SerinusError):
+    """What decides is in a file that only the sidecars hold: ids, places, the keys of testers' tokens."""
 
-    code = "list_not_here"
+    code = "file_not_here"
 
 
 def place(world: World, service: str, headers: HeaderLookup, around: Surroundings) -> Placement:
-    """The same answer that sidecar and route give together. Raises NotFoundError, ListNotHereError."""
+    """The same answer that sidecar and route give together. Raises NotFoundError, FileNotHereError."""
     if service not in world.services:
         known = ", ".join(sorted(world.services)) or "none"
         raise NotFoundError(f"no service {service}; services: {known}", next_step="serinus get services")
@@ -135,9 +141,9 @@ def place(world: World, service: str, headers: HeaderLookup, around: Surrounding
     policy = _policy(world, world.services[service])
     try:
         assignment = evaluate(policy, headers, around)
-    except MissingListError as error:
-        message = f"what decides is the list {error.name}, which only the sidecars hold"
-        raise ListNotHereError(message, next_step="look for the id in that file of a sidecar's policy folder") from None
+    except MissingFileError as error:
+        message = f"what decides is the file {error.name}, which only the sidecars hold"
+        raise FileNotHereError(message, next_step="look into that file of a sidecar's policy folder") from None
     rule = next((rule for rule in route.spec.cohorts if rule.name == assignment.cohort), None)
     apart = class_of(route, rule) if rule is not None else None
     weight_bp = (apart or everyone(route)).weight_bp

@@ -15,6 +15,7 @@ from serinus.contract.condition import (
     TextTest,
     TimeTest,
 )
+from serinus.contract.geo import GeoTest
 from serinus.contract.weight import format_bp
 
 # A sentence is read on one line; longer lists are counted.
@@ -41,6 +42,8 @@ def in_words(condition: Condition) -> str:
             return f"{_text(source, name)} modulo {divisor} is {_some([str(each) for each in remainders])}"
         case AddressTest(networks):
             return f"the client's address is in {_some(networks)}"
+        case GeoTest(file, countries, continents, regions):
+            return f"the client's address is in {_some((*countries, *continents, *regions))} by {file}"
         case TimeTest():
             return _time(condition)
         case ShareTest(share_bp, salt):

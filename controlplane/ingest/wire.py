@@ -20,6 +20,7 @@ from serinus.contract.condition import (
     TextTest,
     TimeTest,
 )
+from serinus.contract.geo import GeoTest
 from serinus.contract.policy import CohortRule, ServicePolicy
 from serinus.v1 import outcomes_pb2
 
@@ -121,6 +122,9 @@ def policy_message(services: Sequence[ServicePolicy]) -> outcomes_pb2.Policy:
 
 
 def _service(policy: ServicePolicy) -> outcomes_pb2.ServicePolicy:
+    tokens = None
+    if policy.tokens is not None:
+        tokens = outcomes_pb2.TokenPolicy(key_file=policy.tokens.key_file, versions=policy.tokens.versions)
     return outcomes_pb2.ServicePolicy(
         service=policy.service,
         salt=policy.salt,
@@ -129,6 +133,7 @@ def _service(policy: ServicePolicy) -> outcomes_pb2.ServicePolicy:
         cohorts=[_cohort(rule) for rule in policy.cohorts],
         observe_body=policy.observe_body,
         follow_up_ms=policy.follow_up_ms,
+        tokens=tokens,
     )
 
 
@@ -156,6 +161,9 @@ def _condition(condition: Condition) -> outcomes_pb2.Condition:
             return outcomes_pb2.Condition(modulo=modulo)
         case AddressTest(networks):
             return outcomes_pb2.Condition(networks=outcomes_pb2.StringList(values=networks))
+        case GeoTest(file, countries, continents, regions):
+            geo = outcomes_pb2.GeoTest(file=file, countries=countries, continents=continents, regions=regions)
+            return outcomes_pb2.Condition(geo=geo)
         case TimeTest(after_s, before_s, days, from_minute, until_minute):
             time = outcomes_pb2.TimeTest(days=days, from_minute=from_minute, until_minute=until_minute)
             if after_s is not None:

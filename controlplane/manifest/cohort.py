@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from controlplane.manifest.field import Name, PercentBp, Spec, as_tuple, not_built
+from controlplane.manifest.field import Name, PercentBp, Spec, as_tuple
+from controlplane.manifest.geo import GeoMatch
 from controlplane.manifest.text_match import HeaderMatchSpec, NamedMatch, TextMatch
 from serinus.contract import condition as contract
 from serinus.contract.condition import Condition, Source
@@ -139,12 +140,12 @@ class CohortMatch(Spec):
         default=None, alias="any"
     )
     not_: "CohortMatch | None" = Field(default=None, alias="not")
-    geo: Annotated[None, not_built("`geo` (addresses to countries); use a header that says the country")] = None
+    geo: GeoMatch | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "CohortMatch":
         if sum(value is not None for value in self.__dict__.values()) != 1:
-            known = "header, cookie, query, path, method, key, source, time, share, all, any, not"
+            known = "header, cookie, query, path, method, key, source, geo, time, share, all, any, not"
             raise ValueError(f"a match needs exactly one of {known}; next: put several into `all` or `any`")
         return self
 
@@ -162,6 +163,8 @@ class CohortMatch(Spec):
                 return match.test(source)
         if self.source is not None:
             return contract.AddressTest(self.source.networks)
+        if self.geo is not None:
+            return self.geo.test()
         if self.time is not None:
             return self.time.test()
         if self.share is not None:

@@ -7,10 +7,10 @@ from controlplane.manifest.limit import BASELINE, CANDIDATE
 from controlplane.manifest.load import Manifest
 from controlplane.manifest.proxy_group import DEFAULT_GROUP
 from controlplane.manifest.schema import Protocol, RolloutSpec, ServiceSpec
-from serinus.contract.headers import COHORT_EVERYONE, COHORT_NO_KEY, COHORT_UNTAGGED
+from serinus.contract.headers import COHORT_EVERYONE, COHORT_NO_KEY, COHORT_TOKEN, COHORT_UNTAGGED
 from serinus.contract.metric import BODY_METRICS
 
-RESERVED_COHORTS = frozenset({COHORT_EVERYONE, COHORT_NO_KEY, COHORT_UNTAGGED})
+RESERVED_COHORTS = frozenset({COHORT_EVERYONE, COHORT_NO_KEY, COHORT_TOKEN, COHORT_UNTAGGED})
 
 
 def check(

@@ -24,6 +24,7 @@ from controlplane.manifest.field import (
     not_built,
 )
 from controlplane.manifest.limit import Limit, Limits
+from controlplane.manifest.text_match import FILE_PATTERN
 from controlplane.manifest.version import Version
 from serinus.contract.metric import ERRORS, FINISH_LENGTH
 from serinus.contract.request import StickyKind, StickySource
@@ -48,6 +49,7 @@ UpgradeName = Annotated[Upgrade, BeforeValidator(lambda v: choice(Upgrade, v))]
 class DataPath(StrEnum):
     AUTO = "auto"
     EXT_PROC = "ext_proc"
+    NATIVE = "native"
 
 
 class Observe(Spec):
@@ -59,6 +61,12 @@ class Observe(Spec):
         if self.sample != 1.0:
             raise ValueError("`sample` other than 1.0 is not built yet in this version; leave it out")
         return self
+
+
+class Tokens(Spec):
+    """Testers' tokens: the file of their keys, in the sidecars' policy folder."""
+
+    key_file: Annotated[str, Field(pattern=FILE_PATTERN)]
 
 
 def _parse_sticky(value: object) -> object:
@@ -81,7 +89,7 @@ class ServiceSpec(Spec):
     hosts: Annotated[tuple[Host, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=100)]
     prefix: Annotated[str, Field(pattern=r"^/[!-~]*$")] = "/"
     sticky: Annotated[tuple[StickySource, ...], BeforeValidator(_parse_sticky), Field(min_length=1, max_length=8)]
-    datapath: Annotated[DataPath, BeforeValidator(lambda v: choice(DataPath, v, {"native"}))] = DataPath.AUTO
+    datapath: Annotated[DataPath, BeforeValidator(lambda v: choice(DataPath, v))] = DataPath.AUTO
     versions: Annotated[tuple[Version, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=20)]
     baseline: Name
     cohorts: Annotated[tuple[Cohort, ...], BeforeValidator(as_tuple), Field(max_length=100)] = ()
@@ -89,6 +97,8 @@ class ServiceSpec(Spec):
     observe: Observe = Observe()
     limits: Annotated[dict[Name, Limit], AfterValidator(Limits)] = Limits()
     upgrades: Annotated[tuple[UpgradeName, ...], BeforeValidator(as_tuple), Field(max_length=10)] = ()
+    # None: testers' tokens have no effect.
+    tokens: Tokens | None = None
     # Names of proxy groups; None: every group serves it.
     proxies: Annotated[tuple[Name, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=100)] | None = None
 

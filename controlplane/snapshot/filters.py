@@ -1,4 +1,4 @@
-"""The HTTP filters and the access log of the listener: tag, limit, observe, router, outcomes.
+"""The HTTP filters and the access log of the listener: tag, note, limit, observe, router, outcomes.
 
 Only the headers that some service's policy needs are forwarded to the sidecar: no prompt, no Authorization. That
 set changes with the services, so the tag filter's config is a resource of its own (ECDS): it takes effect at a
@@ -12,6 +12,7 @@ from envoy_data_plane.envoy.config.accesslog import v3 as accesslog_v3
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
+from envoy_data_plane.envoy.extensions.filters.http.header_to_metadata import v3 as header_to_metadata
 from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.type.matcher import v3 as matcher_v3
@@ -29,6 +30,7 @@ from serinus.contract.request import SOURCE, StickyKind
 
 TAG_FILTER = "serinus.tag"
 OBSERVE_FILTER = "serinus.observe"
+NATIVE_FILTER = "serinus.native"
 # Static clusters of the bootstrap. Two on one socket: streams of observation linger, and with a shared circuit
 # breaker 311 of 2080 requests went untagged.
 SIDECAR_CLUSTER = "sidecar"
@@ -50,6 +52,7 @@ LOG_BUFFER_BYTES = 16_384
 OBSERVE_CLOSE_TIMEOUT_MS = 500
 
 _EXT_PROC = "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor"
+TO_METADATA = "envoy.extensions.filters.http.header_to_metadata.v3.Config"
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 _HTTP_GRPC_LOG = "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"
 
@@ -82,9 +85,11 @@ def build_tag_filter(gateway: Gateway, forwarded: Sequence[str]) -> Resource:
 
 
 def http_filters() -> list[hcm.HttpFilter]:
-    """Tag, limit, observe (off until a route turns it on), router."""
+    """Tag, note, limit, observe, router. A native route turns tagging off and noting on; others may observe."""
+    noting = packed(header_to_metadata.Config(), TO_METADATA)
     return [
         hcm.HttpFilter(name=TAG_FILTER, config_discovery=_over_ads(_EXT_PROC)),
+        hcm.HttpFilter(name=NATIVE_FILTER, disabled=True, typed_config=noting),
         hcm.HttpFilter(name=LIMIT_FILTER, config_discovery=_over_ads(LIMIT_TYPE)),
         hcm.HttpFilter(name=OBSERVE_FILTER, disabled=True, typed_config=packed(_observe(), _EXT_PROC)),
         hcm.HttpFilter(name="envoy.filters.http.router", typed_config=packed(router.Router(), _ROUTER)),

@@ -29,7 +29,7 @@ from serinus.envoywire.route_pb2 import VirtualHost
 _CONFIGURATION_VIRTUAL_HOSTS = 2
 _HOST_ROUTES = 3
 
-# Read by Envoy only: what the upstream gets is what the client sent. The access log has them as metadata.
+# Read by Envoy and the sidecar only: what the upstream gets is what the client sent, without a tester's token. The access log has them as metadata.
 _STRIPPED_UPSTREAM = (
     headers.KEY,
     headers.BUCKET,
@@ -37,6 +37,7 @@ _STRIPPED_UPSTREAM = (
     headers.PIN,
     headers.VERSION,
     headers.REQUEST_ID,
+    headers.TOKEN,
 )
 # A host that nobody can ask for (RFC 6761).
 _NO_HOST = "serinus.invalid"

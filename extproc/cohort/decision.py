@@ -121,9 +121,7 @@ def _as_it_stands(when: Condition, files: Files) -> Callable[[Facts], bool]:
 
 @dataclass(slots=True)
 class _Group:
-    """Tests that one look answers, and what terms want of them: a term's bit, the tests that it wants to hold, and those
-    that it wants to fail.
-    """
+    """Tests that one look answers. `wants`: by a term's bit the tests that it needs to hold, and those to fail."""
 
     tests: dict[_Test, int] = field(default_factory=dict)
     wants: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -140,9 +138,7 @@ class _Group:
         answer = self.ask(facts)
         struck_out = self.answers.get(answer)
         if struck_out is None:
-            struck_out = sum(
-                term for term, (held, failed) in self.wants.items() if held & ~answer or failed & answer
-            )
+            struck_out = sum(term for term, (held, failed) in self.wants.items() if held & ~answer or failed & answer)
             if len(self.answers) >= _ANSWERS_KEPT_MAX:
                 self.answers.clear()
             self.answers[answer] = struck_out

@@ -39,7 +39,9 @@ class Places:
 
     __slots__ = ("_node_count", "_places", "_record_bits", "_starts", "_tree", "count")
 
-    def __init__(self, tree: bytes, node_count: int, record_bits: int, ip_version: int, places: dict[int, Place]) -> None:
+    def __init__(
+        self, tree: bytes, node_count: int, record_bits: int, ip_version: int, places: dict[int, Place]
+    ) -> None:
         self._tree, self._node_count, self._record_bits = tree, node_count, record_bits
         self._places = places
         self.count = len(places)
@@ -137,7 +139,8 @@ class _Data:
 
     def _code_at(self, at: int, member: str) -> str:
         """A text of a map; "" if it is not there."""
-        _, _, at = self._target(at)
+        kind, target, _ = self._head(at)
+        at = target if kind == _POINTER else at  # countries stand once, and are pointed at
         known = self._codes.get((at, member))
         if known is None:
             names = self.members(at)
@@ -184,11 +187,6 @@ class _Data:
         if at + size > len(self._data):
             raise BadPlacesError("a value runs over the end")
         return self._data[at : at + size]
-
-    def _target(self, at: int) -> tuple[int, int, int]:
-        """Where the value stands that is meant here: behind a pointer, if one is here."""
-        kind, size, after = self._head(at)
-        return (kind, size, at) if kind != _POINTER else (*self._head(size)[:2], size)
 
     def _value(self, at: int) -> tuple[int, int, int]:
         """Type, size and first byte of a value, behind a pointer if need be."""

@@ -14,8 +14,8 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from extproc.clock import Prng
-from extproc.cohort.errors import BadFileError
 from extproc.cohort.decision import NO_FILES
+from extproc.cohort.errors import BadFileError
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.cohort.runner import PolicyFolder
 from extproc.cohort.wire import BadPolicyError, policies_of
@@ -207,7 +207,7 @@ class UplinkClient:
             self._wake.set()
 
     async def renew_files(self) -> None:
-        """Call it now and then: what the files of the policy folder say now comes in force. A bad one changes nothing."""
+        """Call it now and then: what the policy folder says now comes in force. A bad file changes nothing."""
         if not self._files.has_changed():
             return
         if self._without_files is not None:
@@ -221,8 +221,7 @@ class UplinkClient:
             return
         if self._policies.current is current:
             self._policies.replace(current, files)
-            counts = {name: content.count for name, content in (*files.lists.items(), *files.places.items())}
-            _log.info("files in force", extra={"counts": counts})
+            _log.info("files in force", extra={"ids": {name: ids.count for name, ids in files.lists.items()}})
 
     async def _accept(self, message: outcomes_pb2.Policy) -> str | None:
         """Put a policy in force and keep it. The error text for the acknowledgement; "" when it is in force; None when

@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from extproc.cohort.decision import CompiledPolicy, Lists
-from extproc.cohort.runner import ListFolder
+from extproc.cohort.decision import CompiledPolicy
+from extproc.cohort.files import FileNames
+from extproc.cohort.runner import PolicyFolder
 from serinus.contract.condition import AllOf, AnyOf, Condition, Not, Op, ShareTest, Source, TextTest
 from serinus.contract.policy import CohortRule, ServicePolicy, evaluate
 from serinus.contract.request import StickyKind, StickySource
@@ -56,13 +57,13 @@ def run() -> dict[str, Any]:
     }
 
 
-def _policy(form: Form, count: int, lists: Lists) -> CompiledPolicy:
+def _policy(form: Form, count: int) -> CompiledPolicy:
     rules = tuple(CohortRule(f"c{number}", form(number), "v2") for number in range(count))
-    return CompiledPolicy(ServicePolicy("chat", "r1", "v1", STICKY, rules), lists)
+    return CompiledPolicy(ServicePolicy("chat", "r1", "v1", STICKY, rules))
 
 
 def _row(name: str, form: Form) -> dict[str, Any]:
-    policies = {count: _policy(form, count, {}) for count in RULES}
+    policies = {count: _policy(form, count) for count in RULES}
     times: dict[int, list[float]] = {count: [] for count in RULES}
     for _ in range(ROUNDS):
         for count, policy in policies.items():
@@ -94,7 +95,7 @@ def _list_row() -> dict[str, Any]:
         with (Path(folder) / "ids").open("w") as file:
             file.writelines(f"user-{number}@example.com\n" for number in range(IDS))
         before_mb, began = _rss_mb(), time.process_time()
-        ids = ListFolder(Path(folder), seed=1).load(["ids"])["ids"]
+        ids = PolicyFolder(Path(folder), seed=1).load(FileNames(lists=frozenset({"ids"}))).lists["ids"]
         loaded_s, after_mb, peak_mb = time.process_time() - began, _rss_mb(), _peak_mb()
     users: Sequence[bytes] = [b"user-%d@example.com" % (number * 37 % (2 * IDS)) for number in range(CALLS)]
     looks = [_us(lambda: [user in ids for user in users], 1) / CALLS for _ in range(ROUNDS)]

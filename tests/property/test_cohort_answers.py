@@ -102,5 +102,5 @@ def world() -> World:
 
 
 WORLD = world()
-SIDECAR = CompiledPolicy(policies_of(policy_message(policies(WORLD))).services["chat"], {})
+SIDECAR = CompiledPolicy(policies_of(policy_message(policies(WORLD))).services["chat"])
 ROUTES = decoded_routes(build_routes(service_route(WORLD, WORLD.services["chat"])))

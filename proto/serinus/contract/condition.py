@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 from serinus.contract import request
 from serinus.contract.bucket import bucket_of
-from serinus.contract.request import HeaderLookup
+from serinus.contract.geo import GeoTest, Place, is_there
+from serinus.contract.request import Address, HeaderLookup
+from serinus.contract.token import Claims
 
 # A rule of more is a program, and no operator reads it; a deep one costs Python a call a level on every request.
 CONDITION_DEPTH_MAX = 5
@@ -118,11 +120,11 @@ class Not:
     part: "Condition"
 
 
-Condition = TextTest | ModuloTest | AddressTest | TimeTest | ShareTest | AllOf | AnyOf | Not
+Condition = TextTest | ModuloTest | AddressTest | GeoTest | TimeTest | ShareTest | AllOf | AnyOf | Not
 
 
-class MissingListError(Exception):
-    """A test needs a list of ids that is not here."""
+class MissingFileError(Exception):
+    """What decides is in a file that is not here: a list of ids, places, keys of tokens."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -134,18 +136,28 @@ def _no_regex(pattern: str, _text: bytes) -> bool:
 
 
 def _no_list(name: str, _text: bytes) -> bool:
-    raise MissingListError(name)
+    raise MissingFileError(name)
+
+
+def _no_places(name: str, _address: Address) -> Place | None:
+    raise MissingFileError(name)
+
+
+def _no_keys(name: str, _token: bytes) -> Claims | None:
+    raise MissingFileError(name)
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a condition needs beside the request. `regex(pattern, text)`: a full match, in linear time.
-    `in_list(name, text)` raises MissingListError.
+    """What a policy needs beside the request. `regex(pattern, text)`: a full match, in linear time. `in_list(name, text)`,
+    `place_of(name, address)` and `claims_of(name, token)` ask the file of that name; they raise MissingFileError.
     """
 
     now_s: int = 0
     regex: Callable[[str, bytes], bool] = _no_regex
     in_list: Callable[[str, bytes], bool] = _no_list
+    place_of: Callable[[str, Address], Place | None] = _no_places
+    claims_of: Callable[[str, bytes], Claims | None] = _no_keys
 
 
 def holds(condition: Condition, headers: HeaderLookup, key: bytes | None, around: Surroundings) -> bool:
@@ -160,6 +172,9 @@ def holds(condition: Condition, headers: HeaderLookup, key: bytes | None, around
         case AddressTest(networks):
             address = request.source_address(headers)
             return address is not None and any(address in ipaddress.ip_network(network) for network in networks)
+        case GeoTest(file):
+            address = request.source_address(headers)
+            return address is not None and is_there(condition, around.place_of(file, address))
         case TimeTest():
             return is_within(condition, around.now_s)
         case ShareTest(share_bp, salt):
@@ -254,7 +269,7 @@ def headers_read(condition: Condition) -> frozenset[str]:
     names: set[str] = set()
     for each in every(condition):
         match each:
-            case AddressTest():
+            case AddressTest() | GeoTest():
                 names.add(request.SOURCE)
             case TextTest(source, name) | ModuloTest(source, name):
                 where = {
@@ -278,3 +293,8 @@ def lists_read(condition: Condition) -> frozenset[str]:
     """The names of the list files that a condition needs."""
     tests = (each for each in every(condition) if isinstance(each, TextTest))
     return frozenset(test.operands[0] for test in tests if test.op is Op.IN_FILE)
+
+
+def places_read(condition: Condition) -> frozenset[str]:
+    """The names of the files of places that a condition needs."""
+    return frozenset(test.file for test in every(condition) if isinstance(test, GeoTest))

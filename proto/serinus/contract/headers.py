@@ -8,12 +8,16 @@ PIN = "x-serinus-pin"
 VERSION = "x-serinus-version"
 REQUEST_ID = "x-serinus-request-id"
 
+# What a tester sends. Not under the prefix, or Envoy would strip it; model servers never see it.
+TOKEN = "serinus-token"
+
 # Namespace of Envoy's dynamic, route and cluster metadata.
 METADATA_NAMESPACE = "serinus"
 
 COHORT_EVERYONE = "everyone"
 COHORT_NO_KEY = "no_key"
 COHORT_UNTAGGED = "untagged"
+COHORT_TOKEN = "token"
 
 # CEL strings that Envoy evaluates; an attribute arrives in the ext_proc message under the very string asked for, in
 # attributes["envoy.filters.http.ext_proc"]. Verified on Envoy 1.40.0: the first at request headers (it is the route

@@ -169,7 +169,7 @@ class Policy(_message.Message):
     def __init__(self, version: _Optional[str] = ..., services: _Optional[_Iterable[_Union[ServicePolicy, _Mapping]]] = ...) -> None: ...
 
 class ServicePolicy(_message.Message):
-    __slots__ = ("service", "salt", "sticky", "cohorts", "observe_body", "baseline", "follow_up_ms")
+    __slots__ = ("service", "salt", "sticky", "cohorts", "observe_body", "baseline", "follow_up_ms", "tokens")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     SALT_FIELD_NUMBER: _ClassVar[int]
     STICKY_FIELD_NUMBER: _ClassVar[int]
@@ -177,6 +177,7 @@ class ServicePolicy(_message.Message):
     OBSERVE_BODY_FIELD_NUMBER: _ClassVar[int]
     BASELINE_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_UP_MS_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
     service: str
     salt: str
     sticky: _containers.RepeatedCompositeFieldContainer[StickySource]
@@ -184,7 +185,16 @@ class ServicePolicy(_message.Message):
     observe_body: bool
     baseline: str
     follow_up_ms: int
-    def __init__(self, service: _Optional[str] = ..., salt: _Optional[str] = ..., sticky: _Optional[_Iterable[_Union[StickySource, _Mapping]]] = ..., cohorts: _Optional[_Iterable[_Union[CohortRule, _Mapping]]] = ..., observe_body: _Optional[bool] = ..., baseline: _Optional[str] = ..., follow_up_ms: _Optional[int] = ...) -> None: ...
+    tokens: TokenPolicy
+    def __init__(self, service: _Optional[str] = ..., salt: _Optional[str] = ..., sticky: _Optional[_Iterable[_Union[StickySource, _Mapping]]] = ..., cohorts: _Optional[_Iterable[_Union[CohortRule, _Mapping]]] = ..., observe_body: _Optional[bool] = ..., baseline: _Optional[str] = ..., follow_up_ms: _Optional[int] = ..., tokens: _Optional[_Union[TokenPolicy, _Mapping]] = ...) -> None: ...
+
+class TokenPolicy(_message.Message):
+    __slots__ = ("key_file", "versions")
+    KEY_FILE_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    key_file: str
+    versions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, key_file: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StickySource(_message.Message):
     __slots__ = ("kind", "name")
@@ -218,7 +228,7 @@ class StringList(_message.Message):
     def __init__(self, values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Condition(_message.Message):
-    __slots__ = ("text", "modulo", "networks", "time", "share", "all_of", "any_of", "negated")
+    __slots__ = ("text", "modulo", "networks", "time", "share", "all_of", "any_of", "negated", "geo")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     MODULO_FIELD_NUMBER: _ClassVar[int]
     NETWORKS_FIELD_NUMBER: _ClassVar[int]
@@ -227,6 +237,7 @@ class Condition(_message.Message):
     ALL_OF_FIELD_NUMBER: _ClassVar[int]
     ANY_OF_FIELD_NUMBER: _ClassVar[int]
     NEGATED_FIELD_NUMBER: _ClassVar[int]
+    GEO_FIELD_NUMBER: _ClassVar[int]
     text: TextTest
     modulo: ModuloTest
     networks: StringList
@@ -235,7 +246,8 @@ class Condition(_message.Message):
     all_of: ConditionList
     any_of: ConditionList
     negated: Condition
-    def __init__(self, text: _Optional[_Union[TextTest, _Mapping]] = ..., modulo: _Optional[_Union[ModuloTest, _Mapping]] = ..., networks: _Optional[_Union[StringList, _Mapping]] = ..., time: _Optional[_Union[TimeTest, _Mapping]] = ..., share: _Optional[_Union[ShareTest, _Mapping]] = ..., all_of: _Optional[_Union[ConditionList, _Mapping]] = ..., any_of: _Optional[_Union[ConditionList, _Mapping]] = ..., negated: _Optional[_Union[Condition, _Mapping]] = ...) -> None: ...
+    geo: GeoTest
+    def __init__(self, text: _Optional[_Union[TextTest, _Mapping]] = ..., modulo: _Optional[_Union[ModuloTest, _Mapping]] = ..., networks: _Optional[_Union[StringList, _Mapping]] = ..., time: _Optional[_Union[TimeTest, _Mapping]] = ..., share: _Optional[_Union[ShareTest, _Mapping]] = ..., all_of: _Optional[_Union[ConditionList, _Mapping]] = ..., any_of: _Optional[_Union[ConditionList, _Mapping]] = ..., negated: _Optional[_Union[Condition, _Mapping]] = ..., geo: _Optional[_Union[GeoTest, _Mapping]] = ...) -> None: ...
 
 class ConditionList(_message.Message):
     __slots__ = ("parts",)
@@ -280,6 +292,18 @@ class TimeTest(_message.Message):
     from_minute: int
     until_minute: int
     def __init__(self, after_s: _Optional[int] = ..., before_s: _Optional[int] = ..., days: _Optional[_Iterable[int]] = ..., from_minute: _Optional[int] = ..., until_minute: _Optional[int] = ...) -> None: ...
+
+class GeoTest(_message.Message):
+    __slots__ = ("file", "countries", "continents", "regions")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    COUNTRIES_FIELD_NUMBER: _ClassVar[int]
+    CONTINENTS_FIELD_NUMBER: _ClassVar[int]
+    REGIONS_FIELD_NUMBER: _ClassVar[int]
+    file: str
+    countries: _containers.RepeatedScalarFieldContainer[str]
+    continents: _containers.RepeatedScalarFieldContainer[str]
+    regions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, file: _Optional[str] = ..., countries: _Optional[_Iterable[str]] = ..., continents: _Optional[_Iterable[str]] = ..., regions: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ShareTest(_message.Message):
     __slots__ = ("share_bp", "salt")

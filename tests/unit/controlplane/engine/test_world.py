@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from controlplane.engine.routing import ListNotHereError, RouteBook, place, policies
+from controlplane.engine.routing import FileNotHereError, RouteBook, place, policies
 from controlplane.engine.world import NotFoundError, World, plan_apply
 from controlplane.manifest.errors import ManifestError
 from controlplane.manifest.load import load
@@ -154,7 +154,7 @@ def test_without_a_rollout_everyone_is_on_the_baseline() -> None:
 def test_where_a_list_decides_the_control_plane_says_that_it_has_none() -> None:
     listed = SERVICE.replace("{header: {name: X-Team, exact: ml}}", "{key: {in_file: gold.txt}}")
     world = applied(World(), listed)[0]
-    with pytest.raises(ListNotHereError, match=r"the list gold\.txt, which only the sidecars hold"):
+    with pytest.raises(FileNotHereError, match=r"the file gold\.txt, which only the sidecars hold"):
         place(world, "chat", headers(x_user_id="u1"), Surroundings())
     assert place(world, "chat", headers(), Surroundings()).assignment.cohort == "no_key", "it was never asked"
 

@@ -62,7 +62,8 @@ def test_our_headers_do_not_reach_the_upstream_and_the_request_id_reaches_the_cl
     discovering = route_v3.RouteConfiguration.parse(discovering_configuration().body)
     for configuration in (route_configuration(build([at(service(), 500)], Gateway())), discovering):
         assert set(configuration.request_headers_to_remove) == {
-            f"x-serinus-{name}" for name in ("key", "bucket", "cohort", "pin", "version", "request-id")
+            *(f"x-serinus-{name}" for name in ("key", "bucket", "cohort", "pin", "version", "request-id")),
+            "serinus-token",
         }
         (option,) = configuration.response_headers_to_add
         assert option.header is not None

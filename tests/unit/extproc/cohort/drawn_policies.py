@@ -2,6 +2,8 @@
 
 from hypothesis import strategies as st
 
+from extproc.cohort import mmdb
+from extproc.cohort.files import Files
 from extproc.cohort.idlist import read
 from serinus.contract.condition import (
     CONDITION_DEPTH_MAX,
@@ -18,11 +20,14 @@ from serinus.contract.condition import (
     TimeTest,
     depth_of,
 )
+from serinus.contract.geo import GeoTest
 from serinus.contract.policy import CohortRule, ServicePolicy
 from serinus.contract.request import StickyKind, StickySource
+from tests.unit.extproc.cohort.mmdb_file import WORLD, written
 
 IDS = ("u1", "u2", "a", "x1")
-LISTS = {"ids": read([each.encode() for each in IDS], seed=7)}
+PLACES = mmdb.read(written(WORLD))
+FILES = Files(lists={"ids": read([each.encode() for each in IDS], seed=7)}, places={"geo.mmdb": PLACES})
 VALUES = ("", "a", "ab", "b", "u1", "u2", "12", "27", "é", "x1", "x12")
 STICKY = (StickySource(StickyKind.HEADER, "x-user"), StickySource(StickyKind.COOKIE, "uid"))
 
@@ -37,7 +42,12 @@ _tests = st.one_of(
     st.tuples(st.sampled_from([Op.EXACT, Op.PREFIX, Op.SUFFIX]), _one),
     st.tuples(st.just(Op.IN), st.lists(st.sampled_from(VALUES), min_size=1, max_size=4).map(tuple)),
     st.tuples(st.just(Op.IN_FILE), st.just(("ids",))),
-    st.tuples(st.just(Op.REGEX), st.sampled_from(["a.*", "[0-9]+", ".*é", "", "/v1/.*"]).map(lambda each: (each,))),
+    st.tuples(
+        st.just(Op.REGEX),
+        st.sampled_from(["a.*", "[0-9]+", ".*é", "", "/v1/.*", ".*[b2]", r"\xff.*", "(?i)AB?"]).map(
+            lambda each: (each,)
+        ),
+    ),
     st.just((Op.PRESENT, ())),
 )
 _times = st.builds(
@@ -53,6 +63,9 @@ _leaves: st.SearchStrategy[Condition] = st.one_of(
     st.builds(lambda where, test: TextTest(*where, *test), _sources, _tests),
     st.builds(lambda where: ModuloTest(*where, 5, (2, 3)), _sources),
     st.sampled_from([("10.0.0.0/8",), ("10.1.0.0/16", "::1/128"), ("::/0",)]).map(AddressTest),
+    st.sampled_from([(("DE",), (), ()), ((), ("EU", "AS"), ()), (("FR",), ("NA",), ()), ((), (), ("US-ORC",))]).map(
+        lambda named: GeoTest("geo.mmdb", *named)
+    ),
     _times,
     st.builds(ShareTest, st.sampled_from([0, 3_000, 10_000]), st.sampled_from(["s", "t"])),
 )
@@ -78,6 +91,15 @@ REQUESTS = st.fixed_dictionaries(
         "cookie": st.sampled_from([[b"uid=u1"], [b"uid=a; b=1"], [b"bad cookie;;"], [b"uid=u1", b"uid=u2"]]),
         ":path": st.sampled_from([[b"/v1/a?q=a"], [b"/v1/a?q=12&q=1"], [b"/"], [b"/x?q=%C3%A9"]]),
         ":method": st.sampled_from([[b"GET"], [b"a"]]),
-        ":source": st.sampled_from([[b"10.1.2.3:4"], [b"[::1]:80"], [b"pipe"], [b"[::ffff:10.0.0.1]:9"]]),
+        ":source": st.sampled_from(
+            [
+                [b"10.1.2.3:4"],
+                [b"[::1]:80"],
+                [b"pipe"],
+                [b"[::ffff:10.0.0.1]:9"],
+                [b"[2001:db8::1]:1"],
+                [b"192.0.2.9:1"],
+            ]
+        ),
     },
 )

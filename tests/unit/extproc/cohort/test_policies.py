@@ -2,7 +2,9 @@
 
 import pytest
 
-from extproc.cohort.idlist import BadListError, read
+from extproc.cohort.errors import BadFileError
+from extproc.cohort.files import Files
+from extproc.cohort.idlist import read
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from serinus.contract.condition import Op, Source, TextTest
 from serinus.contract.policy import CohortRule, ServicePolicy
@@ -26,9 +28,9 @@ def test_a_service_in_which_nothing_changed_is_not_compiled_again() -> None:
 
 def test_a_list_that_was_read_again_is_the_one_that_is_asked() -> None:
     holder, policies = PolicyHolder(10_000), PolicySet("p1", {"a": policy("a", GOLD)})
-    assert policies.lists == {"ids"}
+    assert policies.files.lists == {"ids"}
     for ids, cohort in (([b"u1"], "gold"), ([b"u2"], "everyone")):
-        holder.replace(policies, {"ids": read(ids, seed=1)})
+        holder.replace(policies, Files(lists={"ids": read(ids, seed=1)}))
         compiled = holder.compiled("a")
         assert compiled is not None
         assert compiled.evaluate({"x-user": [b"u1"]}, 0).cohort == cohort
@@ -37,7 +39,7 @@ def test_a_list_that_was_read_again_is_the_one_that_is_asked() -> None:
 def test_a_set_that_cannot_be_compiled_changes_nothing() -> None:
     holder = PolicyHolder(10_000)
     holder.replace(PolicySet("p1", {"a": policy("a")}))
-    with pytest.raises(BadListError):
+    with pytest.raises(BadFileError):
         holder.replace(PolicySet("p2", {"a": ServicePolicy("a", "r2", "v1", STICKY), "b": policy("b", GOLD)}))
     compiled = holder.compiled("a")
     assert compiled is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from extproc.aggregate.slot import Sealed
 from extproc.cohort.policies import PolicyHolder
-from extproc.cohort.runner import ListFolder
+from extproc.cohort.runner import PolicyFolder
 from extproc.telemetry.catalogue import Catalogue
 from extproc.uplink import wire
 from extproc.uplink.client import PolicyFile, UplinkClient
@@ -50,7 +50,7 @@ async def site(run_dir: Path, port: int) -> AsyncIterator[Site]:
         queue=queue,
         policies=policies,
         policy_file=PolicyFile(run_dir),
-        lists=ListFolder(run_dir / "policy", seed=1),
+        files=PolicyFolder(run_dir / "policy", seed=1),
         report_slots=catalogue.report_slots,
         prng=NoJitter(),
         ack_timeout_s=ACK_TIMEOUT_S,
@@ -217,10 +217,10 @@ def test_a_policy_whose_list_is_missing_is_refused_and_taken_once_the_list_is_th
             await eventually(lambda: len(plane.policy_acks) == 2)
             assert "gold: no such file" in plane.policy_acks[1][1]
             assert here.policies.current.version == "p1"
-            await here.client.renew_lists()
+            await here.client.renew_files()
             (tmp_path / "policy").mkdir()
             (tmp_path / "policy" / "gold").write_bytes(b"ada\n")
-            await here.client.renew_lists()
+            await here.client.renew_files()
             await eventually(lambda: plane.policy_acks[-1] == ("p2", ""))
             assert (cohort_of(here, b"ada"), cohort_of(here, b"bob")) == ("gold", "everyone")
 
@@ -236,10 +236,10 @@ def test_a_list_that_changes_comes_in_force_and_a_bad_one_changes_nothing(tmp_pa
         async with control_plane(with_list("p1")) as plane, site(tmp_path, plane.port) as here:
             await eventually(lambda: plane.policy_acks == [("p1", "")])
             gold.write_bytes(b"bob\ncid\n")
-            await here.client.renew_lists()
+            await here.client.renew_files()
             assert (cohort_of(here, b"ada"), cohort_of(here, b"bob")) == ("everyone", "gold")
             gold.unlink()
-            await here.client.renew_lists()
+            await here.client.renew_files()
             assert cohort_of(here, b"bob") == "gold"
 
     run(story)
@@ -252,7 +252,7 @@ def test_a_policy_that_was_taken_back_does_not_come_in_force_with_its_list(tmp_p
             await eventually(lambda: len(plane.policy_acks) == 3)
             (tmp_path / "policy").mkdir()
             (tmp_path / "policy" / "gold").write_bytes(b"ada\n")
-            await here.client.renew_lists()
+            await here.client.renew_files()
             assert here.policies.current.version == "p1"
 
     run(story)

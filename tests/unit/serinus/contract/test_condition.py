@@ -10,7 +10,7 @@ from serinus.contract.condition import (
     AllOf,
     AnyOf,
     Condition,
-    MissingListError,
+    MissingFileError,
     ModuloTest,
     Not,
     Op,
@@ -166,7 +166,7 @@ def test_conditions_combine() -> None:
 
 
 def test_a_list_that_is_not_here_is_an_error_and_never_a_no() -> None:
-    with pytest.raises(MissingListError, match="ids"):
+    with pytest.raises(MissingFileError, match="ids"):
         holds(text(Op.IN_FILE, "ids"), lambda _: [b"u"], None, Surroundings())
 
 
