@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 
 from extproc.accesslog.entry import Entry, outcome_of
 from extproc.accesslog.join import Join, Joined
-from extproc.accesslog.lane import Lane, Lanes, Request
+from extproc.accesslog.lane import FINISHED, HAS_FIRST_BYTE, OF_BASELINE, OF_CANDIDATE, Lane, Lanes, Request
+from extproc.accesslog.native import placed
 from extproc.accesslog.wire import BadLogMessageError, Skipped, entries_of, line_head, lines_of
 from extproc.aggregate.window import SlotWindow
 from extproc.clock import Clock
@@ -20,12 +21,10 @@ from extproc.outcome.observation import Observation
 from extproc.telemetry.catalogue import Catalogue
 from serinus.contract.bucket import BUCKET_COUNT
 
-# By the length of a custom tag what it must begin with to be the line. Lines are 150-300 bytes; the method, which is
+# By the length of a custom tag what it must begin with to be the line. Lines are 150-400 bytes; the method, which is
 # the client's, may be anything: an entry with a longer line is read as a whole.
-_HEADS = {len(head) + length: head for length in range(2_048) for head in (line_head(length),)}
+_HEADS = {len(head) + length: head for length in range(1_024) for head in (line_head(length),)}
 _KEY_DIGITS = 16
-# Microseconds: past year 140,000. What Envoy writes has none of these bits, nor a sign.
-_TIME_BITS = 62
 
 
 class Ingest:
@@ -39,6 +38,7 @@ class Ingest:
         self._join = Join()
         self._lanes = Lanes(policies, window.cell)
         self._received = 0
+        self._joined = 0
 
     def take_received(self) -> int:
         """Entries received since the last call."""
@@ -61,15 +61,18 @@ class Ingest:
                 if _HEADS.get(len(line)) != head:
                     raise ValueError(head)
                 lane = lanes.get(shared) or self._lanes.open(shared)
-                if isinstance(lane, Lane):
+                if lane.skipped:
+                    self._catalogue.log_entries.add((lane.skipped,))
+                else:
                     self._line(lane, own, now_ms)
                     counted += 1
-                else:
-                    self._catalogue.log_entries.add((lane.why,))
             except ValueError:
                 unread.append(index)
         if counted:
             self._catalogue.log_entries.add(("counted",), counted)
+        if self._joined:
+            self._catalogue.observations.add(("joined",), self._joined)
+            self._joined = 0
         if unread:
             self._whole(message, unread, now_ms)
 
@@ -77,31 +80,38 @@ class Ingest:
         """One request by the own half of its line. Raises ValueError, and then nothing has been counted."""
         bucket, key, start, sent, headers, body, finished, request_id = own.split(b" ")
         start_us, duration_us = int(start), int(sent)
-        first = body or headers
-        ttft_us = int(first) if first else None
-        if (start_us | duration_us | (ttft_us or 0)) >> _TIME_BITS:
-            raise ValueError(own)
-        side = 1 if finished or not lane.like.attempts else 0
+        side, ttft_us = FINISHED if finished or lane.is_local else 0, None
+        if first := body or headers:
+            ttft_us = int(first)
+            side += HAS_FIRST_BYTE
         key_hash = None
         if bucket:
             number = int(bucket)
             if not 0 <= number < BUCKET_COUNT or len(key) != _KEY_DIGITS:
                 raise ValueError(own)
             key_hash = int(key, 16)
-            side += 4 if number < lane.weight_bp else 2
-        if not lane.is_observed:
-            cell = lane.plain[side] or lane.plain_cell(side)
-            if duration_us > lane.follow_up_us:
-                self._window.late(cell, duration_us, ttft_us)
-            else:
-                self._window.count(cell, start_us, duration_us, ttft_us, key_hash)
+            side += OF_CANDIDATE if number < lane.weight_bp else OF_BASELINE
+        elif key:
+            key_hash, number = placed(key)
+            side += OF_CANDIDATE if number < lane.weight_bp else OF_BASELINE
+        seen = None
+        if lane.is_observed:
+            seen = self._join.meet(name := request_id.decode())
+            if not lane.has_body:
+                seen = None
+            elif seen is None:
+                request = Request(lane, side, start_us, duration_us, ttft_us, key_hash, name)
+                self._counted(self._join.entry(request, now_ms))
+                return
+            elif seen.observable:
+                self._joined += 1
+        cell = lane.cell(side, seen) if seen else lane.plain[side] or lane.plain_cell(side)
+        if duration_us > lane.follow_up_us:
+            self._window.late(cell, duration_us, ttft_us)
             return
-        request = Request(lane, side, start_us, duration_us, ttft_us, key_hash, request_id.decode())
-        if lane.like.may_have_body:
-            self._counted(self._join.entry(request, now_ms))
-        else:
-            self._join.forget(request.request_id)
-            self._count(request, None)
+        tally = self._window.count(cell, start_us, duration_us, ttft_us, key_hash)
+        if seen and seen.measures and tally:
+            self._window.measure(cell, tally, start_us, key_hash, seen.measures)
 
     def _whole(self, message: bytes, indices: Sequence[int], now_ms: int) -> None:
         """Entries whose line alone was not enough."""

@@ -62,6 +62,11 @@ class Join:
             self.orphaned += 1
         return None
 
+    def meet(self, request_id: str) -> Observation | None:
+        """The observation of an entry that came after it, if there is one; nobody else gets it."""
+        held = self._observations.pop(request_id, None)
+        return held[1] if held is not None else None
+
     def forget(self, request_id: str) -> None:
         """The request was counted without waiting: its observation, if there is one, is of no use."""
         self._observations.pop(request_id, None)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from extproc.accesslog.entry import Entry, outcome_of
-from extproc.accesslog.wire import Skipped
 from extproc.aggregate.cell import Cell
 from extproc.aggregate.slot import Outcome
 from extproc.cohort.policies import PolicyHolder
@@ -26,8 +25,10 @@ CELLS_MAX = 200
 # %ACCESS_LOG_TYPE% of an end; others are about a request that still runs.
 _TYPES_OF_END = frozenset({"DownstreamEnd", "NotSet"})
 
+# A side: what a request's own half means for its cell, as a sum.
+FINISHED, OF_BASELINE, OF_CANDIDATE, HAS_FIRST_BYTE = 1, 2, 4, 8
+
 CellOf = Callable[[Outcome, int], Cell]
-_Seen = tuple[object, ...]
 
 
 @dataclass(slots=True)
@@ -45,18 +46,26 @@ class Request:
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """`like` is an entry of the lane: what is its own is of no account. `is_observed`: bodies of the service are."""
+    """`like` is an entry of the lane: what is its own is of no account. `is_observed`: bodies of the service are.
+    `skipped`: why its entries are no outcomes, "" if they are (`foreign`: no service of ours, `partial`: not an end).
+    `is_local`: Envoy answered itself, so there is no upstream byte to wait for.
+    """
 
     like: Entry
     cell_of: CellOf
     is_observed: bool
     follow_up_us: int
+    skipped: str = ""
     weight_bp: int = field(init=False)
-    plain: list[Cell | None] = field(default_factory=lambda: [None] * 6)  # by side, without an observation
-    _cells: dict[_Seen, Cell] = field(default_factory=dict)
+    is_local: bool = field(init=False)
+    has_body: bool = field(init=False)
+    plain: list[Cell | None] = field(default_factory=lambda: [None] * 16)  # by side, without an observation
+    _cells: dict[tuple[object, ...], Cell] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.weight_bp = self.like.weight_bp
+        self.is_local = not self.like.attempts
+        self.has_body = self.like.may_have_body
 
     def plain_cell(self, side: int) -> Cell:
         """The cell without an observation: most common, so it stands in a list of its own."""
@@ -66,16 +75,18 @@ class Lane:
         return cell
 
     def cell(self, side: int, observation: Observation | None) -> Cell:
-        """Side: 0 without a bucket, 2 a bucket of the baseline, 4 of the candidate; 1 more if the upstream finished."""
-        seen = (side, *_said(observation))
-        cell = self._cells.get(seen)
+        """The cell of a side, with what was seen of the body."""
+        of = observation
+        said = of and (of.observable, of.complete, of.finish_reason, of.has_content, of.error_frame)
+        cell = self._cells.get((side, said))
         if cell is None:
             like = self.like
-            bucket = (None, self.weight_bp, self.weight_bp - 1)[side >> 1]
-            entry = replace(like, bucket=bucket, ending=replace(like.ending, is_finished=bool(side & 1)))
+            bucket = self.weight_bp - 1 if side & OF_CANDIDATE else self.weight_bp if side & OF_BASELINE else None
+            ending = replace(like.ending, is_finished=bool(side & FINISHED))
+            entry = replace(like, bucket=bucket, ending=ending, ttfb_us=0 if side & HAS_FIRST_BYTE else None)
             cell = self.cell_of(outcome_of(entry, observation), like.attempts)
             if len(self._cells) < CELLS_MAX:
-                self._cells[seen] = cell
+                self._cells[side, said] = cell
         return cell
 
 
@@ -86,35 +97,26 @@ class Lanes:
         self._policies = policies
         self._cell_of = cell_of
         self._in_force = policies.current
-        self._lanes: dict[bytes, Lane | Skipped] = {}
+        self._lanes: dict[bytes, Lane] = {}
 
-    def known(self) -> dict[bytes, Lane | Skipped]:
+    def known(self) -> dict[bytes, Lane]:
         """Those that hold now, by the shared half of the line. Ask anew for each message."""
         if self._in_force is not self._policies.current or len(self._lanes) > LANES_MAX:
             self._in_force = self._policies.current
             self._lanes = {}
         return self._lanes
 
-    def open(self, shared: bytes) -> Lane | Skipped:
+    def open(self, shared: bytes) -> Lane:
         """The lane of a shared half. Raises ValueError for one that must be read with its whole entry."""
         lane = self._lanes[shared] = self._lane(shared)
         return lane
 
-    def _lane(self, shared: bytes) -> Lane | Skipped:
+    def _lane(self, shared: bytes) -> Lane:
         tags = dict(zip(SHARED, shared.decode().split(" "), strict=True))
-        if not tags["service"]:
-            return Skipped("foreign")
-        if tags["type"] not in _TYPES_OF_END:
-            return Skipped("partial")
         like, policies = entry_like(tags), self._policies
+        skipped = "foreign" if not like.service else "partial" if tags["type"] not in _TYPES_OF_END else ""
         follow_up_us = policies.follow_up_ms(like.service) * 1_000
-        return Lane(like, self._cell_of, policies.observes(like.service), follow_up_us)
-
-
-def _said(seen: Observation | None) -> _Seen:
-    if seen is None:
-        return (None,)
-    return (seen.observable, seen.complete, seen.finish_reason, seen.has_content, seen.error_frame)
+        return Lane(like, self._cell_of, policies.observes(like.service), follow_up_us, skipped)
 
 
 def entry_like(tags: Mapping[str, str]) -> Entry:

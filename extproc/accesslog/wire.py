@@ -15,6 +15,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 
 from extproc.accesslog.entry import Entry
+from extproc.accesslog.native import placed
 from extproc.outcome.classify import Ending
 from serinus.contract.bucket import BUCKET_COUNT
 from serinus.contract.headers import METADATA_NAMESPACE
@@ -147,7 +148,12 @@ def _own_tag(common: accesslog_pb2.AccessLogCommon) -> _OwnTag:
     bucket = int(fields["bucket"].number_value) if "bucket" in fields else None
     if bucket is not None and not 0 <= bucket < BUCKET_COUNT:
         raise ValueError(bucket)
-    key_hash = int(fields["key"].string_value, 16) if "key" in fields else None
+    key = fields["key"].string_value if "key" in fields else ""
+    key_hash: int | None
+    if bucket is None and key:
+        key_hash, bucket = placed(key.encode())
+    else:
+        key_hash = int(key, 16) if key else None
     if key_hash is not None and not 0 <= key_hash < 1 << 64:
         raise ValueError(key_hash)
     cohort = fields["cohort"].string_value if "cohort" in fields else None

@@ -11,11 +11,12 @@ A request that took longer than its service's follow-up is late as a whole: no o
 
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from extproc.aggregate.slot import HistogramCount, MetricCount, Outcome, RowCounts
 from extproc.telemetry.catalogue import DURATION_BUCKETS_S, TTFT_BUCKETS_S
-from serinus.contract.edge import UPPER_EDGES, bin_of
+from serinus.contract.edge import BIN_BITS, BIN_COUNT, UPPER_EDGES, bin_of
 from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, TTFT
 from serinus.contract.outcome import FAILURES, OutcomeClass
 
@@ -33,35 +34,29 @@ def bucket_of_grid(buckets_s: tuple[float, ...]) -> tuple[int, ...]:
     return tuple(bisect_left(buckets_us, lowest_us) for lowest_us in _LOWEST_US)
 
 
-class Values:
-    """Values of one kind, of one slot of one cell."""
-
-    __slots__ = ("firsts", "places", "sum_us")
-
-    def __init__(self) -> None:
-        self.places: defaultdict[int, int] = defaultdict(int)  # place on the grid -> count
-        self.firsts: dict[int, int] = {}
-        self.sum_us = 0
-
-
 class Tally:
-    """One slot of one cell."""
+    """One slot of one cell: durations and times to first byte by place on the grid, and each key's first request.
 
-    __slots__ = ("durations", "keys", "others", "requests", "ttfts")
+    A first is one number, of which the smallest is the earliest: start within the slot in us, then the bin of the
+    duration, then of the time to first byte. One table of keys instead of three: 0.5 us less a request.
+    """
+
+    __slots__ = ("firsts", "others", "places", "requests", "sum_us", "ttft_places", "ttft_sum_us")
 
     def __init__(self) -> None:
         self.requests = 0
-        self.keys: set[int] = set()
-        self.durations = Values()
-        self.ttfts = Values()
+        self.places: defaultdict[int, int] = defaultdict(int)
+        self.sum_us = 0
+        self.ttft_places: defaultdict[int, int] = defaultdict(int)
+        self.ttft_sum_us = 0
+        self.firsts: dict[int, int] = {}
         self.others: dict[str, HistogramCount] = {}
 
 
 @dataclass(slots=True, eq=False)
 class Cell:
-    """`like` is one of its outcomes: its key and times are of no account. `attempts` at a server, for each request.
-
-    `by_slot` is what came since the last report.
+    """`like` is one of its outcomes: its key and times are of no account, but for whether it has a `ttft_us`, which all
+    of a cell have or none. `attempts` at a server, for each request. `by_slot` is what came since the last report.
     """
 
     like: Outcome
@@ -75,7 +70,8 @@ class Cell:
         self.is_evidence = bool(self.like.weight_class)
         has_version = bool(self.like.version)
         self.has_latency = has_version and self.like.outcome_class is OutcomeClass.OK
-        self.has_ttft = self.has_latency or (has_version and self.like.outcome_class is OutcomeClass.CLIENT_ABORTED)
+        is_aborted = has_version and self.like.outcome_class is OutcomeClass.CLIENT_ABORTED
+        self.has_ttft = self.like.ttft_us is not None and (self.has_latency or is_aborted)
 
 
 def add_to_row(row: RowCounts, cell: Cell, tally: Tally) -> None:
@@ -86,14 +82,17 @@ def add_to_row(row: RowCounts, cell: Cell, tally: Tally) -> None:
     name = like.outcome_class.value
     row.classes[name] = row.classes.get(name, 0) + tally.requests
     is_bad = like.outcome_class in FAILURES
-    row.metrics.setdefault(ERRORS, MetricCount()).add(tally.requests, tally.keys, is_bad=is_bad)
+    keys = tally.firsts.keys()
+    row.metrics.setdefault(ERRORS, MetricCount()).add(tally.requests, keys, is_bad=is_bad)
     if like.finish_reason is not None:
         is_length = like.finish_reason == "length"
-        row.metrics.setdefault(FINISH_LENGTH, MetricCount()).add(tally.requests, tally.keys, is_bad=is_length)
+        row.metrics.setdefault(FINISH_LENGTH, MetricCount()).add(tally.requests, keys, is_bad=is_length)
     if cell.has_latency:
-        _add_values(row, LATENCY, tally.durations)
+        firsts = {key_hash: first >> BIN_BITS for key_hash, first in tally.firsts.items()}
+        _add_values(row, LATENCY, tally.places, firsts)
     if cell.has_ttft:
-        _add_values(row, TTFT, tally.ttfts)
+        firsts = {key: first >> 2 * BIN_BITS << BIN_BITS | first & BIN_COUNT - 1 for key, first in tally.firsts.items()}
+        _add_values(row, TTFT, tally.ttft_places, firsts)
     for metric, counted in tally.others.items():
         histogram = row.histograms.setdefault(metric, HistogramCount())
         for number, count in counted.bins.items():
@@ -101,9 +100,8 @@ def add_to_row(row: RowCounts, cell: Cell, tally: Tally) -> None:
         histogram.add_firsts(counted.firsts)
 
 
-def _add_values(row: RowCounts, metric: str, values: Values) -> None:
-    if values.places:
-        histogram = row.histograms.setdefault(metric, HistogramCount())
-        for place, count in values.places.items():
-            histogram.add_bin(BIN_OF_GRID[place], count)
-        histogram.add_firsts(values.firsts)
+def _add_values(row: RowCounts, metric: str, places: Mapping[int, int], firsts: Mapping[int, int]) -> None:
+    histogram = row.histograms.setdefault(metric, HistogramCount())
+    for place, count in places.items():
+        histogram.add_bin(BIN_OF_GRID[place], count)
+    histogram.add_firsts(firsts)

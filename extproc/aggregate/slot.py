@@ -59,10 +59,10 @@ class MetricCount:
         self.observed += requests
         if is_bad:
             self.bad += requests
-            self.keys_bad |= keys
-            self.keys_ok -= keys
+            self.keys_bad.update(keys)
+            self.keys_ok.difference_update(keys)
         else:
-            self.keys_ok |= keys - self.keys_bad
+            self.keys_ok.update(keys - self.keys_bad if self.keys_bad else keys)
 
 
 @dataclass(slots=True)
@@ -77,6 +77,9 @@ class HistogramCount:
 
     def add_firsts(self, firsts: Mapping[int, int]) -> None:
         known = self.firsts
+        if not known:
+            known.update(firsts)
+            return
         for key_hash, first in firsts.items():
             if first < known.get(key_hash, first + 1):
                 known[key_hash] = first

@@ -28,20 +28,19 @@ def count(catalogue: Catalogue, outcome: Outcome, *, attempts: int) -> None:
     labels = (outcome.service, outcome.version)
     catalogue.durations.observe(outcome.duration_us / 1e6, labels)
     if outcome.ttft_us is not None and Cell(outcome, attempts).has_ttft:
-        catalogue.ttfts.observe(outcome.ttft_us / 1e6, labels)
+        catalogue.ttfts.observe(min(outcome.ttft_us, outcome.duration_us) / 1e6, labels)
 
 
 def add(catalogue: Catalogue, cell: Cell, tally: Tally) -> None:
     """Add the requests of one slot of a cell."""
     _count_alike(catalogue, cell.like, tally.requests, cell.attempts)
     labels = (cell.like.service, cell.like.version)
-    for table, values, bucket_of in (
-        (catalogue.durations, tally.durations, _DURATION_BUCKET),
-        (catalogue.ttfts, tally.ttfts, _TTFT_BUCKET),
+    for table, places, sum_us, bucket_of in (
+        (catalogue.durations, tally.places, tally.sum_us, _DURATION_BUCKET),
+        (catalogue.ttfts, tally.ttft_places, tally.ttft_sum_us, _TTFT_BUCKET),
     ):
-        if values.places:
-            counts = ((bucket_of[place], count) for place, count in values.places.items())
-            table.add(counts, values.sum_us / 1e6, labels)
+        if places:
+            table.add(((bucket_of[place], count) for place, count in places.items()), sum_us / 1e6, labels)
 
 
 def _count_alike(catalogue: Catalogue, like: Outcome, requests: int, attempts: int) -> None:

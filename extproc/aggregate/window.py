@@ -17,7 +17,7 @@ from extproc.aggregate import totals
 from extproc.aggregate.cell import BIN_OF_GRID, GRID_US, Cell, Tally, add_to_row
 from extproc.aggregate.slot import HistogramCount, Outcome, RowCounts, RowKey, Sealed
 from extproc.telemetry.catalogue import Catalogue
-from serinus.contract.edge import BIN_COUNT, bin_of, first_of
+from serinus.contract.edge import BIN_BITS, bin_of, first_of
 from serinus.contract.slot import SLOT_US
 from serinus.contract.weight import CLASS_NONE
 
@@ -31,7 +31,10 @@ ROWS_MAX = 5_000
 KEYS_MAX = 50_000
 # Cells that are remembered from one report to the next; past this they are found anew, at 3 us each.
 CELLS_MAX = 10_000
-_NEVER = SLOT_US * BIN_COUNT
+# What a row can carry; a start past the year 36,000 is none.
+_SLOT_END = 1 << 40
+# A day: what claims to have lasted longer is shown as that.
+_DURATION_US_MAX = 86_400_000_000
 
 
 class SlotWindow:
@@ -66,14 +69,14 @@ class SlotWindow:
             histogram = tally.others.setdefault(metric, HistogramCount())
             number = bin_of(value)
             histogram.add_bin(number, 1)
-            if key_hash is not None and key_hash in tally.keys:
+            if key_hash is not None and key_hash in tally.firsts:
                 histogram.add_firsts({key_hash: first_of(start_us % SLOT_US, number)})
 
     def cell(self, outcome: Outcome, attempts: int) -> Cell:
         """The cell of all outcomes that differ from this one in key and times only."""
         of = outcome
         place = (of.service, of.rollout, of.snapshot, of.weight_bp, of.weight_class, of.cohort, of.version)
-        alike = (*place, of.outcome_class, of.is_routing_mismatch, of.finish_reason, attempts)
+        alike = (*place, of.outcome_class, of.is_routing_mismatch, of.finish_reason, of.ttft_us is None, attempts)
         cell = self._cells.get(alike)
         if cell is None:
             cell = self._cells[alike] = Cell(replace(of, key_hash=None, measures=()), attempts)
@@ -92,32 +95,28 @@ class SlotWindow:
         if tally is None:
             return None
         tally.requests += 1
-        durations, ttfts = tally.durations, tally.ttfts
-        place = ttft_place = bisect_right(GRID_US, duration_us)
-        durations.places[place] += 1
-        durations.sum_us += duration_us
-        has_ttft = ttft_us is not None and cell.has_ttft
-        if ttft_us is not None and has_ttft:
-            ttft_place = bisect_right(GRID_US, ttft_us)
-            ttfts.places[ttft_place] += 1
-            ttfts.sum_us += ttft_us
-        if key_hash is None or not cell.is_evidence:
-            return tally
-        if key_hash not in tally.keys:
-            tally.keys.add(key_hash)
-            self._key_count += 1
-        if cell.has_latency:
-            first = offset_us * BIN_COUNT + BIN_OF_GRID[place]
-            if first < durations.firsts.get(key_hash, _NEVER):
-                durations.firsts[key_hash] = first
-        if has_ttft:
-            first = offset_us * BIN_COUNT + BIN_OF_GRID[ttft_place]
-            if first < ttfts.firsts.get(key_hash, _NEVER):
-                ttfts.firsts[key_hash] = first
+        place = bisect_right(GRID_US, duration_us)
+        tally.places[place] += 1
+        tally.sum_us += duration_us
+        first = offset_us << BIN_BITS | BIN_OF_GRID[place]
+        if ttft_us is not None and cell.has_ttft:
+            ttft_us = min(ttft_us, duration_us)
+            place = bisect_right(GRID_US, ttft_us)
+            tally.ttft_places[place] += 1
+            tally.ttft_sum_us += ttft_us
+        if key_hash is not None and cell.is_evidence:
+            first = first << BIN_BITS | BIN_OF_GRID[place]
+            known = tally.firsts.get(key_hash)
+            if known is None:
+                self._key_count += 1
+                tally.firsts[key_hash] = first
+            elif first < known:
+                tally.firsts[key_hash] = first
         return tally
 
     def late(self, cell: Cell, duration_us: int, ttft_us: int | None) -> None:
         """Count one request that lasted longer than the follow-up, or came after its slot had closed."""
+        duration_us = min(duration_us, _DURATION_US_MAX)
         self.late_outcomes_total += 1
         self._catalogue.late.add()
         self._show(cell, duration_us, ttft_us)
@@ -129,7 +128,7 @@ class SlotWindow:
 
     def _open(self, cell: Cell, slot: int, duration_us: int, ttft_us: int | None) -> Tally | None:
         """The first request of a slot in a cell since the last report."""
-        if self._closed_through is not None and slot <= self._closed_through:
+        if slot >= _SLOT_END or (self._closed_through is not None and slot <= self._closed_through):
             self.late(cell, duration_us, ttft_us)
             return None
         row = _row_key(cell.like, slot)

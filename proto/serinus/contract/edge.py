@@ -10,7 +10,8 @@ from bisect import bisect_right
 from math import isqrt
 
 BINS_PER_DOUBLING = 8
-BIN_COUNT = 256
+BIN_BITS = 8
+BIN_COUNT = 1 << BIN_BITS
 
 
 def _eighth_root_of_power(exponent: int) -> int:

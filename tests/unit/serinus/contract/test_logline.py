@@ -20,7 +20,12 @@ def test_a_value_that_envoy_does_not_have_is_empty() -> None:
     assert values_of(line_format(FORMATS | {"rollout": "", "bucket": ""}))["rollout"] == ""
 
 
-@pytest.mark.parametrize("line", ["", "\ta b\tc", "\t" + " ".join(SHARED), line_format(FORMATS) + "\tmore"])
+def test_the_key_alone_may_contain_blanks_and_tabs() -> None:
+    found = values_of(line_format(FORMATS | {"key": "r1:a b\tc "}))
+    assert (found["bucket"], found["key"], found["start_us"]) == ("%BUCKET%", "r1:a b\tc ", "%START_US%")
+
+
+@pytest.mark.parametrize("line", ["", "\ta b\tc", "\t" + " ".join(SHARED), "\t" + line_format(FORMATS)])
 def test_a_line_of_another_form_is_refused(line: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  of either cause
         values_of(line)
