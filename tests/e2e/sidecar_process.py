@@ -41,15 +41,16 @@ def ledger(run_dir: Path) -> dict[str, Any]:
 class SidecarProcess:
     """`python -m extproc` with a socket and a run directory. Start it again for a successor: it takes the socket over."""
 
-    def __init__(self, run_dir: Path, socket: Path, http_port: int, *flags: str) -> None:
+    def __init__(self, run_dir: Path, socket: Path, http_port: int, *flags: str, workers: int = 1) -> None:
         self.run_dir = run_dir
         self.socket = socket
         self.http_port = http_port
-        self._flags = flags
+        self._workers = workers
+        self._flags = (*flags, "--workers", str(workers))
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Returns when it serves."""
+        """Returns when it serves, with all workers."""
         argv = ["--run-dir", self.run_dir, "--socket", self.socket, "--http", f"127.0.0.1:{self.http_port}"]
         argv += ["--node-id", NODE, "--controlplane", "127.0.0.1:9", *self._flags]
         with (self.run_dir / "sidecar.log").open("ab") as log:
@@ -57,7 +58,7 @@ class SidecarProcess:
                 sys.executable, "-m", "extproc", *map(str, argv), stdout=log, stderr=log
             )
         async with asyncio.timeout(START_S):
-            while not await self.is_ready():
+            while not all([await self.is_ready(self.http_port + worker) for worker in range(self._workers)]):
                 assert self._process.returncode is None, self.log()
                 await asyncio.sleep(0.05)
 

@@ -49,16 +49,18 @@ class RecordingControlPlane:
             await self._server.stop(0)
 
     async def _report(self, _requests: object, context: grpc.aio.ServicerContext) -> None:
+        hello = outcomes_pb2.Hello()
         while (request := await context.read()) is not grpc.aio.EOF:
             match request.WhichOneof("message"):
                 case "hello":
-                    self.hellos.append(request.hello)
+                    hello = request.hello
+                    self.hellos.append(hello)
                     for each in self.policies:
                         await context.write(outcomes_pb2.ReportResponse(policy=each))
                 case "batch":
                     self.batches.append(request.batch)
                     if self.acks:
-                        ack = outcomes_pb2.BatchAck(epoch=self.hellos[-1].epoch, seq=request.batch.seq)
+                        ack = outcomes_pb2.BatchAck(epoch=hello.epoch, seq=request.batch.seq)
                         await context.write(outcomes_pb2.ReportResponse(ack=ack))
                 case "policy_ack":
                     self.policy_acks.append((request.policy_ack.version, request.policy_ack.error))
