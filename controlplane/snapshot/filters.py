@@ -16,7 +16,6 @@ from envoy_data_plane.envoy.extensions.filters.http.header_to_metadata import v3
 from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.type.matcher import v3 as matcher_v3
-from envoy_data_plane.envoy.type.metadata import v3 as metadata_v3
 from envoy_data_plane.envoy.type.tracing import v3 as tracing
 
 from controlplane.manifest.schema import ServiceSpec
@@ -26,6 +25,7 @@ from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import EXTENSION, TYPE_PREFIX, Resource, resource
 from serinus.contract import headers
 from serinus.contract.condition import headers_read
+from serinus.contract.logline import TAG, line_format
 from serinus.contract.request import SOURCE, StickyKind
 
 TAG_FILTER = "serinus.tag"
@@ -37,10 +37,23 @@ SIDECAR_CLUSTER = "sidecar"
 OBSERVE_CLUSTER = "sidecar-observe"
 
 ROUTE_TAGS = ("service", "rollout", "snapshot", "weight_bp", "weight_class", "candidate", "baseline")
-_VALUE_TAGS = {
+_OWN_TAGS = ("cohort", "pin", "bucket", "key")
+# Envoy's command for each value of the line.
+_LINE = {
+    **{name: f"%METADATA(ROUTE:{headers.METADATA_NAMESPACE}:{name})%" for name in ROUTE_TAGS},
+    **{name: f"%DYNAMIC_METADATA({headers.METADATA_NAMESPACE}:{name})%" for name in _OWN_TAGS},
     "version": f"%CLUSTER_METADATA({headers.METADATA_NAMESPACE}:version)%",
     "flags": "%RESPONSE_FLAGS%",
-    "us_rx_body_beg": "%COMMON_DURATION(DS_RX_BEG:US_RX_BODY_BEG:us)%",
+    "code": "%RESPONSE_CODE%",
+    "method": "%REQ(:METHOD)%",
+    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+    "type": "%ACCESS_LOG_TYPE%",
+    "start_us": "%START_TIME(%s%6f)%",
+    "sent_us": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%",
+    "headers_us": "%COMMON_DURATION(DS_RX_BEG:US_RX_BEG:us)%",
+    "body_us": "%COMMON_DURATION(DS_RX_BEG:US_RX_BODY_BEG:us)%",
+    "finished_us": "%COMMON_DURATION(DS_RX_BEG:US_RX_END:us)%",
+    "request_id": "%STREAM_ID%",
 }
 
 # Outcomes reach the sidecar within a tenth of a second; with the default of 1 s a one-second slot closes a second late.
@@ -154,22 +167,10 @@ def access_log() -> accesslog_v3.AccessLog:
             transport_api_version=core.ApiVersion.V3,
             buffer_flush_interval=milliseconds(LOG_FLUSH_INTERVAL_MS),
             buffer_size_bytes=LOG_BUFFER_BYTES,
-            custom_tags=[_route_tag(name) for name in ROUTE_TAGS]
-            + [tracing.CustomTag(tag=tag, value=value) for tag, value in _VALUE_TAGS.items()],
+            custom_tags=[tracing.CustomTag(tag=TAG, value=line_format(_LINE))],
         )
     )
     return accesslog_v3.AccessLog(name="envoy.access_loggers.http_grpc", typed_config=packed(config, _HTTP_GRPC_LOG))
-
-
-def _route_tag(name: str) -> tracing.CustomTag:
-    path = [metadata_v3.MetadataKeyPathSegment(key=name)]
-    return tracing.CustomTag(
-        tag=name,
-        metadata=tracing.CustomTagMetadata(
-            kind=metadata_v3.MetadataKind(route=metadata_v3.MetadataKindRoute()),
-            metadata_key=metadata_v3.MetadataKey(key=headers.METADATA_NAMESPACE, path=path),
-        ),
-    )
 
 
 def _grpc(cluster: str) -> core.GrpcService:

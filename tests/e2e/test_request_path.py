@@ -199,8 +199,7 @@ def test_a_log_entry_carries_every_tag_and_meets_the_observation_by_request_id()
             assert (tagged.ending.code, tagged.ending.flags, tagged.ending.is_finished) == (200, frozenset(), True)
             cohorts = {(entry.cohort, entry.pin, entry.bucket is None) for entry in entries.values()}
             assert cohorts == {("everyone", None, False), ("staff", "v2", False), ("no_key", "v1", True)}
-            raw = seen.raw_entries[0].common_properties.custom_tags
-            assert int(raw["us_rx_body_beg"]) > 0
+            assert 0 < (tagged.ttfb_us or 0) <= (tagged.body_us or 0) <= tagged.duration_us
             await until(lambda: request_id in seen.observations, "the observation of the stream")
             observation = seen.observations[request_id]
             assert (observation.finish_reason, observation.complete) == ("length", True)

@@ -6,11 +6,13 @@ import pytest
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
+from envoy_data_plane.envoy.extensions.filters.http.header_to_metadata import v3 as header_to_metadata
 
-from controlplane.snapshot.filters import access_log, build_tag_filter, http_filters, policy_headers
+from controlplane.snapshot.filters import ROUTE_TAGS, access_log, build_tag_filter, http_filters, policy_headers
 from controlplane.snapshot.limits import build_limit_filter
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import Resource
+from serinus.contract.logline import values_of
 from tests.unit.controlplane.snapshot.factory import GOLD, STAFF, service
 
 
@@ -78,11 +80,11 @@ def test_the_tag_filter_sends_one_message_and_goes_on_without_an_answer() -> Non
 def test_the_filters_stand_in_this_order() -> None:
     """A cohort has its limit only once the request is tagged; what is over a limit needs no observing."""
     names = [item.name for item in http_filters()]
-    assert names == ["serinus.tag", "serinus.limit", "serinus.observe", "envoy.filters.http.router"]
+    assert names == ["serinus.tag", "serinus.native", "serinus.limit", "serinus.observe", "envoy.filters.http.router"]
 
 
 @pytest.mark.parametrize(
-    ("position", "built"), [(0, build_tag_filter(Gateway(), ())), (1, build_limit_filter(()))], ids=["tag", "limit"]
+    ("position", "built"), [(0, build_tag_filter(Gateway(), ())), (2, build_limit_filter(()))], ids=["tag", "limit"]
 )
 def test_a_config_that_changes_comes_over_ads_under_the_name_of_its_filter(position: int, built: Resource) -> None:
     """Inside the listener a change would reach new connections only, and old ones after a drain."""
@@ -111,7 +113,7 @@ def test_without_a_policy_nothing_is_forwarded() -> None:
 
 
 def test_the_observing_filter_waits_for_nothing_and_is_off_by_default() -> None:
-    observing = http_filters()[2]
+    observing = http_filters()[3]
     assert observing.disabled
     assert observing.typed_config is not None
     observe = ext_proc.ExternalProcessor.parse(observing.typed_config.value)
@@ -122,12 +124,23 @@ def test_the_observing_filter_waits_for_nothing_and_is_off_by_default() -> None:
     assert "request.id" in observe.response_attributes
 
 
+def test_the_noting_filter_is_off_until_a_native_route_says_what_to_note() -> None:
+    noting = http_filters()[1]
+    assert noting.disabled
+    assert noting.typed_config is not None
+    assert header_to_metadata.Config.parse(noting.typed_config.value) == header_to_metadata.Config()
+
+
 def test_the_log_entry_carries_the_route_and_where_the_request_ended() -> None:
     config = access_log().typed_config
     assert config is not None
     common = grpc_log.HttpGrpcAccessLogConfig.parse(config.value).common_config
     assert common is not None
-    assert [tag.tag for tag in common.custom_tags] == [
-        *("service", "rollout", "snapshot", "weight_bp", "weight_class", "candidate", "baseline"),
-        *("version", "flags", "us_rx_body_beg"),
-    ]
+    (tag,) = common.custom_tags
+    assert (tag.tag, tag.value is not None) == ("serinus.line1", True)
+    values = values_of(str(tag.value))
+    assert {name: values[name] for name in ROUTE_TAGS} == {
+        name: f"%METADATA(ROUTE:serinus:{name})%" for name in ROUTE_TAGS
+    }
+    assert (values["version"], values["flags"]) == ("%CLUSTER_METADATA(serinus:version)%", "%RESPONSE_FLAGS%")
+    assert all(value.startswith("%") and " " not in value for value in values.values())
