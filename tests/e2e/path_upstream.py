@@ -39,7 +39,9 @@ async def _stream(request: web.Request) -> web.StreamResponse:
 
 async def serve_upstream(version: str, stack: contextlib.AsyncExitStack) -> Upstream:
     upstream = Upstream(version)
-    runner = web.ServerRunner(web.Server(upstream), shutdown_timeout=0.1)  # type: ignore[arg-type]
+    # A field may be as long as Envoy takes headers at all.
+    server = web.Server(upstream, max_field_size=65_536)  # type: ignore[arg-type]
+    runner = web.ServerRunner(server, shutdown_timeout=0.1)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -12,6 +12,7 @@ from serinus.contract.request import StickyKind, StickySource
 from tests.e2e.flood import AT_ONCE, SHED, TAGGED, FloodConnection, flood
 from tests.e2e.path_world import free_port
 from tests.e2e.sidecar_process import SidecarProcess, keep_policy, short_directory
+from tests.unit.extproc.controlplane import RecordingControlPlane
 from tests.unit.extproc.messages import request_headers
 
 pytestmark = pytest.mark.e2e
@@ -38,7 +39,10 @@ def test_a_flood_is_answered_to_the_last_request_in_bounded_memory_and_tagging_r
     async def story() -> None:
         directory = short_directory()
         keep_policy(directory, [POLICY])
-        sidecar = SidecarProcess(directory, directory / "e.sock", free_port(), "--transport", "own")
+        plane = RecordingControlPlane()
+        await plane.start()
+        flags = ("--transport", "own", "--controlplane", f"127.0.0.1:{plane.port}")
+        sidecar = SidecarProcess(directory, directory / "e.sock", free_port(), *flags)
         try:
             await sidecar.start()
             tagged, quiet_ms = await _one_at_a_time(sidecar.socket)
@@ -58,8 +62,11 @@ def test_a_flood_is_answered_to_the_last_request_in_bounded_memory_and_tagging_r
                 f" at once took {slowest_s * 1000:.0f} ms; memory +{grown / 1e6:.1f} MB; one at a time "
                 f"{quiet_ms:.2f} ms before, {after_ms:.2f} ms after"
             )
+            await sidecar.stop()
+            assert plane.batches[-1].shed_total == answers[SHED]
         finally:
             await sidecar.stop()
+            await plane.stop()
             shutil.rmtree(directory)
 
     asyncio.run(asyncio.wait_for(story(), 150))
