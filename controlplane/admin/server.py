@@ -51,7 +51,7 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
             if not files:
                 raise InvalidRequestError("nothing to apply", next_step="give at least one file")
             changes = await self._engine.apply(files, dry_run=request.dry_run, actor=_text(request.actor) or "unknown")
-            objects = [admin_pb2.AppliedObject(kind=c.kind, name=c.name, change=c.change) for c in changes]
+            objects = [admin_pb2.AppliedObject(kind=c.kind, name=c.name, change=c.change, note=c.note) for c in changes]
             return admin_pb2.ApplyResponse(objects=objects)
 
         return await _answer(context, act)

@@ -79,6 +79,8 @@ def apply(
         return
     for each in response.objects:
         typer.echo(f"{each.kind.lower()}/{each.name} {each.change}" + (" (dry run)" if dry_run else ""))
+        if each.note and each.change != "unchanged":
+            typer.echo(f"  {each.note}")
 
 
 def get(
@@ -106,10 +108,19 @@ def get(
 def _print_services(response: admin_pb2.GetResponse) -> None:
     if response.services:
         rows = [
-            [s.name, s.protocol, ",".join(s.hosts), s.prefix, s.baseline, ",".join(s.versions), s.rollout or "-"]
+            [
+                s.name,
+                s.protocol,
+                ",".join(s.hosts),
+                s.prefix,
+                s.baseline,
+                ",".join(s.versions),
+                s.rollout or "-",
+                s.datapath_chosen,
+            ]
             for s in response.services
         ]
-        table(["SERVICE", "PROTOCOL", "HOSTS", "PREFIX", "BASELINE", "VERSIONS", "ROLLOUT"], rows)
+        table(["SERVICE", "PROTOCOL", "HOSTS", "PREFIX", "BASELINE", "VERSIONS", "ROLLOUT", "DATA PATH"], rows)
 
 
 def _print_rollouts(response: admin_pb2.GetResponse) -> None:

@@ -13,8 +13,9 @@ from controlplane.manifest.errors import ManifestError, Problem
 from controlplane.manifest.load import Manifest
 from controlplane.manifest.proxy_group import DEFAULT_GROUP, ProxyGroupSpec
 from controlplane.manifest.rules import check
-from controlplane.manifest.schema import RolloutSpec, ServiceSpec
+from controlplane.manifest.schema import DataPath, RolloutSpec, ServiceSpec
 from controlplane.rollout.model import Preparing, Rollout
+from controlplane.snapshot.datapath import choose, obstacle
 from controlplane.snapshot.filters import policy_headers
 from serinus.contract.condition import headers_denied
 
@@ -93,11 +94,12 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an apply does to one object: created, configured or unchanged."""
+    """What an apply does to one object: created, configured or unchanged. `note`: what was decided about it."""
 
     kind: str
     name: str
     change: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,8 @@ def plan_apply(world: World, manifests: Sequence[Manifest], now_ms: int) -> Appl
     changes: list[Change] = []
     services = dict(world.services)
     for name, manifest in new_services.items():
-        changes.append(
-            Change("Service", name, _change(services[name].data if name in services else None, manifest.data))
-        )
+        change = _change(services[name].data if name in services else None, manifest.data)
+        changes.append(Change("Service", name, change, _data_path(manifest)))
         services[name] = _service(manifest, services.get(name))
     baselines = {name: service.baseline for name, service in services.items()}
     groups, group_changes = _groups(world, manifests)
@@ -124,7 +125,7 @@ def plan_apply(world: World, manifests: Sequence[Manifest], now_ms: int) -> Appl
     fresh = [m for m in manifests if not _is_unchanged_rollout(world, m)]
     names = frozenset(groups) or frozenset({DEFAULT_GROUP})
     problems = check(fresh, specs, baselines, groups=names) + _busy(world, fresh) + _in_use(world, new_services)
-    problems += _left_without_a_group(world, manifests, names) + _unlistenable(manifests)
+    problems += _left_without_a_group(world, manifests, names) + _unlistenable(manifests) + _not_native(manifests)
     if problems:
         raise ManifestError(problems)
     rollouts = dict(world.rollouts)
@@ -153,6 +154,23 @@ def _unlistenable(manifests: Sequence[Manifest]) -> list[Problem]:
         for manifest in manifests
         if isinstance(manifest.spec, ProxyGroupSpec) and manifest.spec.listen.is_named
     ]
+
+
+def _not_native(manifests: Sequence[Manifest]) -> list[Problem]:
+    problems = []
+    for manifest in manifests:
+        if not isinstance(manifest.spec, ServiceSpec) or manifest.spec.datapath is not DataPath.NATIVE:
+            continue
+        if found := obstacle(manifest.spec):
+            message = f"datapath is native, but {found.text}; next: datapath: auto, or change this"
+            problems.append(manifest.problem(found.path, message))
+    return problems
+
+
+def _data_path(manifest: Manifest) -> str:
+    assert isinstance(manifest.spec, ServiceSpec)
+    choice = choose(manifest.spec)
+    return f"data path {choice.path}: {choice.reason}"
 
 
 def _left_without_a_group(world: World, manifests: Sequence[Manifest], names: frozenset[str]) -> list[Problem]:

@@ -5,8 +5,9 @@ changes, so a limit in a route would let a burst through at every weight step of
 and each route to a version would have a bucket of its own. These are filled anew only when some limit changes.
 
 The filter's config is a resource of its own (ECDS): a new limit touches neither listener nor routes. A version is known
-by the cluster that the weighted route has just chosen, a cohort by the header that the sidecar set. A request over a
-limit is answered 429, flag RL, before it reaches a server. While the sidecar is away only versions are limited.
+by the cluster that the weighted route has just chosen, a cohort by what the sidecar or a native route noted of the
+request. One over a limit is answered 429, flag RL, before it reaches a server. A service whose requests the sidecar
+tags has its versions limited only while the sidecar is away.
 """
 
 from collections.abc import Iterable
@@ -100,5 +101,11 @@ def _cohort_key() -> list[route_v3.RateLimitAction]:
         source=route_v3.RateLimitActionMetaDataSource.ROUTE_ENTRY,
         skip_if_absent=True,
     )
-    cohort = route_v3.RateLimitActionRequestHeaders(header_name=headers.COHORT, descriptor_key=_COHORT_KEY)
-    return [route_v3.RateLimitAction(metadata=service), route_v3.RateLimitAction(request_headers=cohort)]
+    cohort = route_v3.RateLimitActionMetaData(
+        descriptor_key=_COHORT_KEY,
+        metadata_key=metadata_v3.MetadataKey(
+            key=headers.METADATA_NAMESPACE, path=[metadata_v3.MetadataKeyPathSegment(key=_COHORT_KEY)]
+        ),
+        source=route_v3.RateLimitActionMetaDataSource.DYNAMIC,
+    )
+    return [route_v3.RateLimitAction(metadata=service), route_v3.RateLimitAction(metadata=cohort)]

@@ -1,6 +1,7 @@
 """One service with the weight in force -> its Envoy routes, encoded, in the order in which Envoy must try them.
 
 What decides, in this order (`prefix` and the service's hosts apply to all):
+0. *native*, where the data path is native: see `native.py`. What follows is then for the requests that these leave.
 1. `x-serinus-pin` names a version: that version. The baseline always; the candidate while `rollout.pins`.
 2. untagged (the sidecar was away) and Envoy itself can tell that the request is in a cohort: the baseline, since only
    the sidecar may send anybody to a pinned version.
@@ -16,8 +17,9 @@ weight grows and none goes back.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from google.protobuf.any_pb2 import Any
 from google.protobuf.duration_pb2 import Duration
@@ -26,9 +28,11 @@ from google.protobuf.struct_pb2 import Struct, Value
 from controlplane.manifest.cohort import Cohort
 from controlplane.manifest.schema import Protocol
 from controlplane.snapshot.errors import UnknownVersionError, WeightError
-from controlplane.snapshot.filters import OBSERVE_FILTER
+from controlplane.snapshot.filters import NATIVE_FILTER, OBSERVE_FILTER, TAG_FILTER, TO_METADATA
 from controlplane.snapshot.match import Alternatives, equals, hash_by, is_absent, is_not_empty, is_present, native
 from controlplane.snapshot.model import ServiceRoute, cluster_name
+from controlplane.snapshot.native import NativeRoute, native_routes, noted
+from controlplane.snapshot.native_key import native_key
 from controlplane.snapshot.resource import content_hash
 from controlplane.snapshot.weight_classes import WeightClass, class_of, classes_apart, everyone
 from controlplane.snapshot.wire import encoded, number, packed
@@ -51,6 +55,7 @@ from serinus.envoywire.route_pb2 import (
 _OVERWRITE_IF_EXISTS_OR_ADD = 2
 # Turns a filter on that is disabled by default, with the config that it has.
 _ENABLED = packed(FilterConfig(config=Any()), "envoy.config.route.v3.FilterConfig")
+_DISABLED = packed(FilterConfig(disabled=True), "envoy.config.route.v3.FilterConfig")
 # Envoy's default of 15 s cuts generations; the listener's stream idle timeout bounds a stalled one. Without
 # `max_stream_duration` a grpc-timeout header is the server's business and cuts nothing here.
 _NO_TIMEOUT = Duration()
@@ -87,7 +92,7 @@ def plain_key_header(service: ServiceRoute) -> str | None:
     """The header by which Envoy can place users without the sidecar: its value alone is the sticky key, and Envoy can
     tell who is in a cohort. None if there is no such header.
     """
-    if len(service.spec.sticky) != 1 or any(_native(service, cohort) is None for cohort in service.spec.cohorts):
+    if len(service.spec.sticky) != 1 or any(_ways(service, cohort) is None for cohort in service.spec.cohorts):
         return None
     source = service.spec.sticky[0]
     match source.kind:
@@ -119,16 +124,18 @@ def build_routes(service: ServiceRoute) -> tuple[bytes, ...]:
     _check(service)
     template = _template(service)
     rollout = service.rollout
+    routes = [_native(service, item) for item in native_routes(service)]
     if rollout is None:
-        return (_to_version(template, "baseline", [], service.baseline),)
-    routes = [_pinned(template, service.baseline)]
+        return (*routes, _to_version(template, "baseline", [], service.baseline))
+    routes.append(_pinned(template, service.baseline))
     if rollout.pins and rollout.candidate != service.baseline:
         routes.append(_pinned(template, rollout.candidate))
     for cohort in service.spec.cohorts:
         routes += _untagged_cohort(template, cohort)
     for apart in classes_apart(service):
-        matchers = [is_present(headers.BUCKET), apart.is_member()]
-        routes.append(_weighted(_template(service, apart), f"class/{apart.name}", matchers, [_HASH_BY_TAG]))
+        for member in apart.members():
+            matchers = [is_present(headers.BUCKET), member]
+            routes.append(_weighted(_template(service, apart), f"class/{apart.name}", matchers, [_HASH_BY_TAG]))
     routes.append(_randomised(template))
     routes.append(_to_version(template, "baseline", [], service.baseline))
     return tuple(routes)
@@ -142,8 +149,20 @@ def _check(service: ServiceRoute) -> None:
         raise UnknownVersionError(service.name, "candidate", service.rollout.candidate)
 
 
-def _template(service: ServiceRoute, weight_class: WeightClass | None = None) -> _Template:
-    """`weight_class` None: everyone's."""
+def _native(service: ServiceRoute, item: NativeRoute) -> bytes:
+    """The sidecar is not asked; what it would have said is noted."""
+    filters = {TAG_FILTER: _DISABLED, NATIVE_FILTER: packed(noted(item, service), TO_METADATA)}
+    template = _template(service, item.weight_class, filters)
+    if item.version is not None:
+        return _to_version(template, item.name, item.matchers, item.version)
+    hashes = [native_key(service.spec.sticky).hash_policy(service.salt)]
+    return _weighted(template, item.name, item.matchers, hashes)
+
+
+def _template(
+    service: ServiceRoute, weight_class: WeightClass | None = None, filters: Mapping[str, Any] = MappingProxyType({})
+) -> _Template:
+    """`weight_class` None: everyone's. `filters`: their configs on these routes."""
     spec = service.spec
     observed = spec.observe.body and spec.protocol is Protocol.OPENAI
     weight_class = weight_class or everyone(service)
@@ -151,7 +170,7 @@ def _template(service: ServiceRoute, weight_class: WeightClass | None = None) ->
     tail = Route(
         metadata=Metadata(filter_metadata={headers.METADATA_NAMESPACE: Struct(fields=fields)}),
         # Envoy decides which filters run at a request's first route, before the tags: so on every route.
-        typed_per_filter_config={OBSERVE_FILTER: _ENABLED} if observed else {},
+        typed_per_filter_config={**filters, **({OBSERVE_FILTER: _ENABLED} if observed else {})},
     )
     # An upgrade, too, is allowed or refused by a request's first route.
     upgrades = [RouteAction.UpgradeConfig(upgrade_type=upgrade.value) for upgrade in spec.upgrades]
@@ -177,7 +196,7 @@ def _pinned(template: _Template, version: str) -> bytes:
     return _to_version(template, f"pin/{version}", [equals(headers.PIN, version)], version)
 
 
-def _native(service: ServiceRoute, cohort: Cohort) -> Alternatives | None:
+def _ways(service: ServiceRoute, cohort: Cohort) -> Alternatives | None:
     return native(cohort.condition(service.name))
 
 
@@ -185,7 +204,7 @@ def _untagged_cohort(template: _Template, cohort: Cohort) -> list[bytes]:
     """A route for each way in which Envoy can tell the cohort; none where it cannot. To the baseline, or, if the cohort
     has a weight class and Envoy can read its key, by the weight of the class: everyone keeps their version.
     """
-    service, ways = template.service, _native(template.service, cohort) or ()
+    service, ways = template.service, _ways(template.service, cohort) or ()
     untagged = [is_absent(headers.BUCKET), is_absent(headers.COHORT)]
     name, weight_class, key_header = f"untagged/{cohort.name}", class_of(service, cohort), plain_key_header(service)
     if weight_class is None or key_header is None:

@@ -8,10 +8,9 @@ everyone: it needs no route of its own, and neither does a cohort of that factor
 from dataclasses import dataclass
 
 from controlplane.manifest.cohort import Cohort
-from controlplane.snapshot.match import meets
+from controlplane.snapshot.match import one_of
 from controlplane.snapshot.model import ServiceRoute
 from serinus.contract import headers
-from serinus.contract.condition import Op, Source, TextTest
 from serinus.contract.weight import CLASS_EVERYONE, class_weight_bp
 from serinus.envoywire.route_pb2 import HeaderMatcher
 
@@ -24,10 +23,9 @@ class WeightClass:
     weight_bp: int
     cohorts: tuple[str, ...] = ()
 
-    def is_member(self) -> HeaderMatcher:
-        """The sidecar said that the request is in one of the class's cohorts."""
-        op = Op.EXACT if len(self.cohorts) == 1 else Op.IN
-        return meets(TextTest(Source.HEADER, headers.COHORT, op, self.cohorts))
+    def members(self) -> tuple[HeaderMatcher, ...]:
+        """The sidecar said that the request is in one of the class's cohorts: any of these."""
+        return one_of(headers.COHORT, self.cohorts)
 
 
 def everyone(service: ServiceRoute) -> WeightClass:

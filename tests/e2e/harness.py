@@ -55,8 +55,9 @@ def service_text(
     cohorts: str = "[]",
     protocol: str = "http",
     observe_body: bool = False,
+    datapath: str = "ext_proc",
 ) -> str:
-    """A Service manifest; `versions` name -> endpoint, `sticky` and `cohorts` as YAML flow text."""
+    """A Service manifest; `versions` name -> endpoint, `sticky` and `cohorts` as YAML flow text. Through the sidecar."""
     rows = ", ".join(
         f'{{name: {version}, endpoints: ["{address}"], health: {{path: /health, interval: 200ms}}}}'
         for version, address in versions.items()
@@ -70,6 +71,7 @@ spec:
   protocol: {protocol}
   hosts: ["{host}"]
   sticky: {sticky}
+  datapath: {datapath}
   versions: [{rows}]
   baseline: {baseline}
   cohorts: {cohorts}{observe}

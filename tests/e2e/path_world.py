@@ -81,7 +81,9 @@ class World:
     envoy: asyncio.subprocess.Process | None = None
 
     def service(self, **spec: Any) -> ServiceRoute:
-        """The service `chat` with versions v1 and v2 on the upstreams, sticky by x-user-id unless told otherwise."""
+        """The service `chat` with versions v1 and v2 on the upstreams, sticky by x-user-id and through the sidecar, unless
+        told otherwise.
+        """
         versions = [
             {"name": name, "endpoints": [f"127.0.0.1:{upstream.port}"], "health": {"path": "/health"}}
             for name, upstream in self.upstreams.items()
@@ -90,6 +92,7 @@ class World:
             "protocol": "http",
             "hosts": ["*"],
             "sticky": {"header": "x-user-id"},
+            "datapath": "ext_proc",
             "versions": versions,
             "baseline": "v1",
             **spec,

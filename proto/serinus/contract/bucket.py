@@ -20,6 +20,12 @@ def key_hash(salt: str, key: bytes) -> int:
     return xxhash.xxh64_intdigest(salted_key(salt, key))
 
 
+def place_of(salted: bytes) -> tuple[int, int]:
+    """The key hash and the bucket of a key that is salted already, as Envoy logs the one that it hashed."""
+    hashed = xxhash.xxh64_intdigest(salted)
+    return hashed, hashed % BUCKET_COUNT
+
+
 def bucket_of(salt: str, key: bytes) -> int:
     """A key's place, 0..9999."""
     return key_hash(salt, key) % BUCKET_COUNT

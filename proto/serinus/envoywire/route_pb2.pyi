@@ -28,28 +28,32 @@ class RegexMatchAndSubstitute(_message.Message):
     def __init__(self, pattern: _Optional[_Union[RegexMatcher, _Mapping]] = ..., substitution: _Optional[str] = ...) -> None: ...
 
 class StringMatcher(_message.Message):
-    __slots__ = ("exact", "prefix", "suffix", "safe_regex")
+    __slots__ = ("exact", "prefix", "suffix", "safe_regex", "contains")
     EXACT_FIELD_NUMBER: _ClassVar[int]
     PREFIX_FIELD_NUMBER: _ClassVar[int]
     SUFFIX_FIELD_NUMBER: _ClassVar[int]
     SAFE_REGEX_FIELD_NUMBER: _ClassVar[int]
+    CONTAINS_FIELD_NUMBER: _ClassVar[int]
     exact: str
     prefix: str
     suffix: str
     safe_regex: RegexMatcher
-    def __init__(self, exact: _Optional[str] = ..., prefix: _Optional[str] = ..., suffix: _Optional[str] = ..., safe_regex: _Optional[_Union[RegexMatcher, _Mapping]] = ...) -> None: ...
+    contains: str
+    def __init__(self, exact: _Optional[str] = ..., prefix: _Optional[str] = ..., suffix: _Optional[str] = ..., safe_regex: _Optional[_Union[RegexMatcher, _Mapping]] = ..., contains: _Optional[str] = ...) -> None: ...
 
 class HeaderMatcher(_message.Message):
-    __slots__ = ("name", "present_match", "string_match", "invert_match")
+    __slots__ = ("name", "present_match", "string_match", "invert_match", "treat_missing_as_empty")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PRESENT_MATCH_FIELD_NUMBER: _ClassVar[int]
     STRING_MATCH_FIELD_NUMBER: _ClassVar[int]
     INVERT_MATCH_FIELD_NUMBER: _ClassVar[int]
+    TREAT_MISSING_AS_EMPTY_FIELD_NUMBER: _ClassVar[int]
     name: str
     present_match: bool
     string_match: StringMatcher
     invert_match: bool
-    def __init__(self, name: _Optional[str] = ..., present_match: _Optional[bool] = ..., string_match: _Optional[_Union[StringMatcher, _Mapping]] = ..., invert_match: _Optional[bool] = ...) -> None: ...
+    treat_missing_as_empty: bool
+    def __init__(self, name: _Optional[str] = ..., present_match: _Optional[bool] = ..., string_match: _Optional[_Union[StringMatcher, _Mapping]] = ..., invert_match: _Optional[bool] = ..., treat_missing_as_empty: _Optional[bool] = ...) -> None: ...
 
 class RouteMatch(_message.Message):
     __slots__ = ("prefix", "headers")
@@ -143,10 +147,12 @@ class Route(_message.Message):
     def __init__(self, match: _Optional[_Union[RouteMatch, _Mapping]] = ..., route: _Optional[_Union[RouteAction, _Mapping]] = ..., metadata: _Optional[_Union[_core_pb2.Metadata, _Mapping]] = ..., response_headers_to_add: _Optional[_Iterable[_Union[_ext_proc_pb2.HeaderValueOption, _Mapping]]] = ..., typed_per_filter_config: _Optional[_Mapping[str, _any_pb2.Any]] = ..., name: _Optional[str] = ...) -> None: ...
 
 class FilterConfig(_message.Message):
-    __slots__ = ("config",)
+    __slots__ = ("config", "disabled")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
+    DISABLED_FIELD_NUMBER: _ClassVar[int]
     config: _any_pb2.Any
-    def __init__(self, config: _Optional[_Union[_any_pb2.Any, _Mapping]] = ...) -> None: ...
+    disabled: bool
+    def __init__(self, config: _Optional[_Union[_any_pb2.Any, _Mapping]] = ..., disabled: _Optional[bool] = ...) -> None: ...
 
 class VirtualHost(_message.Message):
     __slots__ = ("name", "domains", "routes")

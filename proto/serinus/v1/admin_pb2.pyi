@@ -31,14 +31,16 @@ class ApplyResponse(_message.Message):
     def __init__(self, objects: _Optional[_Iterable[_Union[AppliedObject, _Mapping]]] = ...) -> None: ...
 
 class AppliedObject(_message.Message):
-    __slots__ = ("kind", "name", "change")
+    __slots__ = ("kind", "name", "change", "note")
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     CHANGE_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     kind: str
     name: str
     change: str
-    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., change: _Optional[str] = ...) -> None: ...
+    note: str
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., change: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
 
 class GetRequest(_message.Message):
     __slots__ = ("kind", "name")
@@ -103,7 +105,7 @@ class RejectionView(_message.Message):
     def __init__(self, node: _Optional[str] = ..., group: _Optional[str] = ..., type: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class ServiceView(_message.Message):
-    __slots__ = ("name", "protocol", "hosts", "prefix", "versions", "baseline", "rollout", "sticky", "datapath")
+    __slots__ = ("name", "protocol", "hosts", "prefix", "versions", "baseline", "rollout", "sticky", "datapath", "datapath_chosen", "datapath_reason")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     HOSTS_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +115,8 @@ class ServiceView(_message.Message):
     ROLLOUT_FIELD_NUMBER: _ClassVar[int]
     STICKY_FIELD_NUMBER: _ClassVar[int]
     DATAPATH_FIELD_NUMBER: _ClassVar[int]
+    DATAPATH_CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    DATAPATH_REASON_FIELD_NUMBER: _ClassVar[int]
     name: str
     protocol: str
     hosts: _containers.RepeatedScalarFieldContainer[str]
@@ -122,7 +126,9 @@ class ServiceView(_message.Message):
     rollout: str
     sticky: str
     datapath: str
-    def __init__(self, name: _Optional[str] = ..., protocol: _Optional[str] = ..., hosts: _Optional[_Iterable[str]] = ..., prefix: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., baseline: _Optional[str] = ..., rollout: _Optional[str] = ..., sticky: _Optional[str] = ..., datapath: _Optional[str] = ...) -> None: ...
+    datapath_chosen: str
+    datapath_reason: str
+    def __init__(self, name: _Optional[str] = ..., protocol: _Optional[str] = ..., hosts: _Optional[_Iterable[str]] = ..., prefix: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., baseline: _Optional[str] = ..., rollout: _Optional[str] = ..., sticky: _Optional[str] = ..., datapath: _Optional[str] = ..., datapath_chosen: _Optional[str] = ..., datapath_reason: _Optional[str] = ...) -> None: ...
 
 class ProxyView(_message.Message):
     __slots__ = ("node", "cluster", "envoy_version", "connected", "accepted_routes", "published_routes", "last_error", "sidecar_connected", "clusters", "group", "mode", "state")

@@ -17,11 +17,12 @@ SALT = "r1"
 
 
 def service(name: str = "chat", **spec: Any) -> ServiceRoute:
-    """A service with versions v1 and v2, baseline v1, sticky by x-user-id, no rollout."""
+    """A service with versions v1 and v2, baseline v1, sticky by x-user-id, through the sidecar, no rollout."""
     values = {
         "protocol": "http",
         "hosts": ["*"],
         "sticky": {"header": "x-user-id"},
+        "datapath": "ext_proc",
         "versions": [
             {"name": "v1", "endpoints": ["127.0.0.1:8001"], "health": {"path": "/health"}},
             {"name": "v2", "endpoints": ["127.0.0.1:8002"], "health": {"path": "/health"}},

@@ -5,8 +5,10 @@ field under a wrong number, which Envoy ignores in silence.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 
+import re2
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.config.route import v3 as route_v3
 from envoy_data_plane.envoy.type.matcher import v3 as matcher_v3
@@ -61,19 +63,28 @@ def _classes(service: ServiceRoute) -> list[route_v3.Route]:
         _weighted(
             service,
             f"class/{factor}",
-            [_matcher("x-serinus-bucket", None), _matcher("x-serinus-cohort", _one_of(names))],
+            [_matcher("x-serinus-bucket", None), _matcher("x-serinus-cohort", member)],
             [_hash("x-serinus-key", terminal=True)],
             factor,
         )
         for factor, names in members.items()
+        for member in _one_of(names)
     ]
 
 
-def _one_of(names: list[str]) -> matcher_v3.StringMatcher:
+def _one_of(names: Sequence[str]) -> list[matcher_v3.StringMatcher]:
+    """Any of these. Envoy takes no pattern that compiles to more than 100 instructions."""
     if len(names) == 1:
-        return _exact(names[0])
-    regex = "(?:" + "|".join(map(re.escape, names)) + ")"
-    return matcher_v3.StringMatcher(safe_regex=matcher_v3.RegexMatcher(regex=regex))
+        return [_exact(names[0])]
+    pattern = "(?:" + "|".join(map(re.escape, names)) + ")"
+    if re2.compile(pattern.encode()).programsize <= 90:
+        return [_regex(pattern)]
+    half = len(names) // 2
+    return _one_of(names[:half]) + _one_of(names[half:])
+
+
+def _regex(pattern: str) -> matcher_v3.StringMatcher:
+    return matcher_v3.StringMatcher(safe_regex=matcher_v3.RegexMatcher(regex=pattern))
 
 
 def _randomised(service: ServiceRoute) -> route_v3.Route:
@@ -175,6 +186,10 @@ def _ways(match: CohortMatch) -> list[list[route_v3.HeaderMatcher]] | None:
         return _text(match.header.name, match.header)
     if match.method is not None:
         return _text(":method", match.method)
+    if match.path is not None and match.path.prefix is not None:
+        return [[_matcher(":path", matcher_v3.StringMatcher(prefix=match.path.prefix))]]
+    if match.not_ is not None:
+        return _denied(match.not_)
     if match.any_of is not None:
         either = [_ways(part) for part in match.any_of]
         joined = [way for ways in either for way in ways or []]
@@ -190,6 +205,31 @@ def _ways(match: CohortMatch) -> list[list[route_v3.HeaderMatcher]] | None:
     return None
 
 
+def _denied(match: CohortMatch) -> list[list[route_v3.HeaderMatcher]] | None:
+    """What is drawn here: `not` of one test, of `not`, of `all`, of `any`."""
+    if match.not_ is not None:
+        return _ways(match.not_)
+    if match.any_of is not None:
+        return _ways(CohortMatch.model_construct(all_of=tuple(_not(part) for part in match.any_of)))
+    if match.all_of is not None:
+        return _ways(CohortMatch.model_construct(any_of=tuple(_not(part) for part in match.all_of)))
+    spec = match.header or match.method or match.path
+    ways = _ways(match)
+    if ways is None or spec is None:
+        return None
+    for way in ways:
+        for matcher in way:
+            matcher.invert_match = not matcher.invert_match
+            matcher.treat_missing_header_as_empty = matcher.present_match is None
+    met_by_empty = spec.exact == "" or "" in (spec.one_of or ())
+    met_by_empty |= spec.regex is not None and re2.compile(spec.regex.encode()).fullmatch(b"") is not None
+    return None if met_by_empty else [[matcher for way in ways for matcher in way]]
+
+
+def _not(match: CohortMatch) -> CohortMatch:
+    return CohortMatch.model_construct(not_=match)
+
+
 def _text(name: str, spec: TextMatch) -> list[list[route_v3.HeaderMatcher]] | None:
     if spec.exact is not None:
         return [[_matcher(name, _exact(spec.exact))]]
@@ -199,17 +239,18 @@ def _text(name: str, spec: TextMatch) -> list[list[route_v3.HeaderMatcher]] | No
         return [[_matcher(name, matcher_v3.StringMatcher(suffix=spec.suffix) if spec.suffix else None)]]
     if spec.present is not None:
         return [[_matcher(name, None)]]
+    if spec.regex is not None:
+        return [[_matcher(name, _regex(spec.regex))]]
     if spec.one_of is None:
         return None
-    regex = "(?:" + "|".join(map(re.escape, spec.one_of)) + ")"
-    return [[_matcher(name, matcher_v3.StringMatcher(safe_regex=matcher_v3.RegexMatcher(regex=regex)))]]
+    return [[_matcher(name, one)] for one in _one_of(spec.one_of)]
 
 
 def _hash(name: str, *, terminal: bool = False, salt: str | None = None) -> route_v3.RouteActionHashPolicy:
     header = route_v3.RouteActionHashPolicyHeader(header_name=name)
     if salt is not None:
-        substitution = salt.replace("\\", "\\\\") + ":\\1"
+        substitution = salt.replace("\\", "\\\\") + ":"
         header.regex_rewrite = matcher_v3.RegexMatchAndSubstitute(
-            pattern=matcher_v3.RegexMatcher(regex="^(.*)$"), substitution=substitution
+            pattern=matcher_v3.RegexMatcher(regex="^"), substitution=substitution
         )
     return route_v3.RouteActionHashPolicy(header=header, terminal=terminal)

@@ -102,11 +102,13 @@ def test_with_a_limit_every_request_is_counted_by_version_and_by_cohort() -> Non
     assert version == [
         route_v3.RateLimitAction(destination_cluster=route_v3.RateLimitActionDestinationCluster()),
     ]
-    metadata, header = cohort[0].metadata, cohort[1].request_headers
+    metadata, noted = cohort[0].metadata, cohort[1].metadata
     assert metadata is not None
     assert metadata.metadata_key is not None
     assert (metadata.source, metadata.descriptor_key) == (route_v3.RateLimitActionMetaDataSource.ROUTE_ENTRY, "service")
     assert (metadata.metadata_key.key, [step.key for step in metadata.metadata_key.path]) == ("serinus", ["service"])
-    assert header is not None
-    assert (header.header_name, header.descriptor_key) == ("x-serinus-cohort", "cohort")
-    assert not header.skip_if_absent, "without a tag there is no cohort, and no bucket of one"
+    assert noted is not None
+    assert noted.metadata_key is not None
+    assert (noted.source, noted.descriptor_key) == (route_v3.RateLimitActionMetaDataSource.DYNAMIC, "cohort")
+    assert (noted.metadata_key.key, [step.key for step in noted.metadata_key.path]) == ("serinus", ["cohort"])
+    assert not noted.skip_if_absent, "of whom nothing is known there is no cohort, and no bucket of one"

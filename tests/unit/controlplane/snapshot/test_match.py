@@ -1,10 +1,13 @@
 """Header matchers and hash policies."""
 
+import re
+
 import pytest
 from envoy_data_plane.envoy.config.route import v3 as route_v3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controlplane.manifest import regex
 from controlplane.manifest.cohort import CohortMatch
 from controlplane.snapshot.match import equals, hash_by, is_absent, is_not_empty, is_present, native
 from serinus.contract.bucket import key_hash
@@ -20,7 +23,7 @@ def _holds(matcher: HeaderMatcher, headers: Headers) -> bool:
     return holds(route_v3.HeaderMatcher.parse(matcher.SerializeToString()), headers)
 
 
-_AROUND = Surroundings()
+_AROUND = Surroundings(regex=regex.matches)
 
 
 def _condition(match: object) -> Condition:
@@ -47,7 +50,7 @@ def test_present_absent_and_not_empty() -> None:
     assert _holds(equals("k", "u"), {"k": [b"u"]})
 
 
-_NATIVE = ["exact", "prefix", "suffix", "in", "present"]
+_NATIVE = ["exact", "prefix", "suffix", "in", "present", "regex"]
 
 
 @settings(deadline=None)
@@ -57,7 +60,7 @@ def test_a_native_cohort_test_holds_exactly_when_the_policy_does(
 ) -> None:
     """The untagged route must catch whom the sidecar would have pinned, and nobody else."""
     sent = value.draw(st.lists(st.one_of(st.sampled_from(wanted), _TEXT), max_size=2))
-    operand = {"in": wanted, "present": True}.get(rule, wanted[0])
+    operand = {"in": wanted, "present": True, "regex": f"(?:{re.escape(wanted[0])}|a+)?"}.get(rule, wanted[0])
     condition = _condition({"header": {"name": "x-tier", rule: operand}})
     headers = {"x-tier": [text.encode() for text in sent]} if sent else {}
     assert _holds_natively(condition, headers) == meets(condition, lambda name: headers.get(name, []), None, _AROUND)
@@ -71,19 +74,22 @@ def test_a_native_cohort_test_holds_exactly_when_the_policy_does(
             *(
                 st.sampled_from(("a", "b")),
                 st.sampled_from(("exact", "prefix", "suffix")),
-                st.sampled_from(("", "x", "y")),
+                st.sampled_from(("x", "y", "xy")),
             ),
         ),
-        lambda parts: st.builds(
-            lambda how, several: {how: several},
-            st.sampled_from(("all", "any")),
-            st.lists(parts, min_size=1, max_size=3),
+        lambda parts: (
+            st.builds(
+                lambda how, several: {how: several},
+                st.sampled_from(("all", "any")),
+                st.lists(parts, min_size=1, max_size=3),
+            )
+            | st.builds(lambda part: {"not": part}, parts)
         ),
         max_leaves=6,
     ),
     headers=st.dictionaries(st.sampled_from(("a", "b")), st.sampled_from(([b""], [b"x"], [b"xy"], [b"y"]))),
 )
-def test_what_all_and_any_make_of_native_tests_is_native_too(match: dict[str, object], headers: Headers) -> None:
+def test_what_all_any_and_not_make_of_native_tests_is_native_too(match: dict[str, object], headers: Headers) -> None:
     condition = _condition(match)
     assert _holds_natively(condition, headers) == meets(condition, lambda name: headers.get(name, []), None, _AROUND)
 
@@ -91,17 +97,24 @@ def test_what_all_and_any_make_of_native_tests_is_native_too(match: dict[str, ob
 @pytest.mark.parametrize(
     "match",
     [
-        {"header": {"name": "a", "regex": "x"}},
+        {"header": {"name": "a", "regex": "[a-z]{100}"}},
+        {"header": {"name": "a", "in": [f"{each * 7919:x}" * 3 for each in range(201)]}},
+        {"header": {"name": "a", "in": [f"{each * 7919:x}" * 9 for each in range(100)]}},
+        {"path": {"suffix": "/chat"}},
+        {"path": {"regex": "/v1/.*"}},
+        {"path": {"exact": "/v1?a=b"}},
         {"header": {"name": "a", "in_file": "ids"}},
         {"header": {"name": "a", "modulo": {"of": 2, "is": [0]}}},
         {"cookie": {"name": "a", "exact": "x"}},
         {"query": {"name": "a", "exact": "x"}},
-        {"path": {"prefix": "/v1"}},
         {"key": {"exact": "x"}},
         {"source": {"in": ["10.0.0.0/8"]}},
         {"time": {"days": ["mon"]}},
         {"share": {"of": "10%"}},
-        {"not": {"header": {"name": "a", "exact": "x"}}},
+        {"not": {"header": {"name": "a", "exact": ""}}},
+        {"not": {"header": {"name": "a", "in": ["x", ""]}}},
+        {"not": {"header": {"name": "a", "regex": "x*"}}},
+        {"not": {"cookie": {"name": "a", "exact": "x"}}},
         {"all": [{"method": {"exact": "GET"}}, {"key": {"exact": "x"}}]},
         {"any": [{"method": {"exact": "GET"}}, {"key": {"exact": "x"}}]},
         {"any": [{"header": {"name": "a", "exact": str(each)}} for each in range(17)]},
@@ -111,6 +124,33 @@ def test_what_all_and_any_make_of_native_tests_is_native_too(match: dict[str, ob
 )
 def test_what_envoy_cannot_tell_alone_is_not_native(match: dict[str, object]) -> None:
     assert native(_condition(match)) is None
+
+
+@pytest.mark.parametrize(
+    "match",
+    [{"path": {"prefix": "/v1"}}, {"path": {"exact": "/v1"}}, {"path": {"present": True}}],
+    ids=str,
+)
+@pytest.mark.parametrize("is_denied", [False, True])
+@pytest.mark.parametrize("path", ["/v1", "/v1?a=b", "/v1/chat", "/v2?/v1", "/v1?", "/"])
+def test_a_path_is_told_with_its_query_and_without(match: dict[str, object], is_denied: bool, path: str) -> None:
+    condition = _condition({"not": match} if is_denied else match)
+    headers = {":path": [path.encode()]}
+    assert _holds_natively(condition, headers) == meets(condition, lambda name: headers.get(name, []), None, _AROUND)
+
+
+def test_a_list_takes_as_many_patterns_as_envoy_needs() -> None:
+    """One of forty unlike values compiles to more than the hundred instructions that Envoy allows."""
+    values = [f"user-{each * 7919 % 1000:03x}" for each in range(40)]
+    condition = _condition({"header": {"name": "a", "in": values}})
+    ways = native(condition)
+    assert ways is not None
+    assert 1 < len(ways) <= 16
+    for value in [*values, "user-xyz", ""]:
+        assert _holds_natively(condition, {"a": [value.encode()]}) == (value in values)
+    nobody = _condition({"not": {"header": {"name": "a", "in": values}}})
+    assert _holds_natively(nobody, {})
+    assert not _holds_natively(nobody, {"a": [values[-1].encode()]})
 
 
 @pytest.mark.parametrize("affix", ["prefix", "suffix"])
