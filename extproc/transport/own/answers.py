@@ -12,6 +12,7 @@ ONLY_OK = HeaderBlock(trailers_only(Status.OK), is_end=True)
 UNKNOWN_METHOD = HeaderBlock(trailers_only(Status.UNIMPLEMENTED, "unknown method"), is_end=True)
 # Behind the body of what is no call.
 END = EndOfData()
+BROKEN = HeaderBlock(trailers_only(Status.UNKNOWN, "internal error"), is_end=True)
 HEADERS_TOO_LARGE = HeaderBlock(trailers_only(Status.RESOURCE_EXHAUSTED, "headers are too large"), is_end=True)
 
 

@@ -103,12 +103,12 @@ class Calls:
                 self.close()
 
     def fail(self, event: Event) -> None:
-        """A handler raised: that call ends, the others go on."""
+        """A handler raised: that call ends, the others go on. UNKNOWN is what gRPC's servers say then."""
         call = event.stream.call if isinstance(event, DataReceived | RequestReceived) else None
         if call is not None:
-            call.fail(Status.INTERNAL, "internal error")
+            call.fail(Status.UNKNOWN, "internal error")
         elif isinstance(event, RequestReceived):
-            self.connection.reset(event.stream, ErrorCode.INTERNAL_ERROR)
+            self.connection.send.headers(event.stream, answers.BROKEN)
 
     def drain(self) -> None:
         """Tells the peer to leave, and ends what would stay."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from google.protobuf.message import DecodeError
+
 from extproc.accesslog.wire import entries_of
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.outcome.observation import Observation
@@ -51,7 +53,16 @@ class Core:
 
     def access_logs(self, message: bytes) -> None:
         self.log_messages += 1
-        self.entries += entries_of(message)
+        try:
+            self.entries += entries_of(message)
+        except DecodeError:
+            self.requests.add(("bad_log",))
+
+    def forget(self) -> None:
+        self.requests.values.clear()
+        self.observations.clear()
+        self.entries.clear()
+        self.log_messages = 0
 
     def heard(self) -> tuple[object, ...]:
         """Everything, in an order that does not depend on which call was quicker."""
@@ -85,8 +96,10 @@ class Both:
 
     def agreed(self, story: Callable[[Side], Coroutine[Any, Any, T]]) -> T:
         """The same on both, in answers and in what the core has heard."""
+        for side in self.sides:
+            side.core.forget()
         answers = self.each(story)
-        assert answers["own"] == answers["grpcio"]
+        assert answers["own"] == answers["grpcio"], answers
         self.run(self._until_heard())
         return answers["own"]
 
@@ -97,7 +110,7 @@ class Both:
             if own == reference:
                 return
             await asyncio.sleep(0.01)
-        assert own == reference
+        assert own == reference, (own, reference)
 
 
 @contextmanager
