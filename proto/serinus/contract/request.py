@@ -29,6 +29,8 @@ KEY_BYTES_MAX = 4096
 # What no header value may hold. A cookie or query value may, escaped; as `x-serinus-key` Envoy 1.40 refuses it and
 # answers the request with 500 although failures are allowed, so it is no key.
 _UNSENDABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# In a quoted cookie value: an octal escape, or a byte that stands for itself.
+_ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 # More query fields than any API of a model server takes; bounds the parser's work on a hostile path.
 QUERY_FIELDS_MAX = 1000
 
@@ -89,12 +91,26 @@ def cookies(headers: HeaderLookup) -> Mapping[str, bytes]:
     values = headers("cookie")
     if not values:
         return {}
-    jar: SimpleCookie = SimpleCookie()
+    jar = _Cookies()
     try:
         jar.load("; ".join(value.decode("latin-1") for value in values))
     except CookieError:
         return {}
     return {name: morsel.value.encode("latin-1", "ignore") for name, morsel in jar.items()}
+
+
+class _Cookies(SimpleCookie):
+    """Unquotes in linear time. Python's own way, up to 3.11.9, takes seconds for a value of 60 KB of escapes
+    (CVE-2024-7592), and a client may send one."""
+
+    def value_decode(self, val: str) -> tuple[str, str]:
+        is_quoted = len(val) >= 2 and val[0] == val[-1] == '"'
+        return _ESCAPE.sub(_unescaped, val[1:-1]) if is_quoted else val, val
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    octal, byte = escape.groups()
+    return chr(int(octal, 8)) if octal else str(byte)
 
 
 def query_field(name: str, headers: HeaderLookup) -> bytes | None:
