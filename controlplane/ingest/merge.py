@@ -1,16 +1,18 @@
 """Rows of several sidecars -> closed slots of one rollout, as strata for the judge.
 
 A slot closes once and is handed over in order. Rows add up whatever their order; a key that was bad in one row is bad
-in the slot. A row of a slot that was handed over already is late: counted, never judged. Rows of other rollouts and of
-versions that are no arm are not looked at; rows that are not randomised (no weight class) count nowhere here.
+in the slot, and of its observations in histograms the one that started first counts, whichever sidecar saw it. A row of
+a slot that was handed over already is late: counted, never judged. Rows of other rollouts and of versions that are no
+arm are not looked at; rows that are not randomised (no weight class) count nowhere here.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from controlplane.evidence.strata import MetricCounts, Stratum
-from controlplane.ingest.rows import MetricCount, Row
+from controlplane.evidence.strata import BinCounts, MetricCounts, Stratum
+from controlplane.ingest.rows import HistogramCount, MetricCount, Row
 from serinus.contract.arm import Arm
+from serinus.contract.edge import BIN_COUNT
 
 # Slots that may wait for their closing: a follow-up is some minutes at most; past this the oldest close as they are.
 OPEN_SLOTS_MAX = 3_600
@@ -39,6 +41,37 @@ class _Sum:
 
 
 @dataclass(slots=True)
+class _Bins:
+    bins: dict[int, int] = field(default_factory=dict)
+    firsts: dict[int, int] = field(default_factory=dict)
+
+    def add(self, count: HistogramCount) -> None:
+        for number, observed in count.bins.items():
+            self.bins[number] = self.bins.get(number, 0) + observed
+        firsts = self.firsts
+        for key, first in count.firsts.items():
+            if first < firsts.get(key, first + 1):
+                firsts[key] = first
+
+    def frozen(self) -> BinCounts:
+        return BinCounts(self.bins, {key: first % BIN_COUNT for key, first in self.firsts.items()})
+
+
+@dataclass(slots=True)
+class _Arm:
+    """What one arm did in one stratum, by metric."""
+
+    shares: dict[str, _Sum] = field(default_factory=dict)
+    sizes: dict[str, _Bins] = field(default_factory=dict)
+
+    def add(self, row: Row) -> None:
+        for name, count in row.metrics.items():
+            self.shares.setdefault(name, _Sum()).add(count)
+        for name, histogram in row.histograms.items():
+            self.sizes.setdefault(name, _Bins()).add(histogram)
+
+
+@dataclass(slots=True)
 class RoutingCount:
     """What was seen of one snapshot: randomised outcomes, and those that went where their bucket does not belong."""
 
@@ -52,7 +85,7 @@ class SlotMerge:
     def __init__(self, *, rollout: str, baseline: str, candidate: str) -> None:
         self._rollout = rollout
         self._arms = {baseline: Arm.BASELINE, candidate: Arm.CANDIDATE}
-        self._open: dict[int, dict[_Key, dict[Arm, dict[str, _Sum]]]] = {}
+        self._open: dict[int, dict[_Key, dict[Arm, _Arm]]] = {}
         self.closed_through: int | None = None
         self.late_requests = 0
         self._routing: dict[str, RoutingCount] = {}
@@ -75,9 +108,7 @@ class SlotMerge:
                 continue
             strata = self._open.setdefault(row.slot, {})
             arms = strata.setdefault((row.snapshot, row.weight_class, row.weight_bp), {})
-            metrics = arms.setdefault(arm, {})
-            for name, count in row.metrics.items():
-                metrics.setdefault(name, _Sum()).add(count)
+            arms.setdefault(arm, _Arm()).add(row)
 
     def _count_routing(self, row: Row) -> None:
         count = self._routing.setdefault(row.snapshot, RoutingCount())
@@ -97,14 +128,16 @@ class SlotMerge:
             yield slot, [self._stratum(slot, key, arms) for key, arms in sorted(self._open.pop(slot).items())]
 
     @staticmethod
-    def _stratum(slot: int, key: _Key, arms: dict[Arm, dict[str, _Sum]]) -> Stratum:
+    def _stratum(slot: int, key: _Key, arms: dict[Arm, _Arm]) -> Stratum:
         snapshot, weight_class, weight_bp = key
-        frozen = {arm: {name: count.frozen() for name, count in arms.get(arm, {}).items()} for arm in Arm}
+        baseline, candidate = (arms.get(arm, _Arm()) for arm in (Arm.BASELINE, Arm.CANDIDATE))
         return Stratum(
             slot=slot,
             snapshot=snapshot,
             weight_class=weight_class,
             weight_bp=weight_bp,
-            baseline=frozen[Arm.BASELINE],
-            candidate=frozen[Arm.CANDIDATE],
+            baseline={name: count.frozen() for name, count in baseline.shares.items()},
+            candidate={name: count.frozen() for name, count in candidate.shares.items()},
+            baseline_bins={name: bins.frozen() for name, bins in baseline.sizes.items()},
+            candidate_bins={name: bins.frozen() for name, bins in candidate.sizes.items()},
         )

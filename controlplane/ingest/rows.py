@@ -1,7 +1,7 @@
 """What a sidecar reported, as values: rows of one slot, one version, under one weight."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +12,15 @@ class MetricCount:
     bad: int
     keys_ok: frozenset[int]
     keys_bad: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramCount:
+    """Observations by bin (`serinus.contract.edge`), and of each distinct key the earliest of its observations as
+    `first_of` packs it: start within the slot, then bin. Only of requests that ended well (the sidecar decides)."""
+
+    bins: Mapping[int, int]
+    firsts: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,7 @@ class Row:
     routing_mismatches: int
     metrics: Mapping[str, MetricCount]
     classes: Mapping[str, int]
+    histograms: Mapping[str, HistogramCount] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from google.protobuf.message import DecodeError
 
-from controlplane.errors import SerinusError
-from controlplane.ingest.rows import Batch, ClusterHealth, Hello, MetricCount, ProxyCounters, Row
+from controlplane.ingest.errors import BadReportError
+from controlplane.ingest.histogram import KEYS_MAX, histogram_of
+from controlplane.ingest.rows import Batch, ClusterHealth, Hello, HistogramCount, MetricCount, ProxyCounters, Row
 from serinus.contract.condition import (
     AddressTest,
     AllOf,
@@ -26,15 +27,9 @@ from serinus.v1 import outcomes_pb2
 
 # A sidecar reports each second; rows are bounded by versions x cohorts x slots in flight (a few hundred).
 ROWS_MAX = 20_000
-# Distinct keys in one row: one second of one version at 100,000 new users a second on one proxy.
-KEYS_MAX = 100_000
+# A row has one histogram of each metric that the contract names; more may come.
+HISTOGRAMS_MAX = 32
 NAME_CHARS_MAX = 253
-
-
-class BadReportError(SerinusError):
-    """A sidecar sent something that cannot be true."""
-
-    code = "bad_report"
 
 
 def hello_of(message: outcomes_pb2.Hello) -> Hello:
@@ -89,7 +84,18 @@ def _row(row: outcomes_pb2.SlotRow) -> Row:
         routing_mismatches=row.routing_mismatches,
         metrics={metric.metric: _metric(metric, row.requests) for metric in row.metrics},
         classes={entry.outcome_class: entry.count for entry in row.classes},
+        histograms=_histograms(row),
     )
+
+
+def _histograms(row: outcomes_pb2.SlotRow) -> dict[str, HistogramCount]:
+    found: dict[str, HistogramCount] = {}
+    for each in row.histograms:
+        name = each.metric
+        if not name or len(name) > NAME_CHARS_MAX or name in found or len(found) >= HISTOGRAMS_MAX:
+            raise BadReportError(f"histogram {name[:NAME_CHARS_MAX]!r} has no name, stands twice, or is one too many")
+        found[name] = histogram_of(each.bins, each.counts, each.keys, each.firsts, requests=row.requests)
+    return found
 
 
 def _metric(metric: outcomes_pb2.MetricRow, requests: int) -> MetricCount:
@@ -100,7 +106,10 @@ def _metric(metric: outcomes_pb2.MetricRow, requests: int) -> MetricCount:
     if len(metric.keys_ok) + len(metric.keys_bad) > KEYS_MAX:
         raise BadReportError(f"metric {metric.metric}: more than {KEYS_MAX} keys in one row")
     bad = frozenset(metric.keys_bad)
-    return MetricCount(metric.observed, metric.bad, frozenset(metric.keys_ok) - bad, bad)
+    ok = frozenset(metric.keys_ok) - bad
+    if len(bad) > metric.bad or len(bad) + len(ok) > metric.observed:
+        raise BadReportError(f"metric {metric.metric}: more keys than requests in one row")
+    return MetricCount(metric.observed, metric.bad, ok, bad)
 
 
 def _proxy(proxy: outcomes_pb2.ProxyCounters) -> ProxyCounters:

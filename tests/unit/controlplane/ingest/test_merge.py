@@ -2,8 +2,10 @@
 
 import itertools
 
+from controlplane.evidence.strata import BinCounts, check_slot
 from controlplane.ingest.merge import SlotMerge
-from controlplane.ingest.rows import MetricCount, Row
+from controlplane.ingest.rows import HistogramCount, MetricCount, Row
+from serinus.contract.edge import first_of
 
 
 def row(slot: int, version: str, *, ok: set[int] = frozenset(), bad: set[int] = frozenset(), **fields: object) -> Row:  # type: ignore[assignment]
@@ -42,6 +44,32 @@ def test_rows_add_up_whatever_their_order() -> None:
     counts = stratum.baseline["errors"]
     assert (counts.observed, counts.bad, counts.keys_ok, counts.keys_bad) == (4, 1, {1, 3}, {2})
     assert stratum.candidate["errors"].keys_bad == {9}
+
+
+def sized(slot: int, version: str, bins: dict[int, int], firsts: dict[int, int], **fields: object) -> Row:
+    values = {"requests": sum(bins.values()), "histograms": {"latency": HistogramCount(bins, firsts)}, **fields}
+    return row(slot, version, **values)  # type: ignore[arg-type]
+
+
+def test_histograms_add_up_and_a_keys_first_observation_counts_whatever_their_order() -> None:
+    """Two sidecars saw key 7; the one of the earlier start, 40 us into the slot, is its observation."""
+    late, early = first_of(900_000, 80), first_of(40, 120)
+    rows = [
+        sized(5, "v1", {80: 2, 90: 1}, {7: late}),
+        sized(5, "v1", {80: 1, 120: 1}, {7: early, 8: first_of(3, 80)}, cohort="staff"),
+        sized(5, "v2", {70: 1}, {9: first_of(0, 70)}),
+        sized(5, "v2", {200: 4}, {}, weight_class=""),
+    ]
+    results = []
+    for order in itertools.permutations(rows):
+        merged = merge()
+        merged.add(order, now_slot=10)
+        results.append(list(merged.close(5)))
+    assert all(result == results[0] for result in results)
+    ((_, (stratum,)),) = results[0]
+    assert stratum.baseline_bins == {"latency": BinCounts({80: 3, 90: 1, 120: 1}, {7: 120, 8: 80})}
+    assert stratum.candidate_bins == {"latency": BinCounts({70: 1}, {9: 70})}
+    check_slot(5, [stratum])
 
 
 def test_a_slot_is_handed_over_once_and_a_late_row_is_counted_not_judged() -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from controlplane.ingest.wire import BadReportError, batch_from_bytes, batch_of, hello_of, policy_message
+from controlplane.ingest.errors import BadReportError
+from controlplane.ingest.rows import HistogramCount
+from controlplane.ingest.wire import batch_from_bytes, batch_of, hello_of, policy_message
 from serinus.contract.condition import Op, Source, TextTest
 from serinus.contract.policy import CohortRule, ServicePolicy
 from serinus.contract.request import StickyKind, StickySource
@@ -19,6 +21,18 @@ def test_a_batch_becomes_values_and_a_key_bad_once_is_bad() -> None:
     assert (counts.observed, counts.bad, counts.keys_ok, counts.keys_bad) == (3, 1, {1}, {2})
 
 
+def test_a_row_of_a_sidecar_that_knows_no_histograms_has_none() -> None:
+    (row,) = batch_of(outcomes_pb2.Batch(seq=1, rows=[outcomes_pb2.SlotRow()])).rows
+    assert row.histograms == {}
+
+
+def test_a_histogram_becomes_values() -> None:
+    histogram = outcomes_pb2.HistogramRow(metric="latency", bins=[80, 90], counts=[2, 1], keys=[2**64 - 1], firsts=[90])
+    message = outcomes_pb2.Batch(seq=1, rows=[outcomes_pb2.SlotRow(requests=3, histograms=[histogram])])
+    (row,) = batch_from_bytes(message.SerializeToString()).rows
+    assert row.histograms == {"latency": HistogramCount({80: 2, 90: 1}, {2**64 - 1: 90})}
+
+
 @pytest.mark.parametrize(
     ("row", "part"),
     [
@@ -31,6 +45,18 @@ def test_a_batch_becomes_values_and_a_key_bad_once_is_bad() -> None:
         (
             outcomes_pb2.SlotRow(requests=2, metrics=[outcomes_pb2.MetricRow(metric="errors", observed=1, bad=2)]),
             "2 bad of 1 observed",
+        ),
+        (
+            outcomes_pb2.SlotRow(requests=2, metrics=[outcomes_pb2.MetricRow(metric="e", observed=2, keys_bad=[1])]),
+            "more keys than requests",
+        ),
+        (outcomes_pb2.SlotRow(histograms=[outcomes_pb2.HistogramRow()]), "has no name"),
+        (outcomes_pb2.SlotRow(histograms=[outcomes_pb2.HistogramRow(metric="ttft")] * 2), "stands twice"),
+        (
+            outcomes_pb2.SlotRow(
+                requests=1, histograms=[outcomes_pb2.HistogramRow(metric="ttft", bins=[3], counts=[2])]
+            ),
+            "2 observations of 1 requests",
         ),
     ],
 )
