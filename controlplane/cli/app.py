@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli import certs, objects, operate, processes
+from controlplane.cli import certs, objects, operate, processes, tokens
 
 app = typer.Typer(
     name="serinus",
@@ -47,6 +47,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     operate.resume,
     operate.promote,
     operate.abort,
+    tokens.token,
     processes.controlplane,
     processes.bootstrap,
 )

@@ -101,7 +101,7 @@ def _read(data: bytes, pause: Callable[[], None]) -> Places:
         text = f"format {format_version}, records of {record_bits} bits, IPv{ip_version}"
         raise BadPlacesError(f"cannot be read: {text}")
     tree_bytes = node_count * record_bits // 4
-    if not 0 < tree_bytes + _GAP_BYTES <= found:
+    if not node_count or tree_bytes + _GAP_BYTES > found:
         raise BadPlacesError(f"{node_count} nodes do not fit into the file")
     tree, section = data[:tree_bytes], _Data(data[tree_bytes + _GAP_BYTES : found])
     places: dict[int, Place] = {}

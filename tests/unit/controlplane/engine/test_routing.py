@@ -3,12 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from controlplane.engine.routing import GroupTarget, Placement, RouteBook, group_targets, place
+import pytest
+
+from controlplane.engine.routing import (
+    FileNotHereError,
+    GroupTarget,
+    Placement,
+    RouteBook,
+    group_targets,
+    place,
+    policies,
+)
 from controlplane.engine.world import World, plan_apply
 from controlplane.manifest.load import load
 from controlplane.rollout.model import Observing
 from controlplane.snapshot.model import Gateway
 from serinus.contract.condition import Surroundings
+from serinus.contract.policy import TokenPolicy
 from tests.unit.controlplane.manifest.samples import ROLLOUT, SERVICE
 
 GATEWAY = Gateway(listen_host="127.0.0.1", listen_port=8080, ext_proc_message_timeout_ms=70)
@@ -96,3 +107,22 @@ def test_a_member_without_a_key_is_on_the_baseline_and_told_why() -> None:
 
 def test_everyone_else_is_placed_by_the_rollouts_weight() -> None:
     assert placed({"x-user-id": b"ada"}).weight_bp == 1_000
+
+
+def test_the_versions_in_force_are_those_that_a_token_may_ask_for() -> None:
+    text = SERVICE + "  tokens: {key_file: testers.key}\n"
+    (quiet,) = policies(world(text))
+    assert quiet.tokens == TokenPolicy("testers.key", ("v1",))
+    (moving,) = policies(world(text, ROLLOUT))
+    assert moving.tokens == TokenPolicy("testers.key", ("v1", "v2"))
+    (none,) = policies(world(SERVICE))
+    assert none.tokens is None
+
+
+def test_what_a_file_of_the_sidecars_decides_is_said_so() -> None:
+    geo = "    - {name: eu, match: {geo: {file: geo.mmdb, continent: [EU]}}, pin: candidate}\n"
+    text = SERVICE.replace("  cohorts:\n", "  cohorts:\n" + geo) + "  tokens: {key_file: testers.key}\n"
+    given = world(text, ROLLOUT)
+    for headers, file in (({":source": b"10.0.0.1"}, "geo.mmdb"), ({"serinus-token": b"st1.a.b"}, "testers.key")):
+        with pytest.raises(FileNotHereError, match=f"the file {file}, which only the sidecars hold"):
+            place(given, "chat", lambda name, sent=headers: [sent[name]] if name in sent else [], Surroundings())

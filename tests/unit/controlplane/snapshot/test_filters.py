@@ -144,3 +144,8 @@ def test_the_log_entry_carries_the_route_and_where_the_request_ended() -> None:
     }
     assert (values["version"], values["flags"]) == ("%CLUSTER_METADATA(serinus:version)%", "%RESPONSE_FLAGS%")
     assert all(value.startswith("%") and " " not in value for value in values.values())
+
+
+def test_a_token_is_sent_to_the_sidecar_where_a_service_takes_tokens() -> None:
+    assert "serinus-token" not in policy_headers(service().spec)
+    assert "serinus-token" in policy_headers(service(tokens={"key_file": "testers.key"}).spec)

@@ -5,7 +5,8 @@ import pytest
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.cohort.wire import BadPolicyError, policies_of
 from serinus.contract.condition import Op, Source, TextTest
-from serinus.contract.policy import CohortRule, ServicePolicy
+from serinus.contract.geo import GeoTest
+from serinus.contract.policy import CohortRule, ServicePolicy, TokenPolicy
 from serinus.contract.request import StickyKind, StickySource
 from serinus.v1 import outcomes_pb2
 
@@ -166,3 +167,47 @@ def test_no_slot_closes_before_the_longest_follow_up_of_any_service() -> None:
     holder.replace(policies_of(policy))
     assert (holder.follow_up_ms("chat2"), holder.follow_up_ms_max) == (10_000, 10_000)
     assert holder.observes("chat")
+
+
+def _geo(**fields: object) -> Callable[[outcomes_pb2.Policy], None]:
+    def change(policy: outcomes_pb2.Policy) -> None:
+        geo = outcomes_pb2.GeoTest(**fields)  # type: ignore[arg-type]
+        policy.services[0].cohorts.add(name="geo", when=outcomes_pb2.Condition(geo=geo))
+
+    return change
+
+
+def _tokens(key_file: str, *versions: str) -> Callable[[outcomes_pb2.Policy], None]:
+    def change(policy: outcomes_pb2.Policy) -> None:
+        policy.services[0].tokens.CopyFrom(outcomes_pb2.TokenPolicy(key_file=key_file, versions=versions))
+
+    return change
+
+
+def test_places_and_tokens_are_read_as_the_contract_has_them() -> None:
+    policy = message()
+    _geo(file="geo.mmdb", countries=["DE"], regions=["US-CA"])(policy)
+    _tokens("testers.key", "v1", "v2")(policy)
+    read = policies_of(policy).services["chat"]
+    assert read.cohorts[-1] == CohortRule("geo", GeoTest("geo.mmdb", ("DE",), (), ("US-CA",)))
+    assert read.tokens == TokenPolicy("testers.key", ("v1", "v2"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (_geo(file="../geo.mmdb", countries=["DE"]), r"file of places '\.\./geo\.mmdb' is not the name of a file"),
+        (_geo(file="geo.mmdb"), "0 values"),
+        (_geo(file="geo.mmdb", countries=["DE"] * 2_000), "2000 values"),
+        (_tokens("/etc/passwd", "v1"), "key file '/etc/passwd' is not the name of a file"),
+        (_tokens("testers.key"), "0 values"),
+        (_tokens("testers.key", "v 1"), "version of tokens 'v 1'"),
+    ],
+)
+def test_files_outside_the_folder_and_empty_tests_are_refused(
+    change: Callable[[outcomes_pb2.Policy], None], words: str
+) -> None:
+    policy = message()
+    change(policy)
+    with pytest.raises(BadPolicyError, match=words):
+        policies_of(policy)
