@@ -112,7 +112,8 @@ class Lanes:
         return lane
 
     def _lane(self, shared: bytes) -> Lane:
-        tags = dict(zip(SHARED, shared.decode().split(" "), strict=True))
+        values = ("" if value == "-" else value for value in shared.decode().split(" "))
+        tags = dict(zip(SHARED, values, strict=True))
         like, policies = entry_like(tags), self._policies
         skipped = "foreign" if not like.service else "partial" if tags["type"] not in _TYPES_OF_END else ""
         follow_up_us = policies.follow_up_ms(like.service) * 1_000
@@ -141,7 +142,7 @@ def entry_like(tags: Mapping[str, str]) -> Entry:
         pin=tags["pin"] or None,
         ending=Ending(
             code=int(tags["code"] or 0),
-            flags=frozenset(flags.split(",")) if flags not in ("", "-") else frozenset(),
+            flags=frozenset(flags.split(",")) if flags else frozenset(),
             is_finished=True,
             method=METHOD_POST if tags["method"] == "POST" else 0,
         ),

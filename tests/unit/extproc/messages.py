@@ -7,6 +7,7 @@ from extproc.aggregate.slot import Outcome
 from extproc.outcome.classify import METHOD_POST, Ending
 from serinus.contract.condition import Op, Source, TextTest
 from serinus.contract.headers import ATTRIBUTE_REQUEST_ID, ATTRIBUTE_SERVICE, ATTRIBUTE_SOURCE
+from serinus.contract.logline import OWN, SHARED, TAG, line_format
 from serinus.contract.outcome import OutcomeClass
 from serinus.contract.policy import CohortRule, ServicePolicy
 from serinus.contract.request import StickyKind, StickySource
@@ -117,6 +118,33 @@ def log_entry(
     entry.request.request_id = request_id
     entry.response.response_code.value = code
     return entry
+
+
+def lined(entry: accesslog_pb2.HTTPAccessLogEntry) -> accesslog_pb2.HTTPAccessLogEntry:
+    """The same entry as Envoy writes it now: one line instead of a custom tag for each value."""
+    common, tags = entry.common_properties, entry.common_properties.custom_tags
+    own = common.metadata.filter_metadata["serinus"].fields if "serinus" in common.metadata.filter_metadata else {}
+    started, heads = common.start_time.ToMicroseconds(), common.time_to_first_upstream_rx_byte
+    values = {name: tags.get(name, "") for name in SHARED}
+    values |= {name: own[name].string_value for name in ("cohort", "pin", "key") if name in own}
+    values |= {
+        "code": str(entry.response.response_code.value),
+        "method": "POST" if entry.request.request_method == METHOD_POST else "GET",
+        "attempts": str(common.upstream_request_attempt_count),
+        "type": "DownstreamEnd" if common.access_log_type == 6 else "DownstreamPeriodic",
+        "bucket": str(int(own["bucket"].number_value)) if "bucket" in own else "",
+        "start_us": str(started),
+        "sent_us": str(common.duration.ToMicroseconds()),
+        "headers_us": str(heads.ToMicroseconds()) if common.HasField("time_to_first_upstream_rx_byte") else "",
+        "body_us": tags.get("us_rx_body_beg", ""),
+        "finished_us": "1" if common.HasField("time_to_last_upstream_rx_byte") else "",
+        "request_id": entry.request.request_id,
+    }
+    fresh = accesslog_pb2.HTTPAccessLogEntry()
+    fresh.CopyFrom(entry)
+    fresh.common_properties.custom_tags.clear()
+    fresh.common_properties.custom_tags[TAG] = line_format({name: values.get(name, "") for name in (*SHARED, *OWN)})
+    return fresh
 
 
 def log_message(*entries: accesslog_pb2.HTTPAccessLogEntry) -> bytes:
