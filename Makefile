@@ -96,6 +96,7 @@ verify: $(DEV_STAMP) $(LLM_STAMP) ## the long proofs: all tests, the real LLM la
 	$(MAKE) test
 	$(MAKE) test-llm
 	$(BIN)/python -m tests.e2e.zero_loss --iterations 20
+	$(BIN)/python -m tests.e2e.test_hand_over --times 20
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure false
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure boundary
 
