@@ -48,8 +48,8 @@ class ScriptedSidecar(RecordingSidecar):
 class Client(Peer):
     """A gRPC client of one connection."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        super().__init__(limits or Limits())
+    def __init__(self, limits: Limits | None = None, *, greets: bool = True) -> None:
+        super().__init__(limits or Limits(), greets=greets)
         self.sidecar = ScriptedSidecar()
         self.ticks = 0.0
         self.processing = histogram()
