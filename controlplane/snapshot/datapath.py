@@ -24,6 +24,7 @@ from serinus.contract.condition import (
     TimeTest,
     every,
 )
+from serinus.contract.geo import GeoTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,11 @@ def obstacle(spec: ServiceSpec) -> Obstacle | None:
         native_key(spec.sticky)
     except UnreadableKeyError as error:
         return Obstacle(("sticky",), str(error))
+    if spec.tokens is not None:
+        return Obstacle(("tokens",), "testers' tokens are looked at by the sidecar: only it has the keys")
     for index, cohort in enumerate(spec.cohorts):
         if native(cohort.condition("")) is None:
-            return Obstacle(
-                ("cohorts", index), f"cohort {cohort.name} tests {_what(cohort)}: only the sidecar can"
-            )
+            return Obstacle(("cohorts", index), f"cohort {cohort.name} tests {_what(cohort)}: only the sidecar can")
     return None
 
 
@@ -94,6 +95,8 @@ def _words(test: Condition) -> str:
             return "a path by more than exact or prefix"
         case AddressTest():
             return "the client's address"
+        case GeoTest():
+            return "where an address is"
         case TimeTest():
             return "the time"
         case ShareTest():

@@ -12,6 +12,7 @@ from extproc.accesslog.entry import Entry
 from extproc.accesslog.wire import Skipped, entries_of
 from extproc.clock import SystemClock
 from extproc.cohort.policies import PolicyHolder, PolicySet
+from extproc.cohort.runner import PolicyFolder
 from extproc.outcome.observation import Observation
 from extproc.processing.session import ProcessSession, Reply
 from extproc.telemetry.tables import Counter, Histogram, Metric
@@ -42,11 +43,14 @@ class PathSidecar:
         self._kind: type[OwnTransport] | type[GrpcioTransport] = TRANSPORTS[transport]
         self.seen = Seen()
         self.requests = Counter(Metric("requests", "by result", ("result",)))
-        self._policies = PolicyHolder(10_000)
+        self.tokens = Counter(Metric("tokens", "by result", ("result",)))
+        self.policy_dir = socket.parent / "policy"
+        self._policies = PolicyHolder(10_000, self.tokens)
         self._transport: Transport | None = None
 
     def enforce(self, policies: Iterable[ServicePolicy]) -> None:
-        self._policies.replace(PolicySet("test", {policy.service: policy for policy in policies}))
+        told = PolicySet("test", {policy.service: policy for policy in policies})
+        self._policies.replace(told, PolicyFolder(self.policy_dir, seed=1).load(told.files))
 
     async def start(self) -> None:
         self._transport = self._kind(self.socket, self, Histogram(Metric("processing", "", (), (1.0,))))

@@ -30,7 +30,7 @@ from controlplane.snapshot.model import Gateway, RolloutRoute, ServiceRoute
 from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.groups import GroupBook
 from controlplane.xds.server import AdsServer
-from serinus.contract.policy import CohortRule, ServicePolicy
+from serinus.contract.policy import CohortRule, ServicePolicy, TokenPolicy
 from tests.e2e.path_sidecar import PathSidecar
 from tests.e2e.path_upstream import Upstream, serve_upstream
 
@@ -172,19 +172,25 @@ class World:
 
 
 def policy_of(service: ServiceRoute) -> ServicePolicy:
-    """The cohort policy that goes to the sidecars along with a route."""
-    rollout = service.rollout
-    candidate = rollout.candidate if rollout and rollout.pins else ""
+    """The cohort policy that goes to the sidecars along with a route, as the engine makes it."""
+    candidate = service.rollout.candidate if service.rollout else ""
     cohorts = tuple(
         CohortRule(
             cohort.name,
             cohort.condition(service.name),
-            cohort.version(baseline=service.baseline, candidate=candidate) if rollout else "",
+            cohort.version(baseline=service.baseline, candidate=candidate),
         )
         for cohort in service.spec.cohorts
     )
+    tokens = service.spec.tokens
     return ServicePolicy(
-        service.name, service.salt, service.baseline, service.spec.sticky, cohorts, service.spec.observe.body
+        service.name,
+        service.salt,
+        service.baseline,
+        service.spec.sticky,
+        cohorts,
+        service.spec.observe.body,
+        tokens=TokenPolicy(tokens.key_file, (service.baseline, candidate)) if tokens and candidate else None,
     )
 
 
