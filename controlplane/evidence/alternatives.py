@@ -84,11 +84,28 @@ class Tally:
         return (self._candidate_bad + _LIKE_BASELINE_N * baseline) / (self._candidate_n + _LIKE_BASELINE_N)
 
 
-def good_enough_rates(tally: Tally, d: float) -> tuple[tuple[float, float], ...]:
-    """Alternatives (a, b) with b <= a + d: "alike and rare", "each as it has been", "alike, at any rate"."""
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """What a tally says of the rates before a stratum; or arrays of it, one value a stratum."""
+
+    rare: float | Floats  # both arms alike, failures rare
+    baseline: float | Floats
+    candidate: float | Floats
+    alike: float | Floats  # both arms alike, at any rate
+
+
+def estimates_of(tally: Tally) -> Estimates:
     baseline = tally.baseline(_RARE)
-    rare, own, alike = _inside(tally.pooled(_RARE)), _inside(baseline), _inside(tally.pooled(_OPEN))
-    return (rare, rare), (own, min(_inside(tally.candidate(baseline)), own + d)), (alike, alike)
+    return Estimates(tally.pooled(_RARE), baseline, tally.candidate(baseline), tally.pooled(_OPEN))
+
+
+def good_enough_pairs(estimates: Estimates, d: float) -> tuple[Floats, Floats]:
+    """Alternatives (a, b) with b <= a + d: "alike and rare", "each as it has been", "alike, at any rate"."""
+    rare, own, alike = (
+        np.clip(rate, RATE_MIN, 1.0 - RATE_MIN) for rate in (estimates.rare, estimates.baseline, estimates.alike)
+    )
+    candidate = np.minimum(np.clip(estimates.candidate, RATE_MIN, 1.0 - RATE_MIN), own + d)
+    return np.array([rare, own, alike]), np.array([rare, candidate, alike])
 
 
 def worse_rates(tally: Tally, d: float) -> tuple[Floats, Floats]:

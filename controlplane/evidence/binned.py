@@ -6,17 +6,19 @@ such key is one observation, a hash decided its arm, so given who is slow the sl
 events of keys that come again the realised share would be wrong; here no key comes again.)
 Good enough: the same with the arms swapped and B moved down by the margin: at *every* edge asked for, evidence that A's
 tail is the heavier one, over first observations of keys since the step began, and again over all its requests.
-Evidence since the first step counts half, evidence of the step alone the other half: an average of two e-values.
+Evidence since the first step and evidence of the step alone share the stake as in `advance.py`.
 
 Edges come from the baseline before a step, from its first 200 observations if it had shown less; limits that were
 given stand beside them. Nothing is judged before that. This holds no clock and decides nothing.
 """
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
 from controlplane.evidence import bounds
+from controlplane.evidence.advance import WHOLE_STAKE
 from controlplane.evidence.alternatives import Counts
 from controlplane.evidence.bounds import Bound
 from controlplane.evidence.harm import NOTHING_TO_SHOW_LOG_E
@@ -53,8 +55,11 @@ class TailEvidence:
 
     def log_e(self) -> Floats:
         """Per edge."""
-        parts = np.concatenate([self._whole, self._step], axis=1)
-        value: Floats = np.logaddexp.reduce(parts, axis=1) - np.log(parts.shape[1])
+        whole, step = (
+            np.logaddexp.reduce(log_e, axis=1) - math.log(len(GOOD_LAM)) for log_e in (self._whole, self._step)
+        )
+        both = np.logaddexp(whole + math.log(WHOLE_STAKE), step + math.log1p(-WHOLE_STAKE))
+        value: Floats = np.where(step > 0.0, both, np.minimum(both, step))
         return value
 
 

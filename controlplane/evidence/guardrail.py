@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from controlplane.evidence.advance import Cohort, MarginEvidence, Meetings
-from controlplane.evidence.alternatives import Counts, Tally
+from controlplane.evidence.alternatives import Counts
 from controlplane.evidence.kernel import Ints
 from controlplane.evidence.keys import NEVER, KeyTable
 from controlplane.evidence.mixture import Opened, Starts
@@ -48,17 +48,20 @@ class GuardrailEvidence:
         self.metric = metric
         self._worse = WorseEvidence(starts, tolerance=tolerance, limit=limit)
         self._column = column
-        self._keys_tally, self._requests_tally = Tally(), Tally()
+        self.keys, self.requests = MarginEvidence(), MarginEvidence()
         self._meetings = Meetings(follow_up)
+        self._first_step_slot: int | None = None
         self._step_slot: int | None = None
         self.begin_step(None, limit=None)
 
     def begin_step(self, slot: int | None, *, limit: float | None) -> None:
-        """Advance evidence starts anew, against the excess `limit` (None: nothing to show)."""
+        """Ask about the excess `limit` from now on (None: nothing to show)."""
+        if self._first_step_slot is None:
+            self._first_step_slot = slot
         self._step_slot = slot
         self._meetings.forget()
-        self.keys = MarginEvidence(limit, self._keys_tally)
-        self.requests = MarginEvidence(limit, self._requests_tally)
+        self.keys.begin_step(limit)
+        self.requests.begin_step(limit)
         self.met, self.requested = Counts(), Counts()
 
     def opened(self, opened: Opened) -> None:
@@ -72,7 +75,7 @@ class GuardrailEvidence:
         if is_comparison(stratum.weight_bp):
             weight = stratum.weight_bp / WEIGHT_TOTAL_BP
             baseline, candidate = (self._previous(arm, table) for arm in rows)
-            self._worse.fold(stratum.slot, weight, baseline, candidate, self._keys_tally)
+            self._worse.fold(stratum.slot, weight, baseline, candidate, self.keys.tally)
         if self._step_slot is not None and stratum.slot >= self._step_slot:
             self._meet(stratum, rows, table)
             self._request(stratum, arms)
@@ -83,7 +86,7 @@ class GuardrailEvidence:
     def mature(self, closed_slot: int) -> None:
         """Judge the cohorts whose follow-up lies within `closed_slot`."""
         for cohort in self._meetings.mature(closed_slot):
-            self.keys.add(cohort.counts, cohort.weight_bp)
+            self.keys.add(cohort.counts, cohort.weight_bp, new=cohort.new)
 
     def worse_log_e(self) -> float:
         """ln of the metric's e-value."""
@@ -113,21 +116,32 @@ class GuardrailEvidence:
         return Previous(bad=bad[arm.bad], seen=seen[arm.seen], seen_of_bad=seen[arm.bad])
 
     def _meet(self, stratum: Stratum, rows: list[_ArmRows], table: KeyTable) -> None:
-        """Count keys met for the first time in this step, and those met before that turn bad within the follow-up."""
+        """Count keys met for the first time in this step, and those met before that turn bad within the follow-up.
+
+        A key carries where its meeting is counted: 4 * cohort + 2 if it was new to the rollout + its arm."""
         carried = table.cohort[self._column]
         for arm, keys in enumerate(rows):
-            late = keys.bad[(carried[keys.bad] >= 2 * self._meetings.first_number) & (carried[keys.bad] % 2 == arm)]
-            for number, bad_count in Counter((carried[late] // 2).tolist()).items():
-                _add(self._meetings[number].counts, arm, 0, bad_count)
+            late = keys.bad[(carried[keys.bad] >= 4 * self._meetings.first_number) & (carried[keys.bad] % 2 == arm)]
+            for place, bad_count in Counter((carried[late] // 2).tolist()).items():
+                cohort = self._meetings[place // 2]
+                _add(cohort.counts, arm, 0, bad_count)
+                _add(cohort.new, arm, 0, bad_count * (place % 2))
             _add(self.met, arm, 0, len(late))
             carried[late] = NEVER
         cohort = Cohort(stratum.slot, stratum.weight_bp)
         number = self._meetings.begin(cohort)
+        seen = table.seen[self._column]
         for arm, keys in enumerate(rows):
             for counts in (cohort.counts, self.met):
                 _add(counts, arm, len(keys.new) + len(keys.new_bad), len(keys.new_bad))
-            carried[keys.new] = 2 * number + arm
+            is_new, is_new_bad = (seen[of] < self._first_slot() for of in (keys.new, keys.new_bad))
+            new_bad_count = int(np.count_nonzero(is_new_bad))
+            _add(cohort.new, arm, int(np.count_nonzero(is_new)) + new_bad_count, new_bad_count)
+            carried[keys.new] = 4 * number + 2 * is_new + arm
             carried[keys.new_bad] = NEVER
+
+    def _first_slot(self) -> int:
+        return NEVER if self._first_step_slot is None else self._first_step_slot
 
     def _request(self, stratum: Stratum, arms: list[MetricCounts]) -> None:
         counts = Counts()

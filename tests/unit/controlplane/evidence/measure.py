@@ -96,9 +96,12 @@ def measure_boundary(seeds: range, alpha: float) -> None:
     measure_advance(seeds, alpha, is_at_boundary=True)
 
 
+LOOP_RATES = (0.005, 0.0075, 0.01, 0.02, 0.05)
+
+
 def measure_loop(seeds: range, alpha: float) -> None:
     """Rollouts that evidence drives, default steps, harm budget 0.25 %."""
-    for rate in (0.005, 0.0075, 0.01, 0.02, 0.05):
+    for rate in LOOP_RATES:
         world = World(100, steady(0.005), steady(rate))
         releases = [closed_loop(Judge(plan(alpha=alpha)), world, s) for s in seeds]
         for verdict in ("promoted", "worse"):

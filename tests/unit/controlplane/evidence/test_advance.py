@@ -6,12 +6,18 @@ import math
 import pytest
 
 from controlplane.evidence.advance import Cohort, MarginEvidence, Meetings
-from controlplane.evidence.alternatives import Counts, Tally
+from controlplane.evidence.alternatives import Counts
 from controlplane.evidence.harm import NOTHING_TO_SHOW_LOG_E
 
 
 def chance_of(n: int, k: int, rate: float) -> float:
     return math.comb(n, k) * rate**k * (1 - rate) ** (n - k)
+
+
+def margin_evidence(limit: float | None) -> MarginEvidence:
+    evidence = MarginEvidence()
+    evidence.begin_step(limit)
+    return evidence
 
 
 @pytest.mark.parametrize("baseline", [0.0, 0.05, 0.3, 0.8])
@@ -20,7 +26,7 @@ def test_the_mean_at_the_limit_is_at_most_one_though_alternatives_follow_the_pas
     limit, mean = 0.2, 0.0
     arms = list(itertools.product(range(4), range(3)))
     for first, second in itertools.product(arms, repeat=2):
-        evidence = MarginEvidence(limit, Tally())
+        evidence = margin_evidence(limit)
         chance = 1.0
         for bad_a, bad_b in (first, second):
             chance *= chance_of(3, bad_a, baseline) * chance_of(2, bad_b, baseline + limit)
@@ -29,8 +35,58 @@ def test_the_mean_at_the_limit_is_at_most_one_though_alternatives_follow_the_pas
     assert mean <= 1 + 1e-9
 
 
+@pytest.mark.parametrize("baseline", [0.05, 0.6])
+def test_the_mean_stays_at_most_one_when_a_step_between_asks_about_another_limit(baseline: float) -> None:
+    """One stratum of 3 + 2 keys in each of two steps, the excess exactly at the second one's limit."""
+    mean, arms = 0.0, list(itertools.product(range(4), range(3)))
+    for first, second in itertools.product(arms, repeat=2):
+        evidence, chance = margin_evidence(0.35), 1.0
+        for bad_a, bad_b in (first, second):
+            chance *= chance_of(3, bad_a, baseline) * chance_of(2, bad_b, baseline + 0.2)
+        evidence.add(Counts(3, first[0], 2, first[1]), 4000)
+        evidence.begin_step(0.2)
+        evidence.add(Counts(3, second[0], 2, second[1]), 4000)
+        mean += chance * math.exp(evidence.log_e())
+    assert mean <= 1 + 1e-6
+
+
+def test_what_earlier_steps_have_shown_counts_most_and_is_asked_the_new_question() -> None:
+    long, short = margin_evidence(0.4), margin_evidence(0.4)
+    for _ in range(10):
+        long.add(Counts(30, 0, 30, 0), 5000)
+    for evidence in (long, short):
+        evidence.begin_step(0.1)
+    assert long.log_e() == pytest.approx(0.0), "nothing was seen at this weight"
+    for evidence in (long, short):
+        evidence.add(Counts(1, 0, 1, 0), 5000)
+    assert long.log_e() > math.log(20) > short.log_e()
+    asked_at_once = margin_evidence(0.1)
+    for n in (*[30] * 10, 1):
+        asked_at_once.add(Counts(n, 0, n, 0), 5000)
+    assert math.exp(long.log_e()) == pytest.approx(math.exp(asked_at_once.log_e()) * 0.95 + 0.05, rel=0.05)
+
+
+def test_a_past_that_looked_good_does_not_help_a_step_that_does_not() -> None:
+    evidence = margin_evidence(0.4)
+    for _ in range(50):
+        evidence.add(Counts(30, 0, 30, 0), 5000)
+    evidence.begin_step(0.1)
+    evidence.add(Counts(30, 0, 30, 9), 5000)
+    assert evidence.log_e() < 0
+
+
+def test_keys_that_are_new_to_the_step_alone_do_not_count_twice_since_the_beginning() -> None:
+    evidence = margin_evidence(0.1)
+    for _ in range(50):
+        evidence.add(Counts(10, 0, 10, 0), 5000, new=Counts())
+    alone = margin_evidence(0.1)
+    for _ in range(50):
+        alone.add(Counts(10, 0, 10, 0), 5000)
+    assert math.exp(evidence.log_e()) == pytest.approx(math.exp(alone.log_e()) * 0.05 + 0.95, rel=1e-4)
+
+
 def test_alike_arms_gather_evidence_and_an_excess_beyond_the_limit_does_not() -> None:
-    alike, beyond = MarginEvidence(0.1, Tally()), MarginEvidence(0.1, Tally())
+    alike, beyond = margin_evidence(0.1), margin_evidence(0.1)
     for _ in range(20):
         alike.add(Counts(10, 0, 10, 0), 5000)
         beyond.add(Counts(10, 0, 10, 3), 5000)
@@ -40,7 +96,7 @@ def test_alike_arms_gather_evidence_and_an_excess_beyond_the_limit_does_not() ->
 
 @pytest.mark.parametrize("weight_bp", [0, 10_000])
 def test_one_arm_alone_teaches_rates_but_is_no_evidence(weight_bp: int) -> None:
-    taught, fresh = MarginEvidence(0.1, Tally()), MarginEvidence(0.1, Tally())
+    taught, fresh = margin_evidence(0.1), margin_evidence(0.1)
     taught.add(Counts(1000, 300, 0, 0), weight_bp)
     assert taught.log_e() == pytest.approx(0.0)
     for evidence in (taught, fresh):
@@ -49,7 +105,7 @@ def test_one_arm_alone_teaches_rates_but_is_no_evidence(weight_bp: int) -> None:
 
 
 def test_with_nothing_to_show_the_evidence_is_high_and_finite() -> None:
-    evidence = MarginEvidence(None, Tally())
+    evidence = margin_evidence(None)
     evidence.add(Counts(10, 0, 10, 10), 5000)
     assert evidence.log_e() == NOTHING_TO_SHOW_LOG_E
     assert math.isfinite(NOTHING_TO_SHOW_LOG_E)

@@ -11,9 +11,14 @@ from controlplane.evidence.alternatives import (
     WORSE_BETS,
     Counts,
     Tally,
-    good_enough_rates,
+    estimates_of,
+    good_enough_pairs,
     worse_rates,
 )
+
+
+def good_enough_rates(tally: Tally, d: float) -> list[tuple[float, float]]:
+    return list(zip(*(rates.tolist() for rates in good_enough_pairs(estimates_of(tally), d)), strict=True))
 
 
 def tally_of(baseline_n: int, baseline_bad: int, candidate_n: int, candidate_bad: int) -> Tally:
