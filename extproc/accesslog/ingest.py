@@ -25,6 +25,7 @@ from serinus.contract.bucket import BUCKET_COUNT
 # the client's, may be anything: an entry with a longer line is read as a whole.
 _HEADS = {len(head) + length: head for length in range(1_024) for head in (line_head(length),)}
 _KEY_DIGITS = 16
+_MINUS = ord("-")
 
 
 class Ingest:
@@ -54,7 +55,7 @@ class Ingest:
             self._catalogue.log_entries.add(("malformed",))
             return
         self._received += len(lines)
-        lanes, unread, counted = self._lanes.known(), [], 0
+        lanes, unread, skipped = self._lanes.known(), [], 0
         for index, line in enumerate(lines):
             try:
                 head, shared, own = line.split(b"\t")
@@ -63,12 +64,12 @@ class Ingest:
                 lane = lanes.get(shared) or self._lanes.open(shared)
                 if lane.skipped:
                     self._catalogue.log_entries.add((lane.skipped,))
+                    skipped += 1
                 else:
                     self._line(lane, own, now_ms)
-                    counted += 1
             except ValueError:
                 unread.append(index)
-        if counted:
+        if counted := len(lines) - len(unread) - skipped:
             self._catalogue.log_entries.add(("counted",), counted)
         if self._joined:
             self._catalogue.observations.add(("joined",), self._joined)
@@ -87,13 +88,14 @@ class Ingest:
         key_hash = None
         if bucket:
             number = int(bucket)
-            if not 0 <= number < BUCKET_COUNT or len(key) != _KEY_DIGITS:
+            if not 0 <= number < BUCKET_COUNT or len(key) != _KEY_DIGITS or key[0] == _MINUS:
                 raise ValueError(own)
             key_hash = int(key, 16)
             side += OF_CANDIDATE if number < lane.weight_bp else OF_BASELINE
         elif key:
-            key_hash, number = placed(key)
-            side += OF_CANDIDATE if number < lane.weight_bp else OF_BASELINE
+            key_hash, native = placed(key)
+            if native is not None:
+                side += OF_CANDIDATE if native < lane.weight_bp else OF_BASELINE
         seen = None
         if lane.is_observed:
             seen = self._join.meet(name := request_id.decode())
@@ -105,12 +107,16 @@ class Ingest:
                 return
             elif seen.observable:
                 self._joined += 1
-        cell = lane.cell(side, seen) if seen else lane.plain[side] or lane.plain_cell(side)
+        if seen is None:
+            cell = lane.plain[side] or lane.plain_cell(side)
+        else:
+            said = side, seen.observable, seen.complete, seen.finish_reason, seen.has_content, seen.error_frame
+            cell = lane.by_said.get(said) or lane.cell(side, seen)
         if duration_us > lane.follow_up_us:
             self._window.late(cell, duration_us, ttft_us)
             return
         tally = self._window.count(cell, start_us, duration_us, ttft_us, key_hash)
-        if seen and seen.measures and tally:
+        if tally is not None and seen is not None and seen.measures:
             self._window.measure(cell, tally, start_us, key_hash, seen.measures)
 
     def _whole(self, message: bytes, indices: Sequence[int], now_ms: int) -> None:

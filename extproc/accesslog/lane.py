@@ -60,7 +60,7 @@ class Lane:
     is_local: bool = field(init=False)
     has_body: bool = field(init=False)
     plain: list[Cell | None] = field(default_factory=lambda: [None] * 16)  # by side, without an observation
-    _cells: dict[tuple[object, ...], Cell] = field(default_factory=dict)
+    by_said: dict[tuple[object, ...], Cell] = field(default_factory=dict)  # side, and what was seen of the body
 
     def __post_init__(self) -> None:
         self.weight_bp = self.like.weight_bp
@@ -77,16 +77,16 @@ class Lane:
     def cell(self, side: int, observation: Observation | None) -> Cell:
         """The cell of a side, with what was seen of the body."""
         of = observation
-        said = of and (of.observable, of.complete, of.finish_reason, of.has_content, of.error_frame)
-        cell = self._cells.get((side, said))
+        said = (side, *((of.observable, of.complete, of.finish_reason, of.has_content, of.error_frame) if of else ()))
+        cell = self.by_said.get(said)
         if cell is None:
             like = self.like
             bucket = self.weight_bp - 1 if side & OF_CANDIDATE else self.weight_bp if side & OF_BASELINE else None
             ending = replace(like.ending, is_finished=bool(side & FINISHED))
             entry = replace(like, bucket=bucket, ending=ending, ttfb_us=0 if side & HAS_FIRST_BYTE else None)
             cell = self.cell_of(outcome_of(entry, observation), like.attempts)
-            if len(self._cells) < CELLS_MAX:
-                self._cells[side, said] = cell
+            if len(self.by_said) < CELLS_MAX:
+                self.by_said[said] = cell
         return cell
 
 

@@ -145,9 +145,10 @@ def _own_tag(common: accesslog_pb2.AccessLogCommon) -> _OwnTag:
     if METADATA_NAMESPACE not in metadata:
         return None, None, None, None
     fields = metadata[METADATA_NAMESPACE].fields
-    bucket = int(fields["bucket"].number_value) if "bucket" in fields else None
-    if bucket is not None and not 0 <= bucket < BUCKET_COUNT:
-        raise ValueError(bucket)
+    number = fields["bucket"].number_value if "bucket" in fields else None
+    if number is not None and not 0 <= number < BUCKET_COUNT:  # infinity has no int, and NaN is nowhere
+        raise ValueError(number)
+    bucket = int(number) if number is not None else None
     key = fields["key"].string_value if "key" in fields else ""
     key_hash: int | None
     if bucket is None and key:

@@ -86,8 +86,8 @@ class SlotWindow:
         self, cell: Cell, start_us: int, duration_us: int, ttft_us: int | None, key_hash: int | None
     ) -> Tally | None:
         """Count one request of a cell that was within the follow-up. None: it is in no row. The hot path."""
-        slot, offset_us = divmod(start_us, SLOT_US)
-        if cell.is_evidence and self._key_count >= KEYS_MAX:
+        slot = start_us // SLOT_US
+        if self._key_count >= KEYS_MAX and cell.is_evidence:
             # Without its key it would be judged as if nobody had sent it: it is reported, as not randomised.
             self._catalogue.overflow.add(("keys",))
             cell = self.cell(replace(cell.like, weight_class=CLASS_NONE), cell.attempts)
@@ -98,14 +98,15 @@ class SlotWindow:
         place = bisect_right(GRID_US, duration_us)
         tally.places[place] += 1
         tally.sum_us += duration_us
-        first = offset_us << BIN_BITS | BIN_OF_GRID[place]
+        first = BIN_OF_GRID[place]
         if ttft_us is not None and cell.has_ttft:
-            ttft_us = min(ttft_us, duration_us)
+            if ttft_us > duration_us:
+                ttft_us = duration_us
             place = bisect_right(GRID_US, ttft_us)
             tally.ttft_places[place] += 1
             tally.ttft_sum_us += ttft_us
         if key_hash is not None and cell.is_evidence:
-            first = first << BIN_BITS | BIN_OF_GRID[place]
+            first = ((start_us - slot * SLOT_US) << BIN_BITS | first) << BIN_BITS | BIN_OF_GRID[place]
             known = tally.firsts.get(key_hash)
             if known is None:
                 self._key_count += 1
@@ -128,7 +129,7 @@ class SlotWindow:
 
     def _open(self, cell: Cell, slot: int, duration_us: int, ttft_us: int | None) -> Tally | None:
         """The first request of a slot in a cell since the last report."""
-        if slot >= _SLOT_END or (self._closed_through is not None and slot <= self._closed_through):
+        if not 0 <= slot < _SLOT_END or (self._closed_through is not None and slot <= self._closed_through):
             self.late(cell, duration_us, ttft_us)
             return None
         row = _row_key(cell.like, slot)

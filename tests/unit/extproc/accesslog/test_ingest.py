@@ -8,8 +8,10 @@ from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.outcome.observation import UNOBSERVABLE, Observation
 from extproc.telemetry.catalogue import Catalogue
 from extproc.telemetry.tables import Counter
+from serinus.contract.logline import OWN, SHARED, TAG, line_format
+from serinus.envoywire import accesslog_pb2
 from tests.unit.extproc.clocks import ManualClock
-from tests.unit.extproc.messages import POLICY, log_entry, log_message
+from tests.unit.extproc.messages import POLICY, START_US, log_entry, log_message
 
 LENGTH = Observation(observable=True, complete=True, finish_reason="length", has_content=True)
 
@@ -86,6 +88,19 @@ def test_every_entry_that_could_be_read_counts_as_received() -> None:
     assert bench.ingest.take_received() == 3
     assert bench.ingest.take_received() == 0
     assert counts(bench.catalogue.log_entries) == {"counted": 1, "foreign": 1, "malformed": 2}
+
+
+def test_a_key_hash_with_a_sign_is_malformed() -> None:
+    """Found by fuzzing: a report cannot carry it, and the loop that reports ended the process."""
+    values = dict.fromkeys((*SHARED, *OWN), "") | {"service": "chat", "type": "DownstreamEnd", "code": "500"}
+    values |= {"bucket": "7", "key": "-00000000000000f", "start_us": str(START_US), "sent_us": "1", "rollout": "r"}
+    entry = accesslog_pb2.HTTPAccessLogEntry()
+    entry.common_properties.custom_tags[TAG] = line_format(values)
+    bench = Bench()
+    bench.ingest.access_logs(log_message(entry))
+    assert all(
+        not metric.keys_ok | metric.keys_bad for row in bench.sealed().rows.values() for metric in row.metrics.values()
+    )
 
 
 def test_the_end_of_the_process_counts_what_waits() -> None:

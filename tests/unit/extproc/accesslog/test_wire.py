@@ -94,6 +94,16 @@ def test_tags_that_lie_are_malformed() -> None:
         assert one(entry) == Skipped("malformed")
 
 
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), float("nan"), -1.0, 10_000.0])
+def test_a_bucket_that_is_none_is_malformed(number: float) -> None:
+    """Found by fuzzing: infinity raised OverflowError, which nobody caught."""
+    entry = log_entry()
+    entry.common_properties.custom_tags.clear()
+    entry.common_properties.custom_tags["service"] = "chat"
+    entry.common_properties.metadata.filter_metadata["serinus"].fields["bucket"].number_value = number
+    assert one(entry) == Skipped("malformed")
+
+
 def test_a_message_that_cannot_be_read_raises() -> None:
     with pytest.raises(BadLogMessageError):
         list(entries_of(b"\xff\xff"))

@@ -126,6 +126,15 @@ def test_an_outcome_of_a_closed_slot_is_late() -> None:
     assert bench.catalogue.late.values == {(): 1}
 
 
+@pytest.mark.parametrize("start_us", [-1, -(10**30), 10**30])
+def test_a_start_that_no_clock_tells_is_late(start_us: int) -> None:
+    """Found by fuzzing: a report cannot carry such a slot, and the loop that reports ended the process."""
+    bench = Bench()
+    bench.add(start_us=start_us)
+    sealed = bench.take()
+    assert (sealed.rows, sealed.late_outcomes_total) == ({}, 1)
+
+
 def test_lateness_is_the_requests_own_length_whenever_the_slot_closes() -> None:
     """The same for both versions: "failed within the follow-up", whatever the delays of this process."""
     bench = Bench()
