@@ -2,7 +2,7 @@
 
 Rules held: a message has five bytes in front, a flag and its length; one that is compressed is refused (we announce
 identity only); one that is too long is refused by its prefix, before any of it is kept. What is kept of messages that
-are not complete is bounded for a whole connection by one `Budget`.
+are not complete is bounded by a `Budget`: for a whole connection, and for all of them together.
 """
 
 from struct import Struct
@@ -24,12 +24,25 @@ class FramingError(Exception):
 
 
 class Budget:
-    """How many bytes of unfinished messages a connection may still keep."""
+    """How many bytes of unfinished messages may still be kept. What is taken from it is taken from `whole`, too."""
 
-    __slots__ = ("left",)
+    __slots__ = ("_whole", "left")
 
-    def __init__(self, bytes_max: int) -> None:
+    def __init__(self, bytes_max: int, whole: "Budget | None" = None) -> None:
         self.left = bytes_max
+        self._whole = whole
+
+    @property
+    def is_overdrawn(self) -> bool:
+        return self.left < 0 or (self._whole is not None and self._whole.is_overdrawn)
+
+    def take(self, count: int) -> None:
+        self.left -= count
+        if self._whole is not None:
+            self._whole.take(count)
+
+    def give_back(self, count: int) -> None:
+        self.take(-count)
 
 
 def whole_message(data: bytes) -> bytes | None:
@@ -59,7 +72,7 @@ class Deframer:
     def feed(self, data: bytes) -> list[bytes]:
         """The messages that are complete now. Raises FramingError; feed nothing after it."""
         kept, budget = self._kept, self._budget
-        budget.left -= len(data)
+        budget.take(len(data))
         kept += data
         messages: list[bytes] = []
         start = 0
@@ -72,9 +85,9 @@ class Deframer:
             messages.append(bytes(kept[start + PREFIX_BYTES : end]))
             start = end
         del kept[:start]
-        budget.left += start
-        if budget.left < 0:
-            raise FramingError(Status.RESOURCE_EXHAUSTED, "too much of unfinished messages on this connection")
+        budget.give_back(start)
+        if budget.is_overdrawn:
+            raise FramingError(Status.RESOURCE_EXHAUSTED, "too much of unfinished messages")
         return messages
 
     def _check(self, flag: int, length: int) -> None:
@@ -89,7 +102,7 @@ class Deframer:
 
     def release(self) -> None:
         """The call is over: what was kept is let go."""
-        self._budget.left += len(self._kept)
+        self._budget.give_back(len(self._kept))
         self._kept = bytearray()
 
 

@@ -6,10 +6,10 @@ test holds the two against each other. `calls.py` opens calls and hands them wha
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from extproc.grpc_wire.framing import Deframer, FramingError, framed, whole_message
+from extproc.grpc_wire.framing import Budget, Deframer, FramingError, framed, whole_message
 from extproc.grpc_wire.status import REFUSAL_BODY, Status
 from extproc.h2.request import Request
 from extproc.h2.stream import Stream
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 # Of all streams of a connection together: two of the largest messages.
 UNFINISHED_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
+# Of all connections of a process together: beyond it a stranger on TCP could take the memory that Envoy's own need.
+UNFINISHED_BYTES_OF_ALL_MAX = 8 * MESSAGE_BYTES_MAX
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class Service:
     timer: Callable[[], float]
     is_serving: bool = True
     is_draining: bool = False
+    budget: Budget = field(default_factory=lambda: Budget(UNFINISHED_BYTES_OF_ALL_MAX))
 
     def health(self) -> bytes:
         return port.HEALTH_SERVING if self.is_serving else port.HEALTH_NOT_SERVING

@@ -3,7 +3,8 @@
 The kinds of calls stand in `call.py`.
 
 A call that is over leaves its stream (`stream.call = None`); what the peer still sends on it is not wanted and told so
-once, without error (RFC 9113 8.1). Ended log streams are the exception: their entries are taken as long as they come.
+once, without error, when the whole answer has gone out (RFC 9113 8.1). Ended log streams are the exception: their
+entries are taken as long as they come.
 
 Deadlines (`grpc-timeout`) are the peer's business: an answer takes microseconds, and who gives up resets the stream.
 """
@@ -25,7 +26,7 @@ from extproc.h2.events import (
 )
 from extproc.h2.request import Request
 from extproc.h2.sending import HeaderBlock
-from extproc.h2.stream import Stream
+from extproc.h2.stream import BY_US, Stream
 from extproc.transport import port
 from extproc.transport.own import answers
 from extproc.transport.own.call import (
@@ -63,7 +64,7 @@ class Calls:
     def __init__(self, connection: Connection, service: Service) -> None:
         self.connection = connection
         self.service = service
-        self.budget = Budget(UNFINISHED_BYTES_MAX)
+        self.budget = Budget(UNFINISHED_BYTES_MAX, service.budget)
 
     def handle(self, event: Event) -> None:
         """Raises what a handler raises: then call `fail` with the same event."""
@@ -71,7 +72,7 @@ class Calls:
             call = event.stream.call
             if call is not None:
                 call.receive(event.data, is_end=event.is_end)
-            elif not event.is_end:
+            elif not event.is_end and event.stream.ended & BY_US:
                 self.connection.reset(event.stream, ErrorCode.NO_ERROR)
         elif type(event) is RequestReceived:
             self._open(event)

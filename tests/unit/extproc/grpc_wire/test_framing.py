@@ -85,3 +85,14 @@ def test_what_is_unfinished_is_bounded_for_a_whole_connection() -> None:
 
 def test_many_messages_of_one_read_need_no_room() -> None:
     assert len(deframer(budget=10).feed(framed(b"abcdef") * 100)) == 100
+
+
+def test_what_all_connections_keep_is_bounded_too() -> None:
+    whole = Budget(25)
+    first, second = (Deframer(1_000, Budget(20, whole)) for _ in range(2))
+    assert first.feed(framed(bytes(100))[:20]) == []
+    assert refused(second, framed(bytes(100))[:6]) is Status.RESOURCE_EXHAUSTED
+    first.release()
+    second.release()
+    assert whole.left == 25
+    assert second.feed(framed(bytes(100))[:20]) == []

@@ -40,6 +40,18 @@ def test_what_comes_behind_the_answer_is_not_wanted() -> None:
     assert client.sidecar.messages == [b"say done"]
 
 
+def test_what_comes_while_the_answer_waits_for_a_window_does_not_cut_it_off() -> None:
+    client = Client()
+    client.says(frames.settings({INITIAL_WINDOW_SIZE: 0}))
+    client.opens()
+    client.says(message(b"say done"), message(b"more"))
+    assert client.gets() == [HEAD]
+    client.says(frames.window_update(1, 1_000))
+    assert client.gets() == [framed(b"say done"), OK]
+    client.says(message(b"even more"))
+    assert client.gets() == [ErrorCode.NO_ERROR]
+
+
 def test_the_end_behind_the_answer_is_fine() -> None:
     client = Client()
     client.opens()
