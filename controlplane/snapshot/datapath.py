@@ -17,6 +17,7 @@ from serinus.contract.condition import (
     AnyOf,
     Condition,
     ModuloTest,
+    Not,
     Op,
     ShareTest,
     Source,
@@ -72,8 +73,14 @@ def obstacle(spec: ServiceSpec) -> Obstacle | None:
 
 def _what(cohort: Cohort) -> str:
     """The first test of a cohort that Envoy cannot do by itself."""
-    tests = [part for part in every(cohort.condition("")) if not isinstance(part, AllOf | AnyOf)]
-    return next((_words(test) for test in tests if native(test) is None), f"more than {ALTERNATIVES_MAX} combinations")
+    parts = list(every(cohort.condition("")))
+    tests = [part for part in parts if not isinstance(part, AllOf | AnyOf | Not)]
+    if any(native(test) is None for test in tests):
+        return next(_words(test) for test in tests if native(test) is None)
+    denials = (part for part in parts if isinstance(part, Not) and not isinstance(part.part, AllOf | AnyOf))
+    if any(native(denial) is None for denial in denials):
+        return "a `not` that an empty value decides"
+    return f"more than {ALTERNATIVES_MAX} combinations"
 
 
 _READ_BY_THE_SIDECAR = {Source.COOKIE: "a cookie", Source.QUERY: "a query field", Source.KEY: "the sticky key"}
@@ -83,10 +90,8 @@ def _words(test: Condition) -> str:
     match test:
         case TextTest(_, _, Op.IN_FILE):
             return "a list from a file"
-        case TextTest(Source.COOKIE | Source.QUERY | Source.KEY) | ModuloTest(
-            Source.COOKIE | Source.QUERY | Source.KEY
-        ):
-            return {Source.COOKIE: "a cookie", Source.QUERY: "a query field"}.get(test.source, "the sticky key")
+        case TextTest(source) | ModuloTest(source) if source in _READ_BY_THE_SIDECAR:
+            return _READ_BY_THE_SIDECAR[source]
         case ModuloTest():
             return "a remainder"
         case TextTest(_, _, Op.IN | Op.REGEX) if test.source is not Source.PATH:
