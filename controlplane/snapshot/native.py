@@ -46,7 +46,7 @@ def native_routes(service: ServiceRoute) -> tuple[NativeRoute, ...]:
     routes = _routes(service, native_key(service.spec.sticky))
     if service.spec.tokens is None:
         return tuple(routes)
-    # What a token says only the sidecar can tell.
+    # What a token says only the sidecar can tell: a request that brings one is asked about, as an odd key is.
     return tuple(replace(route, matchers=(*route.matchers, is_absent(headers.TOKEN))) for route in routes)
 
 
