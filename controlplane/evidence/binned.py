@@ -29,6 +29,7 @@ from controlplane.evidence.mixture import Opened, Starts, Wealth
 from controlplane.evidence.plan import QUANTILES, BinnedPlan
 from controlplane.evidence.strata import BinCounts, Stratum, is_comparison
 from controlplane.evidence.tails import ComponentEdges, Firsts, Tails
+from serinus.contract.metric import HISTOGRAM_UNITS
 
 # Odds ratios of a tail: a tenth slower is 1.3 at the median of a lognormal with sigma .6, and 1.6 at its p99.
 WORSE_LAM: Floats = np.log(np.array([1.25, 1.5, 2.0, 3.0, 5.0, 10.0]))
@@ -141,7 +142,9 @@ class BinnedEvidence:
             return (f"no edges yet: {EDGE_OBSERVATIONS_MIN} observations of the baseline are needed first",)
         edge = self._met.telling()
         name = f"p{100 * QUANTILES[edge]:g} of the baseline" if edge < len(QUANTILES) else "the limit"
-        return (f"bad means above {factor_of(int(self._edges[edge]) + 1):.4g} us, {name}",)
+        return (
+            f"bad means above {factor_of(int(self._edges[edge]) + 1):.4g} {HISTOGRAM_UNITS.get(self.metric, '')}, {name}",
+        )
 
     def _moved(self) -> Ints | None:
         """Edges by what the baseline did lately; those in force while it has shown too little."""

@@ -18,6 +18,7 @@ from controlplane.evidence.keys import NEVER, KeyTable
 from controlplane.evidence.measured import evidence_of, limit_of, words_of
 from controlplane.evidence.mixture import Opened, Starts
 from controlplane.evidence.plan import BinnedPlan, GuardrailPlan, JudgePlan, check_plan
+from controlplane.evidence.several import blamed
 from controlplane.evidence.srm import observed_share
 from controlplane.evidence.strata import CheckedSlot, Stratum, check_slot, check_weight, is_whole
 from controlplane.evidence.verdict import Assessment, MetricAssessment, Verdict
@@ -101,7 +102,8 @@ class Judge:
             verdict = Verdict.GOOD_ENOUGH
         baseline_keys, candidate_keys = self._step_keys
         share = observed_share(candidate_keys, baseline_keys + candidate_keys, self._weight_bp)
-        return Assessment(verdict, rows, share, worse_log_e)
+        named = blamed(self._worse_log_e, alpha=self._plan.rollback_alpha)
+        return Assessment(verdict, rows, share, worse_log_e, tuple(rows[index].metric for index in named))
 
     def _fold_strata(self, checked: CheckedSlot) -> None:
         self._table.admit(frozenset().union(*(keys for arms in checked.keys for keys in arms)) - checked.contested)

@@ -55,3 +55,4 @@ class Assessment:
     rows: tuple[MetricAssessment, ...]
     share: ObservedShare
     overall_worse_log_e: float
+    blamed: tuple[str, ...] = ()  # metrics that e-BH names at rollback_alpha, the strongest first; ranks, never decides

@@ -164,6 +164,17 @@ def test_guardrails_decide_together_by_the_weighted_average() -> None:
     assert [one.verdict for one in assessed.rows].count(Verdict.WORSE) == 1
 
 
+def test_the_metric_to_blame_is_named_though_another_is_watched() -> None:
+    plan = JudgePlan((GuardrailPlan("a", 0.5, None, 500), GuardrailPlan("b", 0.5, None, 500)), 0.01, 0.05, 0)
+    judged = Judge(plan)
+    judged.begin_step(slot=100, weight_bp=5000, next_weight_bp=10_000)
+    assert judged.assess().blamed == ()
+    for slot in range(100, 130):
+        failing = {"a": counted([slot]), "b": counted(bad=[slot])}
+        judged.fold(slot, [replace(stratum(slot), baseline={"a": counted([900 + slot])}, candidate=failing)])
+    assert judged.assess().blamed == ("b",)
+
+
 def test_one_guardrail_that_lacks_evidence_holds_all() -> None:
     plan = JudgePlan((GuardrailPlan("a", 0.5, None, 2000), GuardrailPlan("b", 0.5, None, 2000)), 0.01, 0.05, 0)
     judged = Judge(plan)
