@@ -88,7 +88,6 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         return Skipped("malformed")
     if not 0 <= weight_bp <= WEIGHT_TOTAL_BP:
         return Skipped("malformed")
-    flags = _tag(tags.get("flags"))
     start = common.start_time
     return Entry(
         service=service,
@@ -106,19 +105,24 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         cohort=cohort,
         key_hash=key_hash,
         pin=pin,
-        ending=Ending(
-            code=entry.response.response_code.value,
-            flags=frozenset(flags.split(",")) if flags else frozenset(),
-            # Without an attempt Envoy answered itself (a redirect, say): there is no upstream byte to wait for.
-            is_finished=common.HasField("time_to_last_upstream_rx_byte") or not common.upstream_request_attempt_count,
-            method=entry.request.request_method,
-        ),
+        ending=_ending(entry, _tag(tags.get("flags"))),
         attempts=common.upstream_request_attempt_count,
         request_id=entry.request.request_id or common.stream_id,
         ttfb_us=_us(common.time_to_first_upstream_rx_byte)
         if common.HasField("time_to_first_upstream_rx_byte")
         else None,
         body_us=first_body_us,
+    )
+
+
+def _ending(entry: accesslog_pb2.HTTPAccessLogEntry, flags: str) -> Ending:
+    common = entry.common_properties
+    return Ending(
+        code=entry.response.response_code.value,
+        flags=frozenset(flags.split(",")) if flags else frozenset(),
+        # Without an attempt Envoy answered itself (a redirect, say): there is no upstream byte to wait for.
+        is_finished=common.HasField("time_to_last_upstream_rx_byte") or not common.upstream_request_attempt_count,
+        method=entry.request.request_method,
     )
 
 

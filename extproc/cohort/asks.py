@@ -6,7 +6,7 @@ networks have, and with the divisors.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import TypeVar
@@ -33,6 +33,9 @@ Key = TypeVar("Key")
 Ask = Callable[[Facts], int]
 # Addresses of a busy second; each costs 5 to 15 us to look up.
 _ADDRESSES_KEPT_MAX = 4_096
+# Users of a busy minute, 1 MB; each costs 0.3 us a salt. A key that is longer than any usual id is not kept.
+_KEYS_KEPT_MAX = 8_192
+_KEY_KEPT_BYTES_MAX = 64
 
 
 @dataclass(slots=True)
@@ -187,20 +190,43 @@ def ask_times(tests: Sequence[TimeTest]) -> Ask:
     return ask
 
 
-def ask_shares(salt: str, tests: Sequence[ShareTest]) -> Ask:
-    """All shares of one salt: one hash."""
-    ends = sorted({test.share_bp for test in tests})
-    holding = [
-        sum(1 << place for place, test in enumerate(tests) if test.share_bp in ends[first:])
-        for first in range(len(ends) + 1)
-    ]
+def ask_shares(tests: Sequence[ShareTest]) -> Ask:
+    """All shares: a hash for each salt. Of several salts a user's answer is remembered, since it never changes."""
+    by_salt: dict[str, dict[int, int]] = {}
+    for place, test in enumerate(tests):
+        _add_all(by_salt.setdefault(test.salt, {}), [test.share_bp], 1 << place)
+    deals = [(salt, *_steps(shares)) for salt, shares in by_salt.items()]
+    of_key: dict[bytes, int] = {}
+
+    def dealt(key: bytes) -> int:
+        found = 0
+        for salt, ends, holding in deals:
+            found |= holding[bisect_right(ends, bucket_of(salt, key))]
+        return found
 
     def ask(facts: Facts) -> int:
-        if facts.key is None:
+        key = facts.key
+        if key is None:
             return 0
-        return holding[bisect_right(ends, bucket_of(salt, facts.key))]
+        if len(deals) == 1 or len(key) > _KEY_KEPT_BYTES_MAX:
+            return dealt(key)
+        known = of_key.get(key)
+        if known is None:
+            if len(of_key) >= _KEYS_KEPT_MAX:
+                of_key.clear()
+            known = of_key[key] = dealt(key)
+        return known
 
     return ask
+
+
+def _steps(shares: Mapping[int, int]) -> tuple[list[int], list[int]]:
+    """Where shares end, in order, and the tests that hold for a bucket before each end; for the last none does."""
+    ends = sorted(shares)
+    holding = [0]
+    for end in reversed(ends):
+        holding.append(holding[-1] | shares[end])
+    return ends, holding[::-1]
 
 
 def ask_rule(holds: Callable[[Facts], bool]) -> Ask:

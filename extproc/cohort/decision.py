@@ -69,8 +69,8 @@ def _kind_of(test: _Test) -> _Kind:
             return _ADDRESS, "", "", ""
         case GeoTest(file):
             return _PLACE, file, "", ""
-        case ShareTest(_, salt):
-            return _SHARE, salt, "", ""
+        case ShareTest():
+            return _SHARE, "", "", ""
         case _Rule(place):
             return _RULE, f"{place:04}", "", ""
     raise AssertionError(f"{test} is no plain test")
@@ -91,8 +91,8 @@ def _ask_of(kind: _Kind, tests: Sequence[_Test], files: Files) -> Ask:
             return asks.ask_places(files.places_in(file), [test for test in tests if isinstance(test, GeoTest)])
         case TimeTest():
             return asks.ask_times([test for test in tests if isinstance(test, TimeTest)])
-        case ShareTest(_, salt):
-            return asks.ask_shares(salt, [test for test in tests if isinstance(test, ShareTest)])
+        case ShareTest():
+            return asks.ask_shares([test for test in tests if isinstance(test, ShareTest)])
         case _Rule(_, when):
             return asks.ask_rule(_as_it_stands(when, files))
     raise AssertionError(f"no group of {kind}")

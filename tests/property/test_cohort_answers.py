@@ -31,6 +31,7 @@ COHORTS = """  cohorts:
     - {name: office, match: {source: {in: [10.0.0.0/8]}}, pin: candidate}
     - {name: night, match: {time: {from: '22:00', until: '06:00', days: [mon, sat]}}, pin: baseline}
     - {name: odd, match: {query: {name: q, modulo: {of: 2, is: [1]}}}, pin: candidate}
+    - {name: there, match: {geo: {header: h1, country: [DE, FR]}}, pin: candidate}
     - {name: gold, match: {header: {name: h2, in: [a, u1]}}, weight_factor: 0.5}
     - {name: first, match: {header: {name: h2, prefix: x}}, weight_factor: 3}
     - {name: early, match: {all: [{method: {exact: GET}}, {share: {of: 50%}}]}, pin: candidate}
@@ -65,7 +66,7 @@ def test_the_command_line_and_the_sidecar_name_one_cohort_and_one_version(
 ) -> None:
     placement = place(WORLD, "chat", lambda name: values.get(name, ()), Surroundings(now_s, regex.matches))
     assert SIDECAR.evaluate(values, now_s) == placement.assignment
-    if placement.assignment.cohort in {"bots", "staff", "office", "night", "odd", "gold", "first", "early"}:
+    if placement.assignment.cohort in {"bots", "staff", "office", "night", "odd", "there", "gold", "first", "early"}:
         assert f"cohort {placement.assignment.cohort} is " in placement.rule
         assert ": rule " in placement.rule
 
