@@ -6,9 +6,11 @@ is spurious and fails the request); header values go out in `raw_value`, since a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 
+from extproc.processing import scan
 from serinus.contract import headers
 from serinus.contract.policy import Assignment
 from serinus.contract.request import SOURCE
@@ -17,7 +19,8 @@ from serinus.envoywire import ext_proc_pb2
 # envoy.config.core.v3.HeaderValueOption.HeaderAppendAction
 _OVERWRITE_IF_EXISTS_OR_ADD = 2
 _BLANKS = b" \t"
-
+# One a service; one a client's connection where a policy asks for addresses.
+_RESTS_KEPT_MAX = 512
 
 Message = ext_proc_pb2.ProcessingRequest
 
@@ -80,6 +83,31 @@ def decode(message: bytes) -> Phase | None:
         case "response_body":
             return ResponseBody(request.response_body.body, request.response_body.end_of_stream)
     return None
+
+
+def tag_request(message: bytes) -> tuple[str, Mapping[str, Sequence[bytes]]] | None:
+    """The service and the headers of a message in the shape that Envoy writes it in; None: `decode` reads it."""
+    found = scan.request_headers(message)
+    if found is None:
+        return None
+    values, end = found
+    rest = _rest(message[end:])
+    if rest is None:
+        return None
+    if rest[1]:
+        values[SOURCE] = [rest[1].encode()]
+    return rest[0], values
+
+
+@lru_cache(_RESTS_KEPT_MAX)
+def _rest(rest: bytes) -> tuple[str, str] | None:
+    """What stands behind the headers, which is the same for all requests of a service. None if it is no end of a tag
+    message: it cannot be read, or says something about the headers or another phase."""
+    try:
+        request = Message.FromString(rest)
+    except DecodeError:
+        return None
+    return None if request.WhichOneof("request") else _attributes(request)
 
 
 def _attributes(request: Message) -> tuple[str, str]:
