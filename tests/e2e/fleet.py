@@ -37,6 +37,10 @@ class FakeSidecar:
     policies: list[outcomes_pb2.Policy] = field(default_factory=list)
     acks: list[tuple[int, int]] = field(default_factory=list)
     untagged_total: int = 0
+    # Of each 100 requests that a report tells of.
+    untagged_each: int = 0
+    lost_each: int = 0
+    lost_total: int = 0
     _seq: int = 0
     _epoch: int = field(default_factory=time.time_ns)
     _sent_through: int = 0
@@ -62,11 +66,14 @@ class FakeSidecar:
         ]
         self._sent_through = ended
         self._seq += 1
+        self.untagged_total += self.untagged_each
+        self.lost_total += self.lost_each
         health = outcomes_pb2.ClusterHealth(cluster=self.candidate_cluster, endpoints=1, healthy=self.healthy)
         proxy = outcomes_pb2.ProxyCounters(
             answered_total=self._seq * 100,
             untagged_total=self.untagged_total,
             logs_written_total=self._seq * 100,
+            logs_lost_total=self.lost_total,
             clusters=[health],
         )
         batch = outcomes_pb2.Batch(seq=self._seq, closed_through_slot=ended, rows=rows, proxy=proxy)

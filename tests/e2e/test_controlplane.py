@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from controlplane.app import ControlPlane
+from controlplane.evidence.verdict import Verdict
 from controlplane.rollout.model import Observing, Promoted, RolledBack, weight_bp_of
 from controlplane.settings import ControlPlaneSettings, SettingsError
 from serinus.v1 import admin_pb2
@@ -116,6 +117,35 @@ def test_missing_things_hold_with_their_reason(tmp_path: Path) -> None:
                     sidecar.healthy = 1
                     await held("untagged_requests")
             assert weight_bp_of(engine.world.rollout("chat-v2")) == 0
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("unseen", "code"), [("lost_each", "lost_log_entries"), ("untagged_each", "untagged_requests")]
+)
+def test_good_evidence_moves_nothing_while_requests_go_unseen(tmp_path: Path, unseen: str, code: str) -> None:
+    """2 of 100 requests without a log entry, or without a tag, by Envoy's own counters: the judge's answer is not used."""
+
+    async def story() -> None:
+        async with plane(settings(tmp_path)) as control:
+            engine = control.control.engine
+            proxy = FakeProxy(control.config.xds)
+            sidecar = FakeSidecar(control.config.xds, control.rows())
+            async with running(proxy, sidecar):
+                await control.apply(SERVICE + "---\n" + PLAN)
+                await control.until(lambda: isinstance(control.phase(), Observing))
+                setattr(sidecar, unseen, 2)
+                tracker = engine.trackers["chat-v2"]
+                told = len(tracker.samples())
+                await control.until(lambda: len(tracker.samples()) > told + 3)
+                await control.until(
+                    lambda: tracker.assessment is not None and tracker.assessment.verdict is Verdict.GOOD_ENOUGH
+                )
+                await control.until(lambda: engine.last["chat-v2"].decision.code == code)
+                assert weight_bp_of(engine.world.rollout("chat-v2")) == 1000
+                setattr(sidecar, unseen, 0)
+                await control.until(lambda: isinstance(control.phase(), Promoted), 60.0)
 
     asyncio.run(story())
 
