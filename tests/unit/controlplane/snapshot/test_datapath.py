@@ -41,6 +41,7 @@ def test_ext_proc_stays_what_was_asked_for() -> None:
         ({"not": {"header": {"name": "a", "exact": ""}}}, "a `not` that an empty value decides"),
         ({"path": {"suffix": "/chat"}}, "a path by more than exact or prefix"),
         ({"source": {"in": ["10.0.0.0/8"]}}, "the client's address"),
+        ({"geo": {"file": "geo.mmdb", "country": ["DE"]}}, "where an address is"),
         ({"time": {"days": ["mon"]}}, "the time"),
         ({"share": {"of": "10%"}}, "a share by hash"),
         ({"any": [{"header": {"name": "a", "prefix": str(each)}} for each in range(17)]}, "more than 16 combinations"),
@@ -52,6 +53,15 @@ def test_what_only_the_sidecar_can_tell_is_named(match: dict[str, Any], words: s
     choice = choose(service(datapath="auto", cohorts=[STAFF, _cohort(match)]).spec)
     assert choice.path is DataPath.EXT_PROC
     assert choice.reason == f"cohort beta tests {words}: only the sidecar can"
+
+
+def test_tokens_are_looked_at_by_the_sidecar_alone() -> None:
+    found = obstacle(service(tokens={"key_file": "testers.key"}).spec)
+    assert found is not None
+    assert (found.path, found.text) == (
+        ("tokens",),
+        "testers' tokens are looked at by the sidecar: only it has the keys",
+    )
 
 
 def test_an_obstacle_leads_to_its_place_in_the_manifest() -> None:
