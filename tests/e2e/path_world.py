@@ -201,11 +201,17 @@ def at(service: ServiceRoute, weight_bp: int, *, pins: bool = True) -> ServiceRo
 
 @contextlib.asynccontextmanager
 async def world(
-    *, has_tls: bool = False, xds_host: str = "127.0.0.1", mode: Mode = Mode.DELTA, transport: str = "own"
+    *,
+    has_tls: bool = False,
+    xds_host: str = "127.0.0.1",
+    mode: Mode = Mode.DELTA,
+    transport: str = "own",
+    workers: int = 2,
 ) -> AsyncIterator[World]:
     """Everything started, nothing published. A request waits 3 s for the sidecar: all share one event loop.
 
-    `transport`: the sidecar's. `has_tls`: Envoy and the control plane have certificates of one CA; the control plane's is for 127.0.0.1.
+    `transport`: the sidecar's. `has_tls`: Envoy and the control plane have certificates of one CA; the control plane's
+    is for 127.0.0.1. `workers`: Envoy's.
     """
     # Short: a Unix socket's path holds 107 bytes.
     directory = Path(tempfile.mkdtemp(prefix="srp-"))
@@ -232,7 +238,7 @@ async def world(
             here.server_tls = _certificates(directory)
         await here.start_ads()
         stack.push_async_callback(_stop_ads, here)
-        here.envoy = await _envoy(directory, settings, stack, _patient(read_template()))
+        here.envoy = await _envoy(directory, settings, stack, _patient(read_template()), workers)
         yield here
 
 
@@ -263,13 +269,13 @@ def _patient(template: str) -> str:
 
 
 async def _envoy(
-    directory: Path, settings: BootstrapSettings, stack: contextlib.AsyncExitStack, template: str
+    directory: Path, settings: BootstrapSettings, stack: contextlib.AsyncExitStack, template: str, workers: int
 ) -> asyncio.subprocess.Process:
     bootstrap = directory / "bootstrap.yaml"
     bootstrap.write_text(render(template, settings))
     log = stack.enter_context((directory / "envoy.log").open("wb"))
     process = await asyncio.create_subprocess_exec(
-        ENVOY, *envoy_arguments(str(bootstrap), workers=2), stdout=log, stderr=log
+        ENVOY, *envoy_arguments(str(bootstrap), workers=workers), stdout=log, stderr=log
     )
     stack.callback(lambda: print((directory / "envoy.log").read_text(errors="replace")[-4_000:]))
     stack.push_async_callback(_end, process)
