@@ -7,7 +7,6 @@ networks have, and with the divisors.
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import TypeVar
 
@@ -35,18 +34,29 @@ Ask = Callable[[Facts], int]
 _ADDRESSES_KEPT_MAX = 4_096
 # Users of a busy minute, 1 MB; each costs 0.3 us a salt. A key that is longer than any usual id is not kept.
 _KEYS_KEPT_MAX = 8_192
+# Of one header: teams, tiers, regions; 40 KB at most. Of users it holds the first ones, and costs the others nothing.
+_TEXTS_KEPT_MAX = 256
 _KEY_KEPT_BYTES_MAX = 64
 
 
-@dataclass(slots=True)
-class _Field:
-    """All tests of one text but regular expressions. Affixes are kept by length: a look for each length."""
+class _Field(dict[bytes, int]):
+    """All tests of one text but regular expressions: the texts whose answer is known, with it. Affixes are kept by
+    length: a look for each length. What is asked often is remembered, a text that is long or one too many is not.
+    """
 
-    present: int = 0
-    exact: dict[bytes, int] = field(default_factory=dict)
-    prefixes: dict[int, dict[bytes, int]] = field(default_factory=dict)
-    suffixes: dict[int, dict[bytes, int]] = field(default_factory=dict)
-    moduli: dict[int, dict[int, int]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        super().__init__()
+        self.present = 0
+        self.exact: dict[bytes, int] = {}
+        self.prefixes: dict[int, dict[bytes, int]] = {}
+        self.suffixes: dict[int, dict[bytes, int]] = {}
+        self.moduli: dict[int, dict[int, int]] = {}
+
+    def __missing__(self, text: bytes) -> int:
+        found = self.holding(text)
+        if len(self) < _TEXTS_KEPT_MAX and len(text) <= _KEY_KEPT_BYTES_MAX:
+            self[text] = found
+        return found
 
     def add(self, test: TextTest | ModuloTest, bit: int) -> None:
         if isinstance(test, ModuloTest):
@@ -87,25 +97,25 @@ def ask_texts(source: Source, tests: Sequence[TextTest | ModuloTest]) -> Ask:
     by_name: dict[str, _Field] = {}
     for place, test in enumerate(tests):
         by_name.setdefault(test.name, _Field()).add(test, 1 << place)
-    names = by_name.keys()
+    field_of = by_name.get
 
     def headers(facts: Facts) -> int:
-        found, values = 0, facts.values
-        for name in names & values.keys():
-            texts = values[name]
-            if texts:
-                found |= by_name[name].holding(texts[0] if len(texts) == 1 else b",".join(texts))
+        found = 0
+        for name, texts in facts.values.items():
+            field = field_of(name)
+            if field is not None and texts:
+                found |= field[texts[0] if len(texts) == 1 else b",".join(texts)]
         return found
 
     def named(facts: Facts) -> int:
         found, texts = 0, facts.cookies() if source is Source.COOKIE else facts.fields()
-        for name in names & texts.keys():
-            found |= by_name[name].holding(texts[name])
+        for name in by_name.keys() & texts.keys():
+            found |= by_name[name][texts[name]]
         return found
 
     def single(facts: Facts) -> int:
         text = facts.text(source, "")
-        return by_name[""].holding(text) if text is not None else 0
+        return by_name[""][text] if text is not None else 0
 
     if source is Source.HEADER:
         return headers

@@ -14,7 +14,9 @@ from extproc.cohort import asks, regex
 from extproc.cohort.asks import Ask
 from extproc.cohort.facts import Facts
 from extproc.cohort.files import Files
+from extproc.cohort.ruling import Ruling, Rulings, rulings_of, rulings_of_token
 from extproc.cohort.terms import Term, terms_of
+from serinus.contract.bucket import place_of, salted_key
 from serinus.contract.condition import (
     AddressTest,
     Condition,
@@ -29,8 +31,8 @@ from serinus.contract.condition import (
 )
 from serinus.contract.geo import GeoTest
 from serinus.contract.headers import TOKEN
-from serinus.contract.policy import Assignment, ServicePolicy, assigned, forced, token_result
-from serinus.contract.request import sticky_key
+from serinus.contract.policy import Assignment, ServicePolicy, token_result
+from serinus.contract.request import StickyKind, StickySource, sticky_key, usable_key
 from serinus.contract.token import TokenResult, claims_of
 
 # What one group has answered so far, and what follows: answers repeat. A policy has a few hundred of them at most,
@@ -38,6 +40,7 @@ from serinus.contract.token import TokenResult, claims_of
 _ANSWERS_KEPT_MAX = 1_024
 NO_FILES = Files()
 OnToken = Callable[[TokenResult], None]
+Values = Mapping[str, Sequence[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,19 @@ def _as_it_stands(when: Condition, files: Files) -> Callable[[Facts], bool]:
     return check
 
 
+def _key_reader(sources: Sequence[StickySource]) -> Callable[[Values], bytes | None]:
+    """The contract's `sticky_key`; one header, which nearly every service has, without the general way round."""
+    if len(sources) != 1 or sources[0].kind is not StickyKind.HEADER:
+        return lambda values: sticky_key(sources, lambda name: values.get(name, ()))
+    name = sources[0].name
+
+    def read(values: Values) -> bytes | None:
+        texts = values.get(name, ())
+        return usable_key(texts[0]) if len(texts) == 1 else None
+
+    return read
+
+
 @dataclass(slots=True)
 class _Group:
     """Tests that one look answers. `wants`: by a term's bit the tests that it needs to hold, and those to fail."""
@@ -148,13 +164,22 @@ class _Group:
 class CompiledPolicy:
     """Does not change after it is built, but for what it remembers of answers. `on_token` hears of each token sent."""
 
-    __slots__ = ("_all", "_groups", "_keys", "_on_token", "_places", "_to_ask", "policy")
+    __slots__ = (
+        *("_all", "_groups", "_key_of", "_keys", "_of_none", "_of_rules", "_of_tokens", "_on_token", "_places"),
+        *("_to_ask", "needs_time", "policy", "salted"),
+    )
 
     def __init__(self, policy: ServicePolicy, files: Files = NO_FILES, on_token: OnToken | None = None) -> None:
         """Raises BadFileError for a file that is not there, BadRegexError."""
         self.policy = policy
+        # What stands before a key when it is hashed, and in `x-serinus-key`.
+        self.salted = salted_key(policy.salt, b"")
+        self._key_of = _key_reader(policy.sticky)
         self._on_token = on_token
         self._keys = files.signing_keys(policy.tokens.key_file) if policy.tokens is not None else ()
+        self._of_none = rulings_of(policy, None)
+        self._of_rules = [rulings_of(policy, rule) for rule in policy.cohorts]
+        self._of_tokens: dict[str, Rulings] = {}
         terms: list[tuple[int, Term]] = []
         for place, rule in enumerate(policy.cohorts):
             known = terms_of(rule.when)
@@ -172,25 +197,40 @@ class CompiledPolicy:
                     kinds[number].add(_kind_of(test))
         for kind, group in by_kind.items():
             group.ask = _ask_of(kind, tuple(group.tests), files)
+        self.needs_time = bool(self._keys) or any(kind[0] in (_TIME, _RULE) for kind in by_kind)
         order = {kind: at for at, kind in enumerate(sorted(by_kind))}
         self._groups = [by_kind[kind] for kind in order]
         self._to_ask = [sorted(order[kind] for kind in each) for each in kinds]
 
-    def evaluate(self, values: Mapping[str, Sequence[bytes]], now_s: int) -> Assignment:
-        """`values`: of each header that is there, and of `:path`, `:method`, `:source`; without outer blanks."""
-        policy = self.policy
-        key = sticky_key(policy.sticky, lambda name: values.get(name, ()))
-        if self._keys and TOKEN in values:
-            claims = claims_of(self._keys, values[TOKEN][0]) if len(values[TOKEN]) == 1 else None
-            result = token_result(policy, claims, now_s)
-            if self._on_token is not None:
-                self._on_token(result)
-            if claims is not None and result is TokenResult.ACCEPTED:
-                return forced(policy, key, claims)
-        if not self._all:
-            return assigned(policy, key, None)
-        place = self._first(Facts(values, key, now_s))
-        return assigned(policy, key, policy.cohorts[place] if place is not None else None)
+    def evaluate(self, values: Values, now_s: int) -> Assignment:
+        """The contract's answer. `values`: of each header that is there, and of `:path`, `:method`, `:source`; without
+        outer blanks."""
+        ruling, key = self.decide(values, now_s)
+        hashed, bucket = place_of(self.salted + key) if key is not None else (None, None)
+        return Assignment(ruling.cohort, key, hashed, bucket, ruling.pin)
+
+    def decide(self, values: Values, now_s: int) -> tuple[Ruling, bytes | None]:
+        """The same in parts: what the request has in common with others, and its key. `now_s` counts if
+        `needs_time`."""
+        key = self._key_of(values)
+        rulings = self._of_none
+        if self._keys and TOKEN in values and (forced := self._of_token(values[TOKEN], now_s)) is not None:
+            rulings = forced
+        elif self._all and (place := self._first(Facts(values, key, now_s))) is not None:
+            rulings = self._of_rules[place]
+        return (rulings.with_key if key is not None else rulings.without_key), key
+
+    def _of_token(self, sent: Sequence[bytes], now_s: int) -> Rulings | None:
+        """Of an accepted token. There are as many as versions in force."""
+        claims = claims_of(self._keys, sent[0]) if len(sent) == 1 else None
+        result = token_result(self.policy, claims, now_s)
+        if self._on_token is not None:
+            self._on_token(result)
+        if claims is None or result is not TokenResult.ACCEPTED:
+            return None
+        if claims.version not in self._of_tokens:
+            self._of_tokens[claims.version] = rulings_of_token(self.policy, claims)
+        return self._of_tokens[claims.version]
 
     def _first(self, facts: Facts) -> int | None:
         """The place of the first rule that is met."""

@@ -53,6 +53,12 @@ def _read(message: bytes) -> tuple[Values, int] | None:
     map_end = at + size
     if map_end != end and not (map_end + 2 == end and message[map_end] == _END_OF_STREAM and message[end - 1] < 128):
         return None
+    values = _values(message, at, map_end)
+    return (values, end) if values is not None else None
+
+
+def _values(message: bytes, at: int, map_end: int) -> Values | None:
+    """Of the entries from `at` on."""
     values: Values = {}
     while at < map_end:
         size = message[at + 1]
@@ -83,4 +89,4 @@ def _read(message: bytes) -> tuple[Values, int] | None:
         else:
             values[name] = [value]
         at = entry_end
-    return values, end
+    return values

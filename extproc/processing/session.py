@@ -6,19 +6,19 @@ end of the body, or Envoy would keep it for `deferred_close_timeout`. Anything e
 which lets the request pass.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from extproc.clock import Clock
-from extproc.cohort.decision import CompiledPolicy
 from extproc.cohort.policies import PolicyHolder
+from extproc.cohort.ruling import Ruling
 from extproc.outcome.observation import Observation
 from extproc.outcome.session import ResponseSession
 from extproc.processing import codec
+from extproc.processing.tag import TagWriter
 from extproc.telemetry.tables import Counter
-from serinus.contract.bucket import salted_key
+from serinus.contract.bucket import place_of
 from serinus.contract.headers import COHORT_NO_KEY
-from serinus.contract.policy import Assignment
 
 OnObservation = Callable[[str, Observation], None]
 
@@ -34,6 +34,7 @@ class Reply:
 _CLOSE = Reply(None, is_done=True)
 _PASS = Reply(codec.CONTINUE, is_done=True)
 _MORE = Reply(None, is_done=False)
+_BAD_MESSAGE, _UNKNOWN_SERVICE = ("bad_message",), ("unknown_service",)
 
 
 class ProcessSession:
@@ -51,33 +52,38 @@ class ProcessSession:
 
     def receive(self, message: bytes) -> Reply:
         """One message of the stream."""
+        request = codec.tag_request(message)
+        return self._tag(*request) if request is not None else self._by_schema(message)
+
+    def _by_schema(self, message: bytes) -> Reply:
         match codec.decode(message):
             case codec.RequestHeaders(service, headers):
-                return self._tag(service, headers)
+                return self._tag(service, headers.values)
             case codec.ResponseHeaders(request_id, headers, is_end):
                 return self._observe(request_id, headers, is_end)
             case codec.ResponseBody(body, is_end) if self._response is not None:
                 self._response.body(body)
                 return self._finish() if is_end or not self._response.is_observable else _MORE
-        self._requests.add(("bad_message",))
+        self._requests.add(_BAD_MESSAGE)
         return _CLOSE
 
     def close(self) -> None:
         """The peer ended the stream, or it broke. Nothing happens after a finished one."""
         self._report(complete=False)
 
-    def _tag(self, service: str, headers: codec.Headers) -> Reply:
+    def _tag(self, service: str, values: Mapping[str, Sequence[bytes]]) -> Reply:
         policy = self._policies.compiled(service)
         if policy is None:
-            self._requests.add(("unknown_service",))
+            self._requests.add(_UNKNOWN_SERVICE)
             return _PASS
-        return Reply(self._assign(policy, headers), is_done=True)
-
-    def _assign(self, policy: CompiledPolicy, headers: codec.Headers) -> bytes:
-        assignment = policy.evaluate(headers.values, self._clock.now_ms() // 1_000)
-        self._requests.add((_result(assignment),))
-        salted = salted_key(policy.policy.salt, assignment.key) if assignment.key is not None else None
-        return codec.encode_tag(assignment, salted)
+        ruling, key = policy.decide(values, self._clock.now_ms() // 1_000 if policy.needs_time else 0)
+        plan: _Plan = ruling.plan or _plan(ruling)
+        self._requests.add(plan.result)
+        if key is None:
+            return Reply(plan.writer.without_key, True)
+        salted = policy.salted + key
+        hashed, bucket = place_of(salted)
+        return Reply(plan.writer.with_key(salted, bucket, hashed), True)
 
     def _observe(self, request_id: str, headers: codec.Headers, is_end: bool) -> Reply:
         if list(headers(":status")) != [b"200"]:
@@ -96,7 +102,17 @@ class ProcessSession:
             self._on_observation(self._request_id, response.end(complete=complete))
 
 
-def _result(assignment: Assignment) -> str:
-    if assignment.pin is None:
-        return "tagged"
-    return "no_key" if assignment.cohort == COHORT_NO_KEY else "pinned"
+@dataclass(slots=True)
+class _Plan:
+    """What the answers to one ruling have in common, and how they are counted."""
+
+    result: tuple[str]
+    writer: TagWriter
+
+
+def _plan(ruling: Ruling) -> _Plan:
+    result = "tagged"
+    if ruling.pin is not None:
+        result = "no_key" if ruling.cohort == COHORT_NO_KEY else "pinned"
+    ruling.plan = plan = _Plan((result,), TagWriter(ruling.cohort, ruling.pin))
+    return plan

@@ -56,10 +56,16 @@ def sticky_key(sources: Sequence[StickySource], headers: HeaderLookup) -> bytes 
     A header that stands twice, and a value that is empty, over-long or cannot stand in a header, give none.
     """
     for source in sources:
-        key = (_read_source(source, headers) or b"").strip(b" \t")
-        if key and len(key) <= KEY_BYTES_MAX and not _UNSENDABLE.search(key):
+        key = usable_key(_read_source(source, headers) or b"")
+        if key is not None:
             return key
     return None
+
+
+def usable_key(text: bytes) -> bytes | None:
+    """A text as a sticky key, if it can be one."""
+    key = text.strip(b" \t")
+    return key if key and len(key) <= KEY_BYTES_MAX and not _UNSENDABLE.search(key) else None
 
 
 def _read_source(source: StickySource, headers: HeaderLookup) -> bytes | None:

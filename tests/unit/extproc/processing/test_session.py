@@ -1,8 +1,13 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.outcome.observation import UNOBSERVABLE, Observation
 from extproc.processing import codec
 from extproc.processing.session import ProcessSession, Reply
 from extproc.telemetry.catalogue import Catalogue
+from serinus.contract.bucket import salted_key
+from serinus.contract.policy import evaluate
 from serinus.envoywire import ext_proc_pb2
 from tests.unit.extproc.clocks import ManualClock
 from tests.unit.extproc.messages import POLICY, request_headers, response_body, response_headers
@@ -45,6 +50,26 @@ def test_results_are_counted_by_kind() -> None:
         stream = Stream()
         stream.receive(request_headers(**headers))
         assert stream.results == {result: 1}
+
+
+@given(
+    team=st.sampled_from(["ml", "qa", ""]),
+    user=st.none() | st.binary(min_size=1, max_size=150),
+    address=st.sampled_from(["", "10.1.2.3:4711"]),
+)
+def test_an_answer_is_the_contracts_assignment(team: str, user: bytes | None, address: str) -> None:
+    """By way of rulings and pieces it is the same as by the reference, for every kind of request."""
+    message = request_headers(address=address, x_team=team)
+    if user is not None:
+        message = request_headers(address=address, x_team=team, x_user_id=user)
+    phase = codec.decode(message)
+    assert isinstance(phase, codec.RequestHeaders)
+    assigned = evaluate(POLICY, phase.headers)
+    salted = salted_key(POLICY.salt, assigned.key) if assigned.key is not None else None
+    answer = Stream().receive(message).message
+    assert answer is not None
+    read = ext_proc_pb2.ProcessingResponse.FromString
+    assert read(answer) == read(codec.encode_tag(assigned, salted))
 
 
 def test_an_unknown_service_passes_untouched() -> None:
