@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from google.protobuf.message import DecodeError
 
 from controlplane.ingest.errors import BadReportError
-from controlplane.ingest.histogram import KEYS_MAX, histogram_of
+from controlplane.ingest.histogram import KEYS_MAX, bins_of, histograms_of
 from controlplane.ingest.rows import Batch, ClusterHealth, Hello, HistogramCount, MetricCount, ProxyCounters, Row
 from serinus.contract.condition import (
     AddressTest,
@@ -89,13 +89,15 @@ def _row(row: outcomes_pb2.SlotRow) -> Row:
 
 
 def _histograms(row: outcomes_pb2.SlotRow) -> dict[str, HistogramCount]:
-    found: dict[str, HistogramCount] = {}
+    bins: dict[str, dict[int, int]] = {}
     for each in row.histograms:
         name = each.metric
-        if not name or len(name) > NAME_CHARS_MAX or name in found or len(found) >= HISTOGRAMS_MAX:
+        if not name or len(name) > NAME_CHARS_MAX or name in bins or len(bins) >= HISTOGRAMS_MAX:
             raise BadReportError(f"histogram {name[:NAME_CHARS_MAX]!r} has no name, stands twice, or is one too many")
-        found[name] = histogram_of(each.bins, each.counts, each.keys, each.firsts, requests=row.requests)
-    return found
+        bins[name] = bins_of(each.bins, each.counts, requests=row.requests)
+    if len(row.firsts) > HISTOGRAMS_MAX:
+        raise BadReportError(f"{len(row.firsts)} kinds of firsts, at most {HISTOGRAMS_MAX}")
+    return histograms_of(bins, ((each.metrics, each.keys, each.firsts) for each in row.firsts))
 
 
 def _metric(metric: outcomes_pb2.MetricRow, requests: int) -> MetricCount:

@@ -11,12 +11,11 @@ A request that took longer than its service's follow-up is late as a whole: no o
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from extproc.aggregate.slot import HistogramCount, MetricCount, Outcome, RowCounts
+from extproc.aggregate.slot import Bins, Firsts, MetricCount, Outcome, RowCounts
 from extproc.telemetry.catalogue import DURATION_BUCKETS_S, TTFT_BUCKETS_S
-from serinus.contract.edge import BIN_BITS, BIN_COUNT, UPPER_EDGES, bin_of
+from serinus.contract.edge import BIN_BITS, UPPER_EDGES, bin_of
 from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, TTFT
 from serinus.contract.outcome import FAILURES, OutcomeClass
 
@@ -37,8 +36,8 @@ def bucket_of_grid(buckets_s: tuple[float, ...]) -> tuple[int, ...]:
 class Tally:
     """One slot of one cell: durations and times to first byte by place on the grid, and each key's first request.
 
-    A first is one number, of which the smallest is the earliest: start within the slot in us, then the bin of the
-    duration, then of the time to first byte. One table of keys instead of three: 0.5 us less a request.
+    A first is the start within the slot, then the bins of the cell's `observed` metrics. One table of keys instead of
+    three: 0.5 us less a request.
     """
 
     __slots__ = ("firsts", "others", "places", "requests", "sum_us", "ttft_places", "ttft_sum_us")
@@ -49,8 +48,8 @@ class Tally:
         self.sum_us = 0
         self.ttft_places: defaultdict[int, int] = defaultdict(int)
         self.ttft_sum_us = 0
-        self.firsts: dict[int, int] = {}
-        self.others: dict[str, HistogramCount] = {}
+        self.firsts: Firsts = {}
+        self.others: dict[str, tuple[Bins, Firsts]] = {}
 
 
 @dataclass(slots=True, eq=False)
@@ -65,6 +64,8 @@ class Cell:
     is_evidence: bool = field(init=False)
     has_latency: bool = field(init=False)
     has_ttft: bool = field(init=False)
+    observed: tuple[str, ...] = field(init=False)  # metrics, in the order of a first's bins
+    first_bits: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.is_evidence = bool(self.like.weight_class)
@@ -72,6 +73,8 @@ class Cell:
         self.has_latency = has_version and self.like.outcome_class is OutcomeClass.OK
         is_aborted = has_version and self.like.outcome_class is OutcomeClass.CLIENT_ABORTED
         self.has_ttft = self.like.ttft_us is not None and (self.has_latency or is_aborted)
+        self.observed = (LATENCY,) * self.has_latency + (TTFT,) * self.has_ttft
+        self.first_bits = BIN_BITS * len(self.observed)
 
 
 def add_to_row(row: RowCounts, cell: Cell, tally: Tally) -> None:
@@ -88,20 +91,11 @@ def add_to_row(row: RowCounts, cell: Cell, tally: Tally) -> None:
         is_length = like.finish_reason == "length"
         row.metrics.setdefault(FINISH_LENGTH, MetricCount()).add(tally.requests, keys, is_bad=is_length)
     if cell.has_latency:
-        firsts = {key_hash: first >> BIN_BITS for key_hash, first in tally.firsts.items()}
-        _add_values(row, LATENCY, tally.places, firsts)
+        row.add_bins(LATENCY, ((BIN_OF_GRID[place], count) for place, count in tally.places.items()))
     if cell.has_ttft:
-        firsts = {key: first >> 2 * BIN_BITS << BIN_BITS | first & BIN_COUNT - 1 for key, first in tally.firsts.items()}
-        _add_values(row, TTFT, tally.ttft_places, firsts)
-    for metric, counted in tally.others.items():
-        histogram = row.histograms.setdefault(metric, HistogramCount())
-        for number, count in counted.bins.items():
-            histogram.add_bin(number, count)
-        histogram.add_firsts(counted.firsts)
-
-
-def _add_values(row: RowCounts, metric: str, places: Mapping[int, int], firsts: Mapping[int, int]) -> None:
-    histogram = row.histograms.setdefault(metric, HistogramCount())
-    for place, count in places.items():
-        histogram.add_bin(BIN_OF_GRID[place], count)
-    histogram.add_firsts(firsts)
+        row.add_bins(TTFT, ((BIN_OF_GRID[place], count) for place, count in tally.ttft_places.items()))
+    if cell.observed:
+        row.add_firsts(cell.observed, tally.firsts)
+    for metric, (bins, firsts) in tally.others.items():
+        row.add_bins(metric, bins.items())
+        row.add_firsts((metric,), firsts)

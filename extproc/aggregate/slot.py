@@ -1,6 +1,6 @@
 """One finished request as the aggregation takes it, and the counts of one slot row as it hands them over."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -65,33 +65,37 @@ class MetricCount:
             self.keys_ok.update(keys - self.keys_bad if self.keys_bad else keys)
 
 
-@dataclass(slots=True)
-class HistogramCount:
-    """Observations by bin, and the earliest of each distinct key as `first_of` packs it: the smallest is the first."""
-
-    bins: dict[int, int] = field(default_factory=dict)
-    firsts: dict[int, int] = field(default_factory=dict)
-
-    def add_bin(self, number: int, count: int) -> None:
-        self.bins[number] = self.bins.get(number, 0) + count
-
-    def add_firsts(self, firsts: Mapping[int, int]) -> None:
-        known = self.firsts
-        if not known:
-            known.update(firsts)
-            return
-        for key_hash, first in firsts.items():
-            if first < known.get(key_hash, first + 1):
-                known[key_hash] = first
+Bins = dict[int, int]  # bin -> observations
+# Key -> the earliest request in which certain metrics were observed, with their bins, as `first_of` packs them.
+Firsts = dict[int, int]
 
 
 @dataclass(slots=True)
 class RowCounts:
+    """`histograms` by metric; `firsts` by the metrics that were observed together."""
+
     requests: int = 0
     routing_mismatches: int = 0
     classes: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, MetricCount] = field(default_factory=dict)
-    histograms: dict[str, HistogramCount] = field(default_factory=dict)
+    histograms: dict[str, Bins] = field(default_factory=dict)
+    firsts: dict[tuple[str, ...], Firsts] = field(default_factory=dict)
+
+    def add_bins(self, metric: str, counts: Iterable[tuple[int, int]]) -> None:
+        bins = self.histograms.setdefault(metric, {})
+        for number, count in counts:
+            bins[number] = bins.get(number, 0) + count
+
+    def add_firsts(self, metrics: tuple[str, ...], firsts: Firsts) -> None:
+        """Takes `firsts` over."""
+        known = self.firsts.get(metrics, {})
+        if len(known) < len(firsts):
+            known, firsts = firsts, known
+        for key_hash, first in firsts.items():
+            if first < known.get(key_hash, first + 1):
+                known[key_hash] = first
+        if known:
+            self.firsts[metrics] = known
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from extproc.aggregate.slot import HistogramCount, MetricCount, RowCounts, RowKey, Sealed
+from extproc.aggregate.slot import Bins, MetricCount, RowCounts, RowKey, Sealed
 from serinus.v1 import outcomes_pb2
 
 
@@ -67,19 +67,17 @@ def _row(key: RowKey, counts: RowCounts) -> outcomes_pb2.SlotRow:
         routing_mismatches=counts.routing_mismatches,
         metrics=_metrics(counts.metrics.items()),
         classes=[outcomes_pb2.ClassCount(outcome_class=name, count=count) for name, count in counts.classes.items()],
-        histograms=[_histogram(name, count) for name, count in counts.histograms.items()],
+        histograms=[_histogram(name, bins) for name, bins in counts.histograms.items()],
+        firsts=[
+            outcomes_pb2.FirstsRow(metrics=metrics, keys=firsts.keys(), firsts=firsts.values())
+            for metrics, firsts in counts.firsts.items()
+        ],
     )
 
 
-def _histogram(metric: str, count: HistogramCount) -> outcomes_pb2.HistogramRow:
-    bins = sorted(count.bins)
-    return outcomes_pb2.HistogramRow(
-        metric=metric,
-        bins=bins,
-        counts=[count.bins[number] for number in bins],
-        keys=count.firsts.keys(),
-        firsts=count.firsts.values(),
-    )
+def _histogram(metric: str, bins: Bins) -> outcomes_pb2.HistogramRow:
+    numbers = sorted(bins)
+    return outcomes_pb2.HistogramRow(metric=metric, bins=numbers, counts=[bins[number] for number in numbers])
 
 
 def _metrics(metrics: Iterable[tuple[str, MetricCount]]) -> list[outcomes_pb2.MetricRow]:

@@ -18,7 +18,7 @@ from tests.bench.machine import describe
 from tests.bench.report import as_markdown, as_text
 from tests.bench.result import Column, Goal, Result
 
-BENCHES = ("build", "engine", "streams", "effect", "policy")
+BENCHES = ("build", "engine", "streams", "effect", "policy", "ingest")
 # Repetitions that are enough to see that a bench works, for those that take an argument.
 QUICK: Mapping[str, Mapping[str, Any]] = {"streams": {"sizes": (10,), "steps": 5}, "effect": {"repetitions": 3}}
 # What must hold of benches that give rows only: (text, row's column, its value, column of the figure, bound, unit).

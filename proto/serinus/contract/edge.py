@@ -34,6 +34,9 @@ def lower_edge(number: int) -> int:
     return UPPER_EDGES[number - 1] if number else 0
 
 
-def first_of(offset_us: int, number: int) -> int:
-    """A key's observation as one number, of which the smallest is the earliest: start within its slot, then the bin."""
-    return offset_us * BIN_COUNT + number
+def first_of(offset_us: int, *numbers: int) -> int:
+    """A key's observation as one number, of which the smallest is the earliest: start within its slot, then its bins."""
+    first = offset_us
+    for number in numbers:
+        first = first << BIN_BITS | number
+    return first

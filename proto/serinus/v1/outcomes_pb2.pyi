@@ -53,7 +53,7 @@ class Batch(_message.Message):
     def __init__(self, seq: _Optional[int] = ..., closed_through_slot: _Optional[int] = ..., rows: _Optional[_Iterable[_Union[SlotRow, _Mapping]]] = ..., proxy: _Optional[_Union[ProxyCounters, _Mapping]] = ..., late_outcomes_total: _Optional[int] = ..., shed_total: _Optional[int] = ..., proxy_read_elsewhere: _Optional[bool] = ...) -> None: ...
 
 class SlotRow(_message.Message):
-    __slots__ = ("service", "rollout", "snapshot", "slot", "weight_bp", "weight_class", "cohort", "version", "requests", "routing_mismatches", "metrics", "classes", "histograms")
+    __slots__ = ("service", "rollout", "snapshot", "slot", "weight_bp", "weight_class", "cohort", "version", "requests", "routing_mismatches", "metrics", "classes", "histograms", "firsts")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     ROLLOUT_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
@@ -67,6 +67,7 @@ class SlotRow(_message.Message):
     METRICS_FIELD_NUMBER: _ClassVar[int]
     CLASSES_FIELD_NUMBER: _ClassVar[int]
     HISTOGRAMS_FIELD_NUMBER: _ClassVar[int]
+    FIRSTS_FIELD_NUMBER: _ClassVar[int]
     service: str
     rollout: str
     snapshot: str
@@ -80,7 +81,8 @@ class SlotRow(_message.Message):
     metrics: _containers.RepeatedCompositeFieldContainer[MetricRow]
     classes: _containers.RepeatedCompositeFieldContainer[ClassCount]
     histograms: _containers.RepeatedCompositeFieldContainer[HistogramRow]
-    def __init__(self, service: _Optional[str] = ..., rollout: _Optional[str] = ..., snapshot: _Optional[str] = ..., slot: _Optional[int] = ..., weight_bp: _Optional[int] = ..., weight_class: _Optional[str] = ..., cohort: _Optional[str] = ..., version: _Optional[str] = ..., requests: _Optional[int] = ..., routing_mismatches: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[MetricRow, _Mapping]]] = ..., classes: _Optional[_Iterable[_Union[ClassCount, _Mapping]]] = ..., histograms: _Optional[_Iterable[_Union[HistogramRow, _Mapping]]] = ...) -> None: ...
+    firsts: _containers.RepeatedCompositeFieldContainer[FirstsRow]
+    def __init__(self, service: _Optional[str] = ..., rollout: _Optional[str] = ..., snapshot: _Optional[str] = ..., slot: _Optional[int] = ..., weight_bp: _Optional[int] = ..., weight_class: _Optional[str] = ..., cohort: _Optional[str] = ..., version: _Optional[str] = ..., requests: _Optional[int] = ..., routing_mismatches: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[MetricRow, _Mapping]]] = ..., classes: _Optional[_Iterable[_Union[ClassCount, _Mapping]]] = ..., histograms: _Optional[_Iterable[_Union[HistogramRow, _Mapping]]] = ..., firsts: _Optional[_Iterable[_Union[FirstsRow, _Mapping]]] = ...) -> None: ...
 
 class MetricRow(_message.Message):
     __slots__ = ("metric", "observed", "bad", "keys_ok", "keys_bad")
@@ -97,18 +99,24 @@ class MetricRow(_message.Message):
     def __init__(self, metric: _Optional[str] = ..., observed: _Optional[int] = ..., bad: _Optional[int] = ..., keys_ok: _Optional[_Iterable[int]] = ..., keys_bad: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class HistogramRow(_message.Message):
-    __slots__ = ("metric", "bins", "counts", "keys", "firsts")
+    __slots__ = ("metric", "bins", "counts")
     METRIC_FIELD_NUMBER: _ClassVar[int]
     BINS_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
-    KEYS_FIELD_NUMBER: _ClassVar[int]
-    FIRSTS_FIELD_NUMBER: _ClassVar[int]
     metric: str
     bins: _containers.RepeatedScalarFieldContainer[int]
     counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, metric: _Optional[str] = ..., bins: _Optional[_Iterable[int]] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class FirstsRow(_message.Message):
+    __slots__ = ("metrics", "keys", "firsts")
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    FIRSTS_FIELD_NUMBER: _ClassVar[int]
+    metrics: _containers.RepeatedScalarFieldContainer[str]
     keys: _containers.RepeatedScalarFieldContainer[int]
     firsts: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, metric: _Optional[str] = ..., bins: _Optional[_Iterable[int]] = ..., counts: _Optional[_Iterable[int]] = ..., keys: _Optional[_Iterable[int]] = ..., firsts: _Optional[_Iterable[int]] = ...) -> None: ...
+    def __init__(self, metrics: _Optional[_Iterable[str]] = ..., keys: _Optional[_Iterable[int]] = ..., firsts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ClassCount(_message.Message):
     __slots__ = ("outcome_class", "count")

@@ -191,6 +191,8 @@ def outcome(
     finish_reason: str | None = None,
     mismatch: bool = False,
     cohort: str = "everyone",
+    ttft_us: int | None = None,
+    measures: tuple[tuple[str, int], ...] = (),
 ) -> Outcome:
     return Outcome(
         service="chat",
@@ -206,4 +208,6 @@ def outcome(
         is_routing_mismatch=mismatch,
         outcome_class=kind,
         finish_reason=finish_reason,
+        ttft_us=ttft_us,
+        measures=measures,
     )

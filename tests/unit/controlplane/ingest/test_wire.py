@@ -27,10 +27,12 @@ def test_a_row_of_a_sidecar_that_knows_no_histograms_has_none() -> None:
 
 
 def test_a_histogram_becomes_values() -> None:
-    histogram = outcomes_pb2.HistogramRow(metric="latency", bins=[80, 90], counts=[2, 1], keys=[2**64 - 1], firsts=[90])
-    message = outcomes_pb2.Batch(seq=1, rows=[outcomes_pb2.SlotRow(requests=3, histograms=[histogram])])
-    (row,) = batch_from_bytes(message.SerializeToString()).rows
-    assert row.histograms == {"latency": HistogramCount({80: 2, 90: 1}, {2**64 - 1: 90})}
+    histogram = outcomes_pb2.HistogramRow(metric="latency", bins=[80, 90], counts=[2, 1])
+    firsts = outcomes_pb2.FirstsRow(metrics=["latency"], keys=[2**64 - 1], firsts=[90])
+    row = outcomes_pb2.SlotRow(requests=3, histograms=[histogram], firsts=[firsts])
+    message = outcomes_pb2.Batch(seq=1, rows=[row])
+    (found,) = batch_from_bytes(message.SerializeToString()).rows
+    assert found.histograms == {"latency": HistogramCount({80: 2, 90: 1}, {2**64 - 1: 90})}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,8 @@ def test_a_histogram_becomes_values() -> None:
         ),
         (outcomes_pb2.SlotRow(histograms=[outcomes_pb2.HistogramRow()]), "has no name"),
         (outcomes_pb2.SlotRow(histograms=[outcomes_pb2.HistogramRow(metric="ttft")] * 2), "stands twice"),
+        (outcomes_pb2.SlotRow(firsts=[outcomes_pb2.FirstsRow(metrics=["ttft"])]), "metrics of the row"),
+        (outcomes_pb2.SlotRow(firsts=[outcomes_pb2.FirstsRow()] * 33), "33 kinds of firsts"),
         (
             outcomes_pb2.SlotRow(
                 requests=1, histograms=[outcomes_pb2.HistogramRow(metric="ttft", bins=[3], counts=[2])]

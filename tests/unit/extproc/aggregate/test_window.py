@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extproc.aggregate.slot import HistogramCount, MetricCount, RowCounts, RowKey, Sealed
+from extproc.aggregate.slot import MetricCount, RowCounts, RowKey, Sealed
 from extproc.aggregate.window import KEYS_MAX, ROWS_MAX, SETTLE_MS, SlotWindow
 from extproc.telemetry.catalogue import Catalogue
 from serinus.contract.edge import bin_of, first_of
@@ -54,7 +54,8 @@ def test_a_row_counts_requests_classes_and_metrics() -> None:
             "errors": MetricCount(3, 1, {1, 2}, {3}),
             "finish_reason:length": MetricCount(2, 1, {1}, {2}),
         },
-        histograms={"latency": HistogramCount({bin_of(20_000): 2}, {1: FIRST, 2: FIRST})},
+        histograms={"latency": {bin_of(20_000): 2}},
+        firsts={("latency",): {1: FIRST, 2: FIRST}},
     )
 
 

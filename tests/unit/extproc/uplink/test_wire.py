@@ -1,12 +1,11 @@
-from extproc.aggregate.slot import HistogramCount, MetricCount, RowCounts, RowKey, Sealed
+from extproc.aggregate.slot import MetricCount, RowCounts, RowKey, Sealed
 from extproc.uplink import wire
 from serinus.contract.edge import first_of
 from serinus.v1 import outcomes_pb2
 
 Request = outcomes_pb2.ReportRequest
 # The last microsecond of a slot, the highest bin: the largest number that goes out.
-FIRST = first_of(999_999, 255)
-SIZES = {"latency": HistogramCount({90: 4, 80: 1}, {2**64 - 1: FIRST})}
+FIRST = first_of(999_999, 255, 255)
 
 
 def test_hello_names_the_sidecar_and_its_epoch() -> None:
@@ -16,7 +15,9 @@ def test_hello_names_the_sidecar_and_its_epoch() -> None:
 
 def test_a_batch_says_everything_and_no_key_in_clear() -> None:
     key = RowKey("chat", "chat-v2", "abc", 1_700_000_000, 500, "1", "everyone", "v2")
-    counts = RowCounts(2, 1, {"ok": 1, "empty": 1}, {"errors": MetricCount(2, 1, {2**64 - 1}, {3})}, SIZES)
+    counts = RowCounts(2, 1, {"ok": 1, "empty": 1}, {"errors": MetricCount(2, 1, {2**64 - 1}, {3})})
+    counts.histograms = {"latency": {90: 4, 80: 1}}
+    counts.firsts = {("latency", "ttft"): {2**64 - 1: FIRST}}
     proxy = wire.ProxyCounters(10, 1, 11, 2, (wire.ClusterHealth("chat/v2", 2, 1),), 1_700_000_000_001)
     batch = Request.FromString(wire.batch(4, Sealed({key: counts}, 1_699_999_990, 5), proxy)).batch
     assert batch == outcomes_pb2.Batch(
@@ -40,11 +41,8 @@ def test_a_batch_says_everything_and_no_key_in_clear() -> None:
                     outcomes_pb2.ClassCount(outcome_class="ok", count=1),
                     outcomes_pb2.ClassCount(outcome_class="empty", count=1),
                 ],
-                histograms=[
-                    outcomes_pb2.HistogramRow(
-                        metric="latency", bins=[80, 90], counts=[1, 4], keys=[2**64 - 1], firsts=[FIRST]
-                    )
-                ],
+                histograms=[outcomes_pb2.HistogramRow(metric="latency", bins=[80, 90], counts=[1, 4])],
+                firsts=[outcomes_pb2.FirstsRow(metrics=["latency", "ttft"], keys=[2**64 - 1], firsts=[FIRST])],
             )
         ],
         proxy=outcomes_pb2.ProxyCounters(

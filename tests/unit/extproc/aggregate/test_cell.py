@@ -1,0 +1,90 @@
+"""Histograms and each key's first, as a row hands them over."""
+
+import pytest
+
+from extproc.aggregate.cell import BIN_OF_GRID, GRID_US, bucket_of_grid
+from extproc.aggregate.slot import RowCounts
+from extproc.aggregate.window import SlotWindow
+from extproc.telemetry.catalogue import DURATION_BUCKETS_S, Catalogue
+from serinus.contract.edge import bin_of, first_of
+from serinus.contract.outcome import FAILURES, OutcomeClass
+from tests.unit.extproc.messages import SLOT, outcome
+
+FOLLOW_UP_MS = 10_000
+AT_US = SLOT * 1_000_000
+
+
+def row_of(*outcomes: dict[str, object]) -> RowCounts:
+    window = SlotWindow(Catalogue())
+    for changes in outcomes:
+        window.add(outcome(**changes), FOLLOW_UP_MS)  # type: ignore[arg-type]
+    (row,) = window.take(SLOT * 1_000, FOLLOW_UP_MS).rows.values()
+    return row
+
+
+def test_a_request_that_ended_well_has_a_latency_and_a_time_to_first_byte() -> None:
+    row = row_of({"key_hash": 7, "start_us": AT_US + 40, "duration_us": 20_000, "ttft_us": 3_000})
+    assert row.histograms == {"latency": {bin_of(20_000): 1}, "ttft": {bin_of(3_000): 1}}
+    assert row.firsts == {("latency", "ttft"): {7: first_of(40, bin_of(20_000), bin_of(3_000))}}
+
+
+@pytest.mark.parametrize("kind", [*sorted(FAILURES, key=str), OutcomeClass.CLIENT_ERROR, OutcomeClass.LIMITED])
+def test_how_long_a_failure_took_is_no_latency(kind: OutcomeClass) -> None:
+    row = row_of({"kind": kind, "ttft_us": 3_000})
+    assert (row.histograms, row.firsts) == ({}, {})
+
+
+def test_a_client_that_left_had_its_first_byte_but_no_latency() -> None:
+    row = row_of({"kind": OutcomeClass.CLIENT_ABORTED, "key_hash": 7, "start_us": AT_US, "ttft_us": 3_000})
+    assert row.histograms == {"ttft": {bin_of(3_000): 1}}
+    assert row.firsts == {("ttft",): {7: bin_of(3_000)}}
+
+
+def test_a_client_that_left_before_the_first_byte_has_neither() -> None:
+    assert row_of({"kind": OutcomeClass.CLIENT_ABORTED}).histograms == {}
+
+
+def test_a_request_that_no_version_answered_says_nothing_of_one() -> None:
+    assert row_of({"version": "", "weight_class": "", "ttft_us": 5}).histograms == {}
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
+def test_a_keys_first_is_the_request_that_started_first_whatever_their_order(order: list[int]) -> None:
+    """All count in the bins; the key counts with one, across finish reasons too."""
+    requests: list[dict[str, object]] = [
+        {"start_us": AT_US + 500_000, "duration_us": 10_000},
+        {"start_us": AT_US + 20, "duration_us": 90_000, "finish_reason": "length"},
+        {"start_us": AT_US + 999_999, "duration_us": 10_000, "finish_reason": "stop"},
+    ]
+    row = row_of(*(requests[place] for place in order))
+    assert row.histograms == {"latency": {bin_of(10_000): 2, bin_of(90_000): 1}}
+    assert row.firsts == {("latency",): {7: first_of(20, bin_of(90_000))}}
+
+
+@pytest.mark.parametrize("changes", [{"weight_class": ""}, {"key_hash": None}])
+def test_who_is_not_randomised_is_on_dashboards_without_a_key(changes: dict[str, object]) -> None:
+    row = row_of({"ttft_us": 3_000, **changes})
+    assert set(row.histograms) == {"latency", "ttft"}
+    assert row.firsts == {}
+
+
+def test_other_measures_have_histograms_of_their_own() -> None:
+    well = {"start_us": AT_US + 2, "measures": (("tpot", 9_000), ("tokens_out", 48))}
+    row = row_of({**well, "key_hash": 7}, {**well, "key_hash": None}, {**well, "kind": OutcomeClass.TRUNCATED})
+    assert row.histograms["tpot"] == {bin_of(9_000): 2}
+    assert row.histograms["tokens_out"] == {bin_of(48): 2}
+    assert row.firsts["tpot",] == {7: first_of(2, bin_of(9_000))}
+
+
+def test_a_first_byte_after_the_last_came_with_it() -> None:
+    assert row_of({"duration_us": 20_000, "ttft_us": 30_000}).histograms["ttft"] == {bin_of(20_000): 1}
+
+
+def test_the_grid_serves_bins_and_buckets_alike() -> None:
+    """A bucket holds what is at most its edge, a bin what is below the next."""
+    buckets_us = [round(edge_s * 1e6) for edge_s in DURATION_BUCKETS_S]
+    bucket_of = bucket_of_grid(DURATION_BUCKETS_S)
+    for value_us in {edge + more for edge in (0, *GRID_US) for more in (0, 1)} | {0, 1, 2**40}:
+        place = sum(edge <= value_us for edge in GRID_US)
+        assert BIN_OF_GRID[place] == bin_of(value_us)
+        assert bucket_of[place] == sum(edge < value_us for edge in buckets_us)
