@@ -30,7 +30,7 @@ from serinus.contract.geo import GeoTest, Place, is_there
 
 Key = TypeVar("Key")
 Ask = Callable[[Facts], int]
-# Addresses of a busy second; each costs 5 to 15 us to look up.
+# Addresses of a busy second; each costs 5 to 17 us to look up.
 _ADDRESSES_KEPT_MAX = 4_096
 # Users of a busy minute, 1 MB; each costs 0.3 us a salt. A key that is longer than any usual id is not kept.
 _KEYS_KEPT_MAX = 8_192

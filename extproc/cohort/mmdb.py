@@ -35,7 +35,7 @@ class BadPlacesError(BadFileError):
 
 
 class Places:
-    """Immutable. A look-up walks one bit of the address a step: 5 to 15 us."""
+    """Immutable. A look-up walks one bit of the address a step: 5 to 17 us."""
 
     __slots__ = ("_node_count", "_places", "_record_bits", "_starts", "_tree", "count")
 
