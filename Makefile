@@ -91,14 +91,19 @@ proto: $(DEV_STAMP) ## regenerate the messages; fails if they differed from what
 bench: $(DEV_STAMP) ## measures, prints tables, writes reports/bench (figures: docs/performance.md); about 8 minutes
 	$(BIN)/python -m tests.bench
 
+.PHONY: fuzz
+fuzz: $(DEV_STAMP) ## 10 million inputs for each parser of the sidecar, and decoys that must be found; an hour or two
+	$(BIN)/python -m tests.fuzz --jobs 2
+
 .PHONY: verify
-verify: $(DEV_STAMP) $(LLM_STAMP) ## the long proofs: all tests, the real LLM lane, zero loss, false alarms of the judge
+verify: $(DEV_STAMP) $(LLM_STAMP) ## the long proofs: all tests, the real LLM lane, zero loss, false alarms of the judge, a minute of each fuzz target
 	$(MAKE) test
 	$(MAKE) test-llm
 	$(BIN)/python -m tests.e2e.zero_loss --iterations 20
 	$(BIN)/python -m tests.e2e.test_hand_over --times 20
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure false
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure boundary
+	$(BIN)/python -m tests.fuzz --seconds 60
 
 .PHONY: clean
 clean: ## remove the virtual environment, caches and run directories
