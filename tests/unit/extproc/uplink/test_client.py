@@ -170,7 +170,7 @@ def test_acknowledgements_of_another_epoch_are_not_ours(tmp_path: Path) -> None:
     async def story() -> None:
         async with control_plane() as plane, site(tmp_path, plane.port) as here:
             await eventually(lambda: bool(plane.hellos))
-            plane.hellos.append(outcomes_pb2.Hello(epoch=EPOCH + 1))
+            plane.hellos[0].epoch = EPOCH + 1
             here.push()
             await eventually(lambda: seqs(plane) == [1])
             await asyncio.sleep(0.05)
