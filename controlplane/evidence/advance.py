@@ -24,7 +24,7 @@ from controlplane.evidence.alternatives import (
     Estimates,
     Tally,
     estimates_of,
-    good_enough_pairs,
+    good_enough_rates,
 )
 from controlplane.evidence.harm import NOTHING_TO_SHOW_LOG_E
 from controlplane.evidence.history import History
@@ -84,8 +84,7 @@ class MarginEvidence:
     @staticmethod
     def _log_e(counts: Counts, estimates: Estimates, d: float) -> Floats:
         columns = (counts.baseline_n, counts.baseline_bad, counts.candidate_n, counts.candidate_bad)
-        pairs = zip(*(rates.tolist() for rates in good_enough_pairs(estimates, d)), strict=True)
-        return np.array([margin.log_e(*columns, a=a, b=b, d=d) for a, b in pairs])
+        return np.array([margin.log_e(*columns, a=a, b=b, d=d) for a, b in good_enough_rates(estimates, d)])
 
 
 @dataclass(slots=True)

@@ -99,6 +99,12 @@ def estimates_of(tally: Tally) -> Estimates:
     return Estimates(tally.pooled(_RARE), baseline, tally.candidate(baseline), tally.pooled(_OPEN))
 
 
+def good_enough_rates(estimates: Estimates, d: float) -> tuple[tuple[float, float], ...]:
+    """`good_enough_pairs` of one stratum, without arrays: a tenth of the time."""
+    rare, own, alike = (_inside(float(rate)) for rate in (estimates.rare, estimates.baseline, estimates.alike))
+    return (rare, rare), (own, min(_inside(float(estimates.candidate)), own + d)), (alike, alike)
+
+
 def good_enough_pairs(estimates: Estimates, d: float) -> tuple[Floats, Floats]:
     """Alternatives (a, b) with b <= a + d: "alike and rare", "each as it has been", "alike, at any rate"."""
     rare, own, alike = (

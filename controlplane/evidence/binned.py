@@ -140,11 +140,9 @@ class BinnedEvidence:
         """Where the counts were cut."""
         if self._edges is None:
             return (f"no edges yet: {EDGE_OBSERVATIONS_MIN} observations of the baseline are needed first",)
-        edge = self._met.telling()
+        edge, unit = self._met.telling(), HISTOGRAM_UNITS.get(self.metric, "")
         name = f"p{100 * QUANTILES[edge]:g} of the baseline" if edge < len(QUANTILES) else "the limit"
-        return (
-            f"bad means above {factor_of(int(self._edges[edge]) + 1):.4g} {HISTOGRAM_UNITS.get(self.metric, '')}, {name}",
-        )
+        return (f"bad means above {factor_of(int(self._edges[edge]) + 1):.4g} {unit}, {name}",)
 
     def _moved(self) -> Ints | None:
         """Edges by what the baseline did lately; those in force while it has shown too little."""

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -9,12 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controlplane.evidence.errors import EvidenceError
-from controlplane.evidence.judge import GuardrailPlan, Judge, JudgePlan
-from controlplane.evidence.strata import MetricCounts, Stratum
+from controlplane.evidence.judge import BinnedPlan, GuardrailPlan, Judge, JudgePlan
+from controlplane.evidence.strata import BinCounts, MetricCounts, Stratum
 from controlplane.evidence.verdict import Verdict
 
 METRICS = ("errors", "finish_reason:length")
-PLAN = JudgePlan((GuardrailPlan(METRICS[0], 0.6, None, 500), GuardrailPlan(METRICS[1], 0.4, 2000, 2000)), 0.01, 0.05, 2)
+SIZE = "ttft"
+PLAN = JudgePlan(
+    (
+        GuardrailPlan(METRICS[0], 0.4, None, 500, 2000),
+        GuardrailPlan(METRICS[1], 0.3, 2000, 2000),
+        BinnedPlan(SIZE, 0.3, 2, 1, (120,)),
+    ),
+    0.01,
+    0.05,
+    2,
+)
 
 
 @st.composite
@@ -25,6 +36,15 @@ def counts(draw: st.DrawFn) -> MetricCounts:
     return MetricCounts(len(keys) + repeats, len(bad) + repeats, keys - bad, bad)
 
 
+@st.composite
+def bins(draw: st.DrawFn) -> BinCounts:
+    firsts = draw(st.dictionaries(st.integers(0, 400), st.integers(80, 130), max_size=30))
+    observed = Counter(firsts.values())
+    observed.update(draw(st.lists(st.integers(80, 130), max_size=200)))
+    return BinCounts(dict(observed), firsts)
+
+
+BINS = st.fixed_dictionaries({}, optional={SIZE: bins()})
 ARM = st.fixed_dictionaries({}, optional={metric: counts() for metric in METRICS})
 STRATUM = st.builds(
     Stratum,
@@ -34,6 +54,8 @@ STRATUM = st.builds(
     weight_bp=st.sampled_from([0, 1000, 5000, 10_000]),
     baseline=ARM,
     candidate=ARM,
+    baseline_bins=BINS,
+    candidate_bins=BINS,
 )
 SLOT = st.lists(STRATUM, max_size=4, unique_by=lambda s: (s.weight_bp, s.snapshot, s.weight_class))
 STORY = st.lists(st.tuples(st.integers(1, 90), SLOT, st.booleans()), max_size=12)
@@ -62,11 +84,13 @@ def test_the_order_of_strata_within_a_slot_does_not_matter(story: list[tuple[int
 def test_what_the_judge_says_is_finite_and_within_bounds(story: list[tuple[int, list[Stratum], bool]]) -> None:
     assessed = told(story).assess()
     numbers = [assessed.overall_worse_log_e, assessed.share.p_value]
+    for row in assessed.rows[:2]:
+        assert row.candidate_n <= 41
     for row in assessed.rows:
         numbers += [row.worse_log_e, row.good_log_e]
         assert 0 <= row.baseline_bad <= row.baseline_n
         assert 0 <= row.candidate_bad <= row.candidate_n
-        assert row.candidate_n <= 41
+        assert row.candidate_n <= 401
     assert all(math.isfinite(number) for number in numbers)
     assert 0 <= assessed.share.p_value <= 1
     assert (assessed.verdict is Verdict.WORSE) == (assessed.overall_worse_log_e >= math.log(100))

@@ -98,3 +98,48 @@ def latency_advance(seed: int, *, margin: int, slower: float, through: float, ho
         if judge.assess().verdict is Verdict.GOOD_ENOUGH:
             return served
     return float("inf")
+
+
+class StickyLatency:
+    """2,000 users whose own levels differ by a factor of about e (LN sigma 1): the slow ones are slow each time.
+
+    `heavy`: ten of them send 80 % of the requests and are fast."""
+
+    def __init__(self, rng: np.random.Generator, *, heavy: bool, users: int = 2_000) -> None:
+        self._rng = rng
+        self._levels = np.exp(rng.normal(size=users))
+        self._buckets = rng.integers(0, 10_000, users)
+        self._shares = np.full(users, 1.0 / users)
+        if heavy:
+            self._levels[:10] = 0.2
+            self._shares = np.concatenate([np.full(10, 0.08), np.full(users - 10, 0.2 / (users - 10))])
+
+    def stratum(self, second: int, weight_bp: int) -> Stratum:
+        users = self._rng.choice(len(self._levels), int(self._rng.poisson(RPS)), p=self._shares)
+        value_s = self._levels[users] * np.exp(0.3 * self._rng.normal(size=len(users)))
+        bins = np.searchsorted(_EDGES, value_s * 1e6, side="right")
+        arms = [
+            BinCounts(
+                dict(Counter(bins[of].tolist())),
+                dict(zip(users[of][::-1].tolist(), bins[of][::-1].tolist(), strict=True)),
+            )
+            for of in (self._buckets[users] >= weight_bp, self._buckets[users] < weight_bp)
+        ]
+        return Stratum(
+            START + second, f"s{weight_bp}", "everyone", weight_bp, {}, {}, {METRIC: arms[0]}, {METRIC: arms[1]}
+        )
+
+
+def sticky_ramp(seed: int, *, alpha: float, heavy: bool, step_s: int = 60) -> float:
+    """Seconds before a (false) `worse`, or infinity."""
+    rng = np.random.default_rng(seed)
+    judge = Judge(JudgePlan((BinnedPlan(METRIC, 1.0, 0, 1),), alpha, 0.05, 0))
+    traffic = StickyLatency(rng, heavy=heavy)
+    for second in range(-WARM_S, step_s * len(RAMP)):
+        weight_bp = 0 if second < 0 else RAMP[second // step_s]
+        if second >= 0 and second % step_s == 0:
+            judge.begin_step(slot=START + second, weight_bp=weight_bp, next_weight_bp=None)
+        judge.fold(START + second, [traffic.stratum(second, weight_bp)])
+        if judge.assess().verdict is Verdict.WORSE:
+            return second
+    return float("inf")

@@ -1,6 +1,7 @@
 """The measurements that docs/judge.md quotes: `python -m tests.unit.controlplane.evidence.measure --help`."""
 
 import argparse
+import pickle
 import statistics
 import time
 from collections.abc import Iterator
@@ -8,10 +9,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from controlplane.evidence.judge import GuardrailPlan, Judge, JudgePlan
-from tests.unit.controlplane.evidence.latency import LATENCIES, LATENCY_ADVANCES, latency_advance, latency_ramp
+from controlplane.evidence.judge import BinnedPlan, GuardrailPlan, Judge, JudgePlan
+from tests.unit.controlplane.evidence.latency import (
+    LATENCIES,
+    LATENCY_ADVANCES,
+    StickyLatency,
+    latency_advance,
+    latency_ramp,
+    sticky_ramp,
+)
 from tests.unit.controlplane.evidence.worlds import (
     METRIC,
+    START,
     Traffic,
     Users,
     World,
@@ -128,11 +137,44 @@ def measure_latency(seeds: range, alpha: float) -> None:
         _report(label, found)
 
 
+def measure_latency_sticky(seeds: range, alpha: float) -> None:
+    """Probability of a false rollback for latency where users have levels of their own; median seconds."""
+    for is_heavy in (False, True):
+        _report(
+            f"A/A 2,000 users{', 10 heavy' * is_heavy}", [sticky_ramp(s, alpha=alpha, heavy=is_heavy) for s in seeds]
+        )
+
+
 def measure_latency_advance(seeds: range, _alpha: float) -> None:
     """Probability of `good_enough` in a step at 50 %, median candidate requests, by margin and true slowness."""
     for margin, slower, through in LATENCY_ADVANCES:
         found = [latency_advance(s, margin=margin, slower=slower, through=through) for s in seeds]
         _report(f"margin {margin} bins, x{slower:.3f}, to p{100 * through:g}", found)
+
+
+def measure_cost_many(seeds: range, alpha: float) -> None:
+    """Processor time of one slot with 50 metrics, 40 shares and 10 sizes, 20 requests/s, and the judge's size."""
+    shares = tuple(GuardrailPlan(f"m{index}", 0.02, None, 25) for index in range(40))
+    sizes = tuple(BinnedPlan(f"s{index}", 0.02, 2, 1) for index in range(10))
+    rng = np.random.default_rng(seeds[0])
+    judge, traffic = Judge(JudgePlan(shares + sizes, alpha, 0.05, 2)), StickyLatency(rng, heavy=False, users=300)
+    errors, spent_ms = Traffic(World(20, steady(0.02), steady(0.02), Users(300)), seeds[0]), []
+    judge.fold(0, [traffic.stratum(-START, 0)])
+    judge.begin_step(slot=1, weight_bp=5000, next_weight_bp=10_000)
+    for slot in range(1, 600):
+        seen, sized = errors.stratum(slot, 5000, second=slot), traffic.stratum(slot - START, 5000)
+        stratum = replace(
+            seen,
+            baseline={plan.metric: seen.baseline[METRIC] for plan in shares},
+            candidate={plan.metric: seen.candidate[METRIC] for plan in shares},
+            baseline_bins={plan.metric: sized.baseline_bins["latency"] for plan in sizes},
+            candidate_bins={plan.metric: sized.candidate_bins["latency"] for plan in sizes},
+        )
+        before_s = time.process_time()
+        judge.fold(slot, [stratum])
+        spent_ms.append((time.process_time() - before_s) * 1000)
+    print(f"50 metrics: median {statistics.median(spent_ms):.2f} ms, p90 {np.percentile(spent_ms, 90):.2f} ms")
+    print(f"state, key table included: {len(pickle.dumps(judge)) / 1e6:.2f} MB")
 
 
 def measure_cost(seeds: range, alpha: float) -> None:
@@ -157,8 +199,10 @@ def measure_cost(seeds: range, alpha: float) -> None:
 
 MEASUREMENTS = {
     "latency": measure_latency,
+    "latency-sticky": measure_latency_sticky,
     "latency-advance": measure_latency_advance,
     "cost": measure_cost,
+    "cost-many": measure_cost_many,
     "false": measure_false,
     "power": measure_power,
     "advance": measure_advance,

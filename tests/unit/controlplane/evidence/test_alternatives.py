@@ -13,12 +13,16 @@ from controlplane.evidence.alternatives import (
     Tally,
     estimates_of,
     good_enough_pairs,
+    good_enough_rates,
     worse_rates,
 )
 
 
-def good_enough_rates(tally: Tally, d: float) -> list[tuple[float, float]]:
-    return list(zip(*(rates.tolist() for rates in good_enough_pairs(estimates_of(tally), d)), strict=True))
+def rates_of(tally: Tally, d: float) -> list[tuple[float, float]]:
+    """Both forms say the same."""
+    pairs = list(zip(*(rates.tolist() for rates in good_enough_pairs(estimates_of(tally), d)), strict=True))
+    assert pairs == list(good_enough_rates(estimates_of(tally), d))
+    return pairs
 
 
 def tally_of(baseline_n: int, baseline_bad: int, candidate_n: int, candidate_bad: int) -> Tally:
@@ -36,7 +40,7 @@ def test_alternatives_stand_on_their_side_of_the_limit(
     baseline: tuple[int, int], candidate: tuple[int, int], limit_bp: int
 ) -> None:
     tally, d = tally_of(*baseline, *candidate), limit_bp / 1e4
-    pairs = good_enough_rates(tally, d)
+    pairs = rates_of(tally, d)
     assert len(pairs) == len(GOOD_ENOUGH_LOG_STAKES)
     assert all(0 < a < 1 and 0 < b < 1 and b <= a + d for a, b in pairs)
     a, b = worse_rates(tally, d)
@@ -49,7 +53,7 @@ def test_the_stakes_sum_to_one() -> None:
 
 
 def test_estimates_follow_what_was_seen() -> None:
-    pairs = good_enough_rates(tally_of(5000, 500, 5000, 1000), 0.5)
+    pairs = rates_of(tally_of(5000, 500, 5000, 1000), 0.5)
     np.testing.assert_allclose(pairs, [(0.15, 0.15), (0.1, 0.2), (0.15, 0.15)], atol=0.002)
     a, b = worse_rates(tally_of(5000, 500, 5000, 4000), 0.2)
     np.testing.assert_allclose(a, 0.1, atol=0.002)
@@ -60,5 +64,5 @@ def test_the_past_fades_so_that_a_rate_that_moved_is_followed() -> None:
     tally = tally_of(int(TALLY_MAX), 0, 0, 0)
     for _ in range(5):
         tally.add(Counts(int(TALLY_MAX / 2), int(TALLY_MAX / 4), 0, 0))
-    (_, (baseline, _), _) = good_enough_rates(tally, 0.1)
+    (_, (baseline, _), _) = rates_of(tally, 0.1)
     assert baseline > 0.45
