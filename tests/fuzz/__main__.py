@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.bench.machine import describe
 from tests.fuzz import processes, target
-from tests.fuzz.result import Result, as_text
+from tests.fuzz.result import Result, as_markdown, as_text
 
 EXECUTIONS = 10_000_000
 FOLDER = Path("reports/fuzz")
@@ -23,6 +23,13 @@ _LOG_LINES = 30
 
 def main() -> int:
     arguments = _arguments()
+    if arguments.table:
+        print(
+            as_markdown(
+                [json.loads(path.read_text(encoding="utf-8")) for path in sorted(arguments.folder.glob("*.json"))]
+            )
+        )
+        return 0
     is_blind = arguments.blind
     if processes.engines(is_blind=False)[0] == processes.BLIND:
         _say(
@@ -59,6 +66,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of the generator of changes")
     parser.add_argument("--jobs", type=int, default=1, help="targets at a time")
     parser.add_argument("--blind", action="store_true", help="without coverage, as where atheris is missing")
+    parser.add_argument("--table", action="store_true", help="only print what is in the folder, as Markdown")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     arguments = parser.parse_args()
     arguments.targets = arguments.targets or list(target.ALL)

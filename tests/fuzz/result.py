@@ -98,3 +98,17 @@ def as_text(results: Sequence[Result]) -> str:
     table = rows(results)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in table)
+
+
+def as_markdown(results: Sequence[Mapping[str, Any]]) -> str:
+    """From the JSON of each result, since long runs are made one by one."""
+    made = [
+        Result(**{key: value for key, value in each.items() if key not in _DERIVED and key != "stages"}, stages=stages)
+        for each in results
+        for stages in [[Stage(**stage) for stage in each["stages"]]]
+    ]
+    head, *body = ["| " + " | ".join(row) + " |" for row in rows(made)]
+    return "\n".join([head, "|" + "---|" * len(_TITLES), *body])
+
+
+_DERIVED = ("executions", "verdict")

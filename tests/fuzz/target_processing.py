@@ -1,6 +1,6 @@
 """Messages of ext_proc streams, through the codec, the cohort policy and the session.
 
-Must hold: no exception; a reply is nothing, "continue" or a tag, and a tag is what the contract's `evaluate` says of the
+Must hold: no exception; the reading by hand of a tag message is that by its schema; a reply is nothing, "continue" or a tag, and a tag is what the contract's `evaluate` says of the
 same headers, in headers that Envoy takes; a stream is observed at most once, and that observation does not depend on
 how the body was cut; what is kept of a body stays within its bounds; nothing comes after the end.
 
@@ -154,10 +154,21 @@ def _check_kept(response: ResponseSession | None) -> None:
         assert len(sse._data) <= sse._data_bytes
 
 
+def _check_both_readings(message: bytes) -> None:
+    """What is read by hand is what the schema says."""
+    by_hand = codec.tag_request(message)
+    if by_hand is None:
+        return
+    phase = codec.decode(message)
+    assert isinstance(phase, codec.RequestHeaders), "read by hand, but it is no tag message"
+    assert by_hand == (phase.service, phase.headers.values)
+
+
 def _once(messages: Sequence[bytes]) -> list[tuple[str, Observation]]:
     seen: list[tuple[str, Observation]] = []
     session = ProcessSession(_POLICIES, _CATALOGUE.requests, lambda *each: seen.append(each), _CLOCK)
     for message in messages:
+        _check_both_readings(message)
         reply = session.receive(message)
         _check_reply(message, reply)
         _check_kept(session._response)
