@@ -14,6 +14,7 @@ from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
 from envoy_data_plane.envoy.extensions.filters.http.header_to_metadata import v3 as header_to_metadata
 from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
+from envoy_data_plane.envoy.extensions.filters.http.set_filter_state import v3 as set_filter_state
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
 from envoy_data_plane.envoy.type.matcher import v3 as matcher_v3
 from envoy_data_plane.envoy.type.tracing import v3 as tracing
@@ -30,7 +31,11 @@ from serinus.contract.request import SOURCE, StickyKind
 
 TAG_FILTER = "serinus.tag"
 OBSERVE_FILTER = "serinus.observe"
+# Of a native route: a key that is a header's whole value, and one that is a part of it. Written down as metadata a key
+# costs 4-5 us of Envoy's CPU a request, as filter state next to nothing.
 NATIVE_FILTER = "serinus.native"
+NATIVE_PART_FILTER = "serinus.native-part"
+NATIVE_KEY = "serinus.key"
 # Static clusters of the bootstrap. Two on one socket: streams of observation linger, and with a shared circuit
 # breaker 311 of 2080 requests went untagged.
 SIDECAR_CLUSTER = "sidecar"
@@ -38,10 +43,18 @@ OBSERVE_CLUSTER = "sidecar-observe"
 
 ROUTE_TAGS = ("service", "rollout", "snapshot", "weight_bp", "weight_class", "candidate", "baseline")
 _OWN_TAGS = ("cohort", "pin", "bucket", "key")
+# What the sidecar's answer does not say a native route does; never both.
+_NATIVE_TAGS = {
+    **{name: f"%METADATA(ROUTE:{headers.METADATA_NAMESPACE}:{name})%" for name in ("cohort", "pin")},
+    "key": f"%FILTER_STATE({NATIVE_KEY}:PLAIN)%",
+}
 # Envoy's command for each value of the line.
 _LINE = {
     **{name: f"%METADATA(ROUTE:{headers.METADATA_NAMESPACE}:{name})%" for name in ROUTE_TAGS},
-    **{name: f"%DYNAMIC_METADATA({headers.METADATA_NAMESPACE}:{name})%" for name in _OWN_TAGS},
+    **{
+        name: f"%DYNAMIC_METADATA({headers.METADATA_NAMESPACE}:{name})%{_NATIVE_TAGS.get(name, '')}"
+        for name in _OWN_TAGS
+    },
     "version": f"%CLUSTER_METADATA({headers.METADATA_NAMESPACE}:version)%",
     "flags": "%RESPONSE_FLAGS%",
     "code": "%RESPONSE_CODE%",
@@ -65,6 +78,7 @@ LOG_BUFFER_BYTES = 16_384
 OBSERVE_CLOSE_TIMEOUT_MS = 500
 
 _EXT_PROC = "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor"
+TO_STATE = "envoy.extensions.filters.http.set_filter_state.v3.Config"
 TO_METADATA = "envoy.extensions.filters.http.header_to_metadata.v3.Config"
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 _HTTP_GRPC_LOG = "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"
@@ -99,10 +113,11 @@ def build_tag_filter(gateway: Gateway, forwarded: Sequence[str]) -> Resource:
 
 def http_filters() -> list[hcm.HttpFilter]:
     """Tag, note, limit, observe, router. A native route turns tagging off and noting on; others may observe."""
-    noting = packed(header_to_metadata.Config(), TO_METADATA)
+    noting, finding = packed(set_filter_state.Config(), TO_STATE), packed(header_to_metadata.Config(), TO_METADATA)
     return [
         hcm.HttpFilter(name=TAG_FILTER, config_discovery=_over_ads(_EXT_PROC)),
         hcm.HttpFilter(name=NATIVE_FILTER, disabled=True, typed_config=noting),
+        hcm.HttpFilter(name=NATIVE_PART_FILTER, disabled=True, typed_config=finding),
         hcm.HttpFilter(name=LIMIT_FILTER, config_discovery=_over_ads(LIMIT_TYPE)),
         hcm.HttpFilter(name=OBSERVE_FILTER, disabled=True, typed_config=packed(_observe(), _EXT_PROC)),
         hcm.HttpFilter(name="envoy.filters.http.router", typed_config=packed(router.Router(), _ROUTER)),

@@ -84,15 +84,21 @@ def _enabled() -> local_ratelimit.LocalRateLimit:
     message = _idle()
     message.filter_enabled = always
     message.filter_enforced = always
-    message.rate_limits = [route_v3.RateLimit(actions=actions) for actions in (_version_key(), _cohort_key())]
+    message.rate_limits = [route_v3.RateLimit(actions=actions) for actions in _keys()]
     return message
+
+
+def _keys() -> tuple[list[route_v3.RateLimitAction], ...]:
+    """A cohort is told by the sidecar's answer, or by a native route; never by both."""
+    sources = route_v3.RateLimitActionMetaDataSource
+    return _version_key(), _cohort_key(sources.DYNAMIC), _cohort_key(sources.ROUTE_ENTRY)
 
 
 def _version_key() -> list[route_v3.RateLimitAction]:
     return [route_v3.RateLimitAction(destination_cluster=route_v3.RateLimitActionDestinationCluster())]
 
 
-def _cohort_key() -> list[route_v3.RateLimitAction]:
+def _cohort_key(source: route_v3.RateLimitActionMetaDataSource) -> list[route_v3.RateLimitAction]:
     """A cohort is a service's own: two services may have one of the same name."""
     path = [metadata_v3.MetadataKeyPathSegment(key="service")]
     service = route_v3.RateLimitActionMetaData(
@@ -106,6 +112,6 @@ def _cohort_key() -> list[route_v3.RateLimitAction]:
         metadata_key=metadata_v3.MetadataKey(
             key=headers.METADATA_NAMESPACE, path=[metadata_v3.MetadataKeyPathSegment(key=_COHORT_KEY)]
         ),
-        source=route_v3.RateLimitActionMetaDataSource.DYNAMIC,
+        source=source,
     )
     return [route_v3.RateLimitAction(metadata=service), route_v3.RateLimitAction(metadata=cohort)]

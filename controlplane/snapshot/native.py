@@ -4,24 +4,31 @@ They stand before the routes that ask the sidecar, and do what the sidecar would
 next, then everyone with a key, then those without. A request whose key Envoy reads otherwise than the sidecar does
 (`native_key.py`) is matched by none of them: the sidecar is asked, as ever.
 
-What is noted (cohort, pin, salted key) goes into the dynamic metadata under which the sidecar's own tags stand, so the
-access log has it in the same places. The salted key leaves Envoy over the sidecar's socket only; the sidecar hashes it.
+Cohort and pin stand in the route's metadata; the salted key, the very text that is hashed, is written down by a filter.
+The access log has them where the sidecar's own tags would be. The key leaves Envoy over the sidecar's socket only.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+
+from google.protobuf.any_pb2 import Any
 
 from controlplane.manifest.cohort import Cohort
 from controlplane.manifest.schema import DataPath
 from controlplane.snapshot.datapath import choose
+from controlplane.snapshot.filters import NATIVE_FILTER, NATIVE_KEY, NATIVE_PART_FILTER, TO_METADATA, TO_STATE
 from controlplane.snapshot.match import is_absent, native
 from controlplane.snapshot.model import ServiceRoute
 from controlplane.snapshot.native_key import NativeKey, native_key
 from controlplane.snapshot.weight_classes import WeightClass, class_of, everyone
+from controlplane.snapshot.wire import packed
 from serinus.contract import headers
-from serinus.contract.request import METHOD
-from serinus.envoywire.header_to_metadata_pb2 import Config
+from serinus.envoywire import header_to_metadata_pb2, set_filter_state_pb2
 from serinus.envoywire.route_pb2 import HeaderMatcher
+
+# A name that can stand inside Envoy's command.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +83,23 @@ def _cohort(service: ServiceRoute, cohort: Cohort, key: NativeKey) -> Iterator[N
             yield NativeRoute(name, matchers, cohort.name, pinned, False, version, whole)
 
 
-def noted(route: NativeRoute, service: ServiceRoute) -> Config:
-    """What Envoy's header-to-metadata filter writes down of a request of this route."""
-    config = Config()
-
-    def note(header: str, key: str, value: str = "") -> Config.KeyValuePair:
-        rule = config.request_rules.add(header=header)
-        rule.on_header_present.metadata_namespace = headers.METADATA_NAMESPACE
-        rule.on_header_present.key = key
-        rule.on_header_present.value = value
-        return rule.on_header_present
-
-    # Every request has a method: the value is the rule's own.
-    note(METHOD, "cohort", route.cohort)
-    if route.pin:
-        note(METHOD, "pin", route.pin)
-    if route.is_keyed:
-        key = native_key(service.spec.sticky)
-        note(key.header, "key").regex_value_rewrite.CopyFrom(key.salted(service.salt))
-    return config
+def noted(route: NativeRoute, service: ServiceRoute) -> dict[str, Any]:
+    """The filter by which Envoy writes down the salted key of a request of this route, with its config."""
+    if not route.is_keyed:
+        return {}
+    key, salt = native_key(service.spec.sticky), service.salt
+    if key.pattern or not _PLAIN_NAME.fullmatch(key.header):
+        found = header_to_metadata_pb2.Config.KeyValuePair(
+            metadata_namespace=headers.METADATA_NAMESPACE, key="key", regex_value_rewrite=key.salted(salt)
+        )
+        rule = header_to_metadata_pb2.Config.Rule(header=key.header, on_header_present=found)
+        return {NATIVE_PART_FILTER: packed(header_to_metadata_pb2.Config(request_rules=[rule]), TO_METADATA)}
+    text = f"{salt.replace('%', '%%')}:%REQ({key.header})%"
+    value = set_filter_state_pb2.FilterStateValue(
+        object_key=NATIVE_KEY,
+        factory_key="envoy.string",
+        format_string=set_filter_state_pb2.SubstitutionFormatString(
+            text_format_source=set_filter_state_pb2.DataSource(inline_string=text)
+        ),
+    )
+    return {NATIVE_FILTER: packed(set_filter_state_pb2.Config(on_request_headers=[value]), TO_STATE)}

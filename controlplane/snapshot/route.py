@@ -28,7 +28,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 from controlplane.manifest.cohort import Cohort
 from controlplane.manifest.schema import Protocol
 from controlplane.snapshot.errors import UnknownVersionError, WeightError
-from controlplane.snapshot.filters import NATIVE_FILTER, OBSERVE_FILTER, TAG_FILTER, TO_METADATA
+from controlplane.snapshot.filters import OBSERVE_FILTER, TAG_FILTER
 from controlplane.snapshot.match import Alternatives, equals, hash_by, is_absent, is_not_empty, is_present, native
 from controlplane.snapshot.model import ServiceRoute, cluster_name
 from controlplane.snapshot.native import NativeRoute, native_routes, noted
@@ -151,8 +151,8 @@ def _check(service: ServiceRoute) -> None:
 
 def _native(service: ServiceRoute, item: NativeRoute) -> bytes:
     """The sidecar is not asked; what it would have said is noted."""
-    filters = {TAG_FILTER: _DISABLED, NATIVE_FILTER: packed(noted(item, service), TO_METADATA)}
-    template = _template(service, item.weight_class, filters)
+    said = {"cohort": item.cohort, **({"pin": item.pin} if item.pin else {})}
+    template = _template(service, item.weight_class, {TAG_FILTER: _DISABLED, **noted(item, service)}, said)
     if item.version is not None:
         return _to_version(template, item.name, item.matchers, item.version)
     hashes = [native_key(service.spec.sticky).hash_policy(service.salt)]
@@ -160,13 +160,16 @@ def _native(service: ServiceRoute, item: NativeRoute) -> bytes:
 
 
 def _template(
-    service: ServiceRoute, weight_class: WeightClass | None = None, filters: Mapping[str, Any] = MappingProxyType({})
+    service: ServiceRoute,
+    weight_class: WeightClass | None = None,
+    filters: Mapping[str, Any] = MappingProxyType({}),
+    said: Mapping[str, str] = MappingProxyType({}),
 ) -> _Template:
-    """`weight_class` None: everyone's. `filters`: their configs on these routes."""
+    """`weight_class` None: everyone's. `filters`: their configs on these routes. `said`: more metadata."""
     spec = service.spec
     observed = spec.observe.body and spec.protocol is Protocol.OPENAI
     weight_class = weight_class or everyone(service)
-    fields = {key: Value(string_value=value) for key, value in _metadata(service, weight_class).items()}
+    fields = {key: Value(string_value=value) for key, value in {**_metadata(service, weight_class), **said}.items()}
     tail = Route(
         metadata=Metadata(filter_metadata={headers.METADATA_NAMESPACE: Struct(fields=fields)}),
         # Envoy decides which filters run at a request's first route, before the tags: so on every route.

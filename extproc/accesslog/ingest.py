@@ -93,9 +93,8 @@ class Ingest:
             key_hash = int(key, 16)
             side += OF_CANDIDATE if number < lane.weight_bp else OF_BASELINE
         elif key:
-            key_hash, native = placed(key)
-            if native is not None:
-                side += OF_CANDIDATE if native < lane.weight_bp else OF_BASELINE
+            key_hash, number = placed(key)
+            side += OF_CANDIDATE if number < lane.weight_bp else OF_BASELINE
         seen = None
         if lane.is_observed:
             seen = self._join.meet(name := request_id.decode())

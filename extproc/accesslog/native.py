@@ -8,16 +8,12 @@ from serinus.contract.bucket import place_of
 
 # A salt is not empty, holds no blank and ends with this; the digits of a hash hold none.
 _AFTER_SALT = b":"
-# Joins a header that stood twice. Native routes take no such key; one in the log was matched by an Envoy whose bootstrap
-# does not say so, and its two values were hashed otherwise.
+# Joins a header that stood twice. No native route takes such a key, so whoever wrote this hashed something else.
 _JOINED = b","
 
-Place = tuple[int | None, int | None]
-_NOWHERE: Place = (None, None)
 
-
-def placed(salted: bytes) -> Place:
-    """Key hash and bucket. Raises ValueError for what no Envoy of ours writes."""
-    if salted.find(_AFTER_SALT) < 1:
+def placed(salted: bytes) -> tuple[int, int]:
+    """Key hash and bucket. Raises ValueError for what no native route of ours lets Envoy write."""
+    if salted.find(_AFTER_SALT) < 1 or _JOINED in salted:
         raise ValueError(salted)
-    return _NOWHERE if _JOINED in salted else place_of(salted)
+    return place_of(salted)

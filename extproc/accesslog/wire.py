@@ -84,6 +84,10 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         body_us = _tag(tags.get("body_us") or tags.get("us_rx_body_beg"))
         first_body_us = int(body_us) if body_us else None
         bucket, cohort, key_hash, pin = _own_tag(common)
+        if cohort is None and _tag(tags.get("cohort")):  # a native route says it
+            cohort, pin = tags["cohort"], _tag(tags.get("pin")) or None
+            if bucket is None and (key := _tag(tags.get("key"))):
+                key_hash, bucket = placed(key.encode())
     except ValueError:
         return Skipped("malformed")
     if not 0 <= weight_bp <= WEIGHT_TOTAL_BP:

@@ -13,8 +13,14 @@ from typing import Any
 
 from controlplane.snapshot.model import ServiceRoute
 from extproc.accesslog.entry import Entry
+from extproc.accesslog.ingest import Ingest
+from extproc.aggregate.window import SlotWindow
+from extproc.clock import SystemClock
+from extproc.cohort.policies import PolicyHolder
+from extproc.telemetry.catalogue import Catalogue
 from serinus.contract.arm import Arm
 from serinus.contract.bucket import bucket_of
+from serinus.contract.metric import ERRORS
 from serinus.contract.weight import arm_of_bucket
 from tests.e2e.path_world import SALT, World, at, until, world
 from tests.e2e.raw_http import Header, RawReply, replies_to, request, serve
@@ -57,6 +63,23 @@ async def entries(here: World, count: int) -> dict[str, list[Entry]]:
     found = {name: [each for each in seen if isinstance(each, Entry) and each.service == name] for name in HOSTS}
     assert sum(map(len, found.values())) == len(seen) == count
     here.sidecar.seen.entries = []
+    return found
+
+
+def rows(messages: Sequence[bytes]) -> dict[str, dict[tuple[object, ...], tuple[int, frozenset[int]]]]:
+    """What the shipped ingest makes of log messages, by service: of each row, whatever its second, requests and users."""
+    catalogue = Catalogue()
+    window = SlotWindow(catalogue)
+    ingest = Ingest(policies=PolicyHolder(3_600_000), window=window, catalogue=catalogue, clock=SystemClock())
+    for message in messages:
+        ingest.access_logs(message)
+    found: dict[str, dict[tuple[object, ...], tuple[int, frozenset[int]]]] = {name: {} for name in HOSTS}
+    for key, counts in window.take(SystemClock().now_ms(), 3_600_000).rows.items():
+        where = (key.rollout, key.weight_bp, key.weight_class, key.cohort, key.version)
+        requests, users = found[key.service].get(where, (0, frozenset()))
+        errors = counts.metrics[ERRORS]
+        users |= errors.keys_ok | errors.keys_bad
+        found[key.service][where] = (requests + counts.requests, users)
     return found
 
 

@@ -30,6 +30,7 @@ class Seen:
     """Everything that Envoy has sent."""
 
     messages: list[ext_proc_pb2.ProcessingRequest] = field(default_factory=list)
+    logs: list[bytes] = field(default_factory=list)
     raw_entries: list[accesslog_pb2.HTTPAccessLogEntry] = field(default_factory=list)
     entries: list[Entry | Skipped] = field(default_factory=list)
     observations: dict[str, Observation] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class PathSidecar:
 
     def access_logs(self, message: bytes) -> None:
         parsed = accesslog_pb2.StreamAccessLogsMessage.FromString(message)
+        self.seen.logs.append(message)
         self.seen.raw_entries.extend(parsed.http_logs.log_entry)
         self.seen.entries.extend(entries_of(message))
 

@@ -12,7 +12,7 @@ import pytest
 
 from controlplane.snapshot.model import RolloutRoute
 from extproc.accesslog.entry import Entry
-from tests.e2e.native_users import HOSTS, USERS, ask, both, entries, place, predicted, servers, side_by_side
+from tests.e2e.native_users import HOSTS, USERS, ask, both, entries, place, predicted, rows, servers, side_by_side
 from tests.e2e.path_world import World, at, until, world
 from tests.e2e.raw_http import Header, RawReply, replies_to, request
 
@@ -139,6 +139,9 @@ def test_cohorts_are_the_same_by_both_ways(weight_bp: int | None) -> None:
             headers = [(*team, *key) for team in (*_TEAMS, *_MORE) for key in _KEYS]
             cohorts = await _same(here, [(each, path) for each in headers for path in (b"/", b"/app?x=y", b"/ap")])
             assert set(cohorts) == {"staff", "gold", "early", "person", "everyone", "no_key"}
+            reported = rows(here.sidecar.seen.logs)
+            assert reported["native"] == reported["asked"], "the report to the control plane, too"
+            assert sum(requests for requests, _ in reported["native"].values()) == sum(cohorts.values())
 
     asyncio.run(story())
 
@@ -188,6 +191,22 @@ def _has(replies: list[RawReply | None], count: int) -> bool:
 
 def replace_path(route: Any, path: str) -> Any:
     return route.spec.model_copy(update={"datapath": type(route.spec.datapath)(path)})
+
+
+def test_a_limit_of_a_cohort_holds_on_both_paths() -> None:
+    async def story() -> None:
+        async with world() as here, servers() as versions:
+            limits = {"staff": {"requests_per_second": 1, "burst": 3}}
+            await here.publish(*(at(route, 0) for route in both(here, versions, cohorts=[STAFF], limits=limits)))
+            await here.until_tagging()
+            for name in HOSTS:
+                for headers, most in (([(b"x-team", b"ml")], 6), ([(b"x-user-id", b"u")], 20)):
+                    replies = await ask(here, name, [headers] * 20)
+                    good = sum(reply is not None and reply.status == 200 for reply in replies)
+                    assert 3 <= good <= most, (name, headers)
+                    assert most == 6 or good == 20
+
+    asyncio.run(story())
 
 
 def test_without_the_sidecar_everyone_keeps_their_place_pinned_ones_too() -> None:

@@ -7,6 +7,7 @@ from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
 from envoy_data_plane.envoy.extensions.filters.http.header_to_metadata import v3 as header_to_metadata
+from envoy_data_plane.envoy.extensions.filters.http.set_filter_state import v3 as set_filter_state
 
 from controlplane.snapshot.filters import ROUTE_TAGS, access_log, build_tag_filter, http_filters, policy_headers
 from controlplane.snapshot.limits import build_limit_filter
@@ -80,11 +81,18 @@ def test_the_tag_filter_sends_one_message_and_goes_on_without_an_answer() -> Non
 def test_the_filters_stand_in_this_order() -> None:
     """A cohort has its limit only once the request is tagged; what is over a limit needs no observing."""
     names = [item.name for item in http_filters()]
-    assert names == ["serinus.tag", "serinus.native", "serinus.limit", "serinus.observe", "envoy.filters.http.router"]
+    assert names == [
+        "serinus.tag",
+        "serinus.native",
+        "serinus.native-part",
+        "serinus.limit",
+        "serinus.observe",
+        "envoy.filters.http.router",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("position", "built"), [(0, build_tag_filter(Gateway(), ())), (2, build_limit_filter(()))], ids=["tag", "limit"]
+    ("position", "built"), [(0, build_tag_filter(Gateway(), ())), (3, build_limit_filter(()))], ids=["tag", "limit"]
 )
 def test_a_config_that_changes_comes_over_ads_under_the_name_of_its_filter(position: int, built: Resource) -> None:
     """Inside the listener a change would reach new connections only, and old ones after a drain."""
@@ -113,7 +121,7 @@ def test_without_a_policy_nothing_is_forwarded() -> None:
 
 
 def test_the_observing_filter_waits_for_nothing_and_is_off_by_default() -> None:
-    observing = http_filters()[3]
+    observing = http_filters()[4]
     assert observing.disabled
     assert observing.typed_config is not None
     observe = ext_proc.ExternalProcessor.parse(observing.typed_config.value)
@@ -124,11 +132,11 @@ def test_the_observing_filter_waits_for_nothing_and_is_off_by_default() -> None:
     assert "request.id" in observe.response_attributes
 
 
-def test_the_noting_filter_is_off_until_a_native_route_says_what_to_note() -> None:
-    noting = http_filters()[1]
-    assert noting.disabled
-    assert noting.typed_config is not None
-    assert header_to_metadata.Config.parse(noting.typed_config.value) == header_to_metadata.Config()
+def test_what_notes_a_key_is_off_until_a_native_route_says_which() -> None:
+    for item, empty in zip(http_filters()[1:3], (set_filter_state.Config(), header_to_metadata.Config()), strict=True):
+        assert item.disabled
+        assert item.typed_config is not None
+        assert (item.typed_config.value, item.typed_config.type_url.rpartition(".")[0].count("v3")) == (bytes(empty), 1)
 
 
 def test_the_log_entry_carries_the_route_and_where_the_request_ended() -> None:

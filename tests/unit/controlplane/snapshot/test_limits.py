@@ -98,17 +98,19 @@ def test_with_a_limit_every_request_is_counted_by_version_and_by_cohort() -> Non
         assert fraction.default_value == type_v3.FractionalPercent(numerator=100)
     assert config.token_bucket is None, "what matches no descriptor passes"
     assert config.status is None, "429 as by default"
-    version, cohort = (list(limit.actions) for limit in config.rate_limits)
+    version, *cohorts = (list(limit.actions) for limit in config.rate_limits)
     assert version == [
         route_v3.RateLimitAction(destination_cluster=route_v3.RateLimitActionDestinationCluster()),
     ]
-    metadata, noted = cohort[0].metadata, cohort[1].metadata
-    assert metadata is not None
-    assert metadata.metadata_key is not None
-    assert (metadata.source, metadata.descriptor_key) == (route_v3.RateLimitActionMetaDataSource.ROUTE_ENTRY, "service")
-    assert (metadata.metadata_key.key, [step.key for step in metadata.metadata_key.path]) == ("serinus", ["service"])
-    assert noted is not None
-    assert noted.metadata_key is not None
-    assert (noted.source, noted.descriptor_key) == (route_v3.RateLimitActionMetaDataSource.DYNAMIC, "cohort")
-    assert (noted.metadata_key.key, [step.key for step in noted.metadata_key.path]) == ("serinus", ["cohort"])
-    assert not noted.skip_if_absent, "of whom nothing is known there is no cohort, and no bucket of one"
+    sources = route_v3.RateLimitActionMetaDataSource
+    for told, cohort in zip((sources.DYNAMIC, sources.ROUTE_ENTRY), cohorts, strict=True):
+        metadata, noted = cohort[0].metadata, cohort[1].metadata
+        assert metadata is not None
+        assert metadata.metadata_key is not None
+        assert (metadata.source, metadata.descriptor_key) == (sources.ROUTE_ENTRY, "service")
+        assert (metadata.metadata_key.key, [s.key for s in metadata.metadata_key.path]) == ("serinus", ["service"])
+        assert noted is not None
+        assert noted.metadata_key is not None
+        assert (noted.source, noted.descriptor_key) == (told, "cohort")
+        assert (noted.metadata_key.key, [step.key for step in noted.metadata_key.path]) == ("serinus", ["cohort"])
+        assert not noted.skip_if_absent, "of whom nothing is known there is no cohort, and no bucket of one"

@@ -1,11 +1,13 @@
 """Native routes do what the sidecar and the routes behind it would have done, request by request."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from envoy_data_plane.envoy.config.route import v3 as route_v3
 from envoy_data_plane.envoy.extensions.filters.http.header_to_metadata import v3 as header_to_metadata
+from envoy_data_plane.envoy.extensions.filters.http.set_filter_state import v3 as set_filter_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,19 +46,26 @@ def _sidecars(route: ServiceRoute, headers: Headers) -> Assignment:
 
 
 def _noted(route: route_v3.Route, headers: Headers) -> dict[str, bytes]:
-    """What Envoy's filter writes down of a request."""
-    config = header_to_metadata.Config.parse(route.typed_per_filter_config["serinus.native"].value)
-    found = {}
-    for rule in config.request_rules:
+    """What the access log says of a request: of the route's metadata, and by Envoy's filters."""
+    said = _metadata(route)
+    found = {name: str(said[name]).encode() for name in ("cohort", "pin") if name in said}
+    if "serinus.native" in route.typed_per_filter_config:
+        state = set_filter_state.Config.parse(route.typed_per_filter_config["serinus.native"].value)
+        [value] = state.on_request_headers
+        assert (value.object_key, value.factory_key) == ("serinus.key", "envoy.string")
+        assert value.format_string is not None
+        assert value.format_string.text_format_source is not None
+        text = value.format_string.text_format_source.inline_string or ""
+        salt, name = re.fullmatch(r"(.*):%REQ\((.*)\)%", text).groups()  # type: ignore[union-attr]
+        found["key"] = salt.replace("%%", "%").encode() + b":" + headers[name][0]
+    if "serinus.native-part" in route.typed_per_filter_config:
+        config = header_to_metadata.Config.parse(route.typed_per_filter_config["serinus.native-part"].value)
+        [rule] = config.request_rules
         pair = rule.on_header_present
         assert pair is not None
-        assert pair.metadata_namespace == "serinus"
-        value = b",".join({":method": [b"GET"], **headers}.get(rule.header, []))
-        if pair.value:
-            found[pair.key] = pair.value.encode()
-        elif value:
-            assert pair.regex_value_rewrite is not None
-            found[pair.key] = rewritten(pair.regex_value_rewrite, value)
+        assert (pair.metadata_namespace, pair.key) == ("serinus", "key")
+        assert pair.regex_value_rewrite is not None
+        found["key"] = rewritten(pair.regex_value_rewrite, headers[rule.header][0])
     return found
 
 
@@ -102,7 +111,9 @@ def test_a_native_route_notes_and_does_what_the_sidecar_would_have(
     behind = [route for route in routes if "/native/" not in route.name]
     assert cluster_of(routes, headers) == cluster_of(behind, {**headers, **tags})
     after = route_of(behind, {**headers, **tags})
-    assert _metadata(taken) == _metadata(after), "evidence counts it in the same place"
+    own = {"cohort", "pin"}
+    place = {name: value for name, value in _metadata(taken).items() if name not in own}
+    assert place == _metadata(after), "evidence counts it in the same place"
 
 
 def _metadata(route: route_v3.Route) -> dict[str, str | None]:
@@ -115,10 +126,27 @@ def test_on_a_native_route_the_sidecar_is_not_asked_but_may_observe() -> None:
     for route in routes:
         is_native = "/native/" in route.name
         assert ("serinus.tag" in route.typed_per_filter_config) == is_native
-        assert ("serinus.native" in route.typed_per_filter_config) == is_native
+        is_keyed = is_native and any(
+            rule.string_match is not None and rule.string_match.safe_regex for rule in route.match.headers
+        )  # type: ignore[union-attr]
+        assert ("serinus.native" in route.typed_per_filter_config) == is_keyed
         assert "serinus.observe" in route.typed_per_filter_config
     config = route_v3.FilterConfig.parse(routes[0].typed_per_filter_config["serinus.tag"].value)
     assert config.disabled
+
+
+@pytest.mark.parametrize(
+    ("sticky", "headers"),
+    [
+        ({"cookie": "uid"}, {"cookie": [b"a=b; uid=u1; c=d"]}),
+        ({"query": "user"}, {":path": [b"/v1?a=b&user=u1"]}),
+        ({"header": "x%user"}, {"x%user": [b"u1"]}),
+    ],
+    ids=["cookie", "query", "a name that is no name in a command"],
+)
+def test_a_key_that_is_a_part_of_a_header_is_cut_out_of_it(sticky: dict[str, str], headers: Headers) -> None:
+    routes = _routes(at(_native(sticky=sticky), 100))
+    assert _noted(route_of(routes, headers), headers) == {"cohort": b"everyone", "key": f"{SALT}:u1".encode()}
 
 
 def test_the_data_path_is_no_part_of_what_decides_a_version() -> None:
@@ -143,7 +171,7 @@ def test_what_a_token_says_only_the_sidecar_can_tell() -> None:
     assert all(item.matchers[-1] == is_absent("serinus-token") for item in routes)
 
 
-@pytest.mark.parametrize("salt", [r"a\1b", "chat-v2.3"])
+@pytest.mark.parametrize("salt", [r"a\1b", "chat-v2.3", "100%"])
 def test_a_salt_means_itself(salt: str) -> None:
     routes = _routes(at(replace(_native(), salt=salt), 100))
     assert _noted(routes[0], {"x-user-id": [b"u"]})["key"] == f"{salt}:u".encode()

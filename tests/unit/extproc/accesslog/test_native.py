@@ -11,12 +11,7 @@ def test_hash_and_bucket_are_those_of_the_bucket_function(key: bytes) -> None:
     assert placed(salted_key("chat-v2", key)) == (key_hash("chat-v2", key), bucket_of("chat-v2", key))
 
 
-@pytest.mark.parametrize("text", [b"00ab34cd00ab34cd", b":u1", b""])
+@pytest.mark.parametrize("text", [b"00ab34cd00ab34cd", b":u1", b"", b"chat-v2:u1,u2"])
 def test_what_no_envoy_of_ours_writes_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  the caller asks no more
         placed(text)
-
-
-def test_a_key_that_was_joined_of_two_is_nowhere() -> None:
-    """Envoy hashed both values in a way of its own: the joined text says nothing about where the request went."""
-    assert placed(b"chat-v2:u1,u2") == (None, None)
