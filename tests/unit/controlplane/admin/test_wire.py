@@ -1,8 +1,9 @@
 """What the API says of groups and of strangers. Proxies and rollouts are shown in tests/e2e, from a whole engine."""
 
-from controlplane.admin.wire import group_view, refusal_view
+from controlplane.admin.wire import group_view, refusal_view, service_view
 from controlplane.engine.group import Group
 from controlplane.engine.routing import GroupTarget
+from controlplane.engine.world import Service
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import ROUTE
 from controlplane.xds.events import Node
@@ -28,3 +29,10 @@ def test_a_group_tells_how_many_of_its_proxies_run_what_is_published() -> None:
 def test_a_stranger_is_shown_with_what_it_said_and_why_it_was_refused() -> None:
     view = refusal_view(Refusal(Node("x-1", "elsewhere"), "no such group", at_ms=5), at_ms=1_000)
     assert (view.node, view.cluster, view.reason, view.at_ms) == ("x-1", "elsewhere", "no such group", 1_000)
+
+
+def test_a_service_says_its_data_path_and_why() -> None:
+    spec = service(datapath="auto", sticky=[{"cookie": "uid"}, {"header": "x-user-id"}]).spec
+    view = service_view(Service("chat", spec, {}, "v1"), None)
+    assert (view.datapath, view.datapath_chosen) == ("auto", "ext_proc")
+    assert "several sources" in view.datapath_reason

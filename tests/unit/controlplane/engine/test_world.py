@@ -212,3 +212,28 @@ def test_of_many_rollouts_only_the_one_that_runs_is_active() -> None:
     world = promoted()
     assert world.active_rollouts == ()
     assert [rollout.name for rollout in started().active_rollouts] == ["chat-v2"]
+
+
+_ODD = SERVICE.replace(
+    "name: staff, match: {header: {name: X-Team, exact: ml}}", "name: beta, match: {share: {of: 10%}}"
+)
+
+
+def test_an_apply_says_which_data_path_a_service_takes_and_why() -> None:
+    changes = plan_apply(World(), load([("chat.yaml", _ODD)]), T0).changes
+    assert [change.note for change in changes] == [
+        "data path ext_proc: cohort beta tests a share by hash: only the sidecar can"
+    ]
+
+
+def test_native_is_refused_with_the_line_of_what_envoy_cannot_do() -> None:
+    with pytest.raises(ManifestError) as raised:
+        plan_apply(World(), load([("chat.yaml", _ODD + "  datapath: native\n")]), T0)
+    (problem,) = raised.value.problems
+    assert (problem.field, problem.line) == ("spec.cohorts[0]", 14)
+    assert "datapath is native, but cohort beta tests a share by hash: only the sidecar can" in problem.message
+
+
+def test_the_data_path_may_change_while_a_rollout_runs() -> None:
+    world = applied(started(), SERVICE.rstrip() + "\n  datapath: ext_proc\n")[0]
+    assert applied(world, SERVICE.rstrip() + "\n  datapath: native\n")[1] == ["Service/chat configured"]
