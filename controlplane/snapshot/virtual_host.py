@@ -29,8 +29,8 @@ from serinus.envoywire.route_pb2 import VirtualHost
 _CONFIGURATION_VIRTUAL_HOSTS = 2
 _HOST_ROUTES = 3
 
-# Read by Envoy and the sidecar only: what the upstream gets is what the client sent, without a tester's token. The access
-# log has them as metadata.
+# Read by Envoy and the sidecar only: what the upstream gets is what the client sent, without a tester's token. The
+# access log has them as metadata.
 _STRIPPED_UPSTREAM = (
     headers.KEY,
     headers.BUCKET,

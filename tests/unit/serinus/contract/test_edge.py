@@ -1,4 +1,6 @@
 import pytest
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,4 +36,4 @@ def test_a_bin_begins_at_its_lower_edge_and_is_at_most_nine_per_cent_wide() -> N
         assert bin_of(lower_edge(number)) == number
         assert bin_of(lower_edge(number) - 1) == number - 1
     assert lower_edge(0) == 0
-    assert all(high / low < 1.0906 for low, high in zip(UPPER_EDGES[150:], UPPER_EDGES[151:], strict=False))
+    assert all(high / low < 1.0906 for low, high in itertools.pairwise(UPPER_EDGES[150:]))
