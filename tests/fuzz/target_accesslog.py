@@ -23,7 +23,7 @@ from extproc.telemetry.catalogue import Catalogue
 from extproc.telemetry.tables import LABEL_SETS_MAX
 from extproc.uplink import wire
 from serinus.contract.bucket import BUCKET_COUNT
-from serinus.contract.logline import OWN, SHARED, TAB, TAG
+from serinus.contract.logline import OWN, SHARED, TAG, line_format
 from serinus.contract.outcome import OutcomeClass
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 from serinus.envoywire import accesslog_pb2
@@ -150,7 +150,7 @@ def _line(bites: Bites) -> str:
         values[_NAMES[which % len(_NAMES)]] = bites.of(_ODD) if which < 200 else bites.text().decode("utf-8", "replace")
     if how & 0x40:
         values["request_id"] = _IDS[how >> 4 & 3]
-    line = TAB + " ".join(values[name] for name in SHARED) + TAB + " ".join(values[name] for name in OWN)
+    line = line_format(values)
     return line + bites.text().decode("utf-8", "replace") if how & 0x80 else line
 
 
