@@ -35,7 +35,7 @@ def lower_edge(number: int) -> int:
 
 
 def first_of(offset_us: int, *numbers: int) -> int:
-    """A key's observation as one number, the smallest of which is the earliest: start within its slot, then its bins."""
+    """A key's observation as one number, the smallest of which is the earliest: start in its slot, then its bins."""
     first = offset_us
     for number in numbers:
         first = first << BIN_BITS | number

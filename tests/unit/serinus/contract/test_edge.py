@@ -1,6 +1,6 @@
-import pytest
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
