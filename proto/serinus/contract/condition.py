@@ -149,9 +149,8 @@ def _no_keys(name: str, _token: bytes) -> Claims | None:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a policy needs beside the request. `regex(pattern, text)`: a full match, in linear time.
-    `in_list(name, text)`, `place_of(name, address)` and `claims_of(name, token)` ask the file of that name; they raise
-    MissingFileError.
+    """What a policy needs beside the request. `regex(pattern, text)`: a full match, in linear time. `in_list`,
+    `place_of`, `claims_of` ask the file of the name that they are given; they raise MissingFileError.
     """
 
     now_s: int = 0
