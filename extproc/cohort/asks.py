@@ -98,14 +98,19 @@ def ask_texts(source: Source, tests: Sequence[TextTest | ModuloTest]) -> Ask:
     for place, test in enumerate(tests):
         by_name.setdefault(test.name, _Field()).add(test, 1 << place)
     field_of = by_name.get
+    only, field = next(iter(by_name.items()))
 
     def headers(facts: Facts) -> int:
         found = 0
         for name, texts in facts.values.items():
-            field = field_of(name)
-            if field is not None and texts:
-                found |= field[texts[0] if len(texts) == 1 else b",".join(texts)]
+            one = field_of(name)
+            if one is not None and texts:
+                found |= one[texts[0] if len(texts) == 1 else b",".join(texts)]
         return found
+
+    def header(facts: Facts) -> int:
+        texts = facts.values.get(only)
+        return field[texts[0] if len(texts) == 1 else b",".join(texts)] if texts else 0
 
     def named(facts: Facts) -> int:
         found, texts = 0, facts.cookies() if source is Source.COOKIE else facts.fields()
@@ -118,7 +123,7 @@ def ask_texts(source: Source, tests: Sequence[TextTest | ModuloTest]) -> Ask:
         return by_name[""][text] if text is not None else 0
 
     if source is Source.HEADER:
-        return headers
+        return header if len(by_name) == 1 else headers
     return named if source in (Source.COOKIE, Source.QUERY) else single
 
 

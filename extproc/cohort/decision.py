@@ -53,12 +53,16 @@ class _Rule:
 
 _Test = Condition | _Rule
 # Cheapest first; then what tells the groups of one kind apart.
-_Kind = tuple[int, str, str, str]
+_Kind = tuple[int, str, str, str, bool]
 _TEXTS = {Source.HEADER: 0, Source.METHOD: 1, Source.KEY: 2, Source.PATH: 3, Source.QUERY: 8, Source.COOKIE: 9}
 _TIME, _REGEX, _ADDRESS, _PLACE, _LIST, _SHARE, _RULE = 4, 5, 6, 7, 10, 11, 12
 
 
-def _kind_of(test: _Test) -> _Kind:
+def _kind_of(test: _Test, key_header: str) -> _Kind:
+    return *_sort_of(test), _is_dynamic(test, key_header)
+
+
+def _sort_of(test: _Test) -> tuple[int, str, str, str]:
     match test:
         case TextTest(source, name, Op.REGEX):
             return _REGEX, source.value, name, ""
@@ -77,6 +81,16 @@ def _kind_of(test: _Test) -> _Kind:
         case _Rule(place):
             return _RULE, f"{place:04}", "", ""
     raise AssertionError(f"{test} is no plain test")
+
+
+def _is_dynamic(test: _Test, key_header: str) -> bool:
+    """Whether the answer can be another for a request that differs by its key alone, or comes later."""
+    match test:
+        case TextTest(source, name) | ModuloTest(source, name):
+            return source is Source.KEY or (source is Source.HEADER and name == key_header)
+        case ShareTest() | TimeTest() | _Rule():
+            return True
+    return False
 
 
 def _ask_of(kind: _Kind, tests: Sequence[_Test], files: Files) -> Ask:
@@ -122,11 +136,14 @@ def _as_it_stands(when: Condition, files: Files) -> Callable[[Facts], bool]:
     return check
 
 
-def _key_reader(sources: Sequence[StickySource]) -> Callable[[Values], bytes | None]:
+def _key_header(sources: Sequence[StickySource]) -> str:
+    return sources[0].name if len(sources) == 1 and sources[0].kind is StickyKind.HEADER else ""
+
+
+def _key_reader(sources: Sequence[StickySource], name: str) -> Callable[[Values], bytes | None]:
     """The contract's `sticky_key`; one header, which nearly every service has, without the general way round."""
-    if len(sources) != 1 or sources[0].kind is not StickyKind.HEADER:
+    if not name:
         return lambda values: sticky_key(sources, lambda name: values.get(name, ()))
-    name = sources[0].name
 
     def read(values: Values) -> bytes | None:
         texts = values.get(name, ())
@@ -166,7 +183,7 @@ class CompiledPolicy:
 
     __slots__ = (
         *("_all", "_groups", "_key_of", "_keys", "_of_none", "_of_rules", "_of_tokens", "_on_token", "_places"),
-        *("_to_ask", "needs_time", "policy", "salted"),
+        *("_static", "_to_ask", "key_header", "needs_time", "policy", "salted"),
     )
 
     def __init__(self, policy: ServicePolicy, files: Files = NO_FILES, on_token: OnToken | None = None) -> None:
@@ -174,7 +191,9 @@ class CompiledPolicy:
         self.policy = policy
         # What stands before a key when it is hashed, and in `x-serinus-key`.
         self.salted = salted_key(policy.salt, b"")
-        self._key_of = _key_reader(policy.sticky)
+        # The one header that the key stands in; "" where it is read otherwise.
+        self.key_header = _key_header(policy.sticky)
+        self._key_of = _key_reader(policy.sticky, self.key_header)
         self._on_token = on_token
         self._keys = files.signing_keys(policy.tokens.key_file) if policy.tokens is not None else ()
         self._of_none = rulings_of(policy, None)
@@ -193,13 +212,15 @@ class CompiledPolicy:
         for number, (_, term) in enumerate(terms):
             for tests, is_held in ((term.holds, True), (term.fails, False)):
                 for test in tests:
-                    by_kind.setdefault(_kind_of(test), _Group()).want(1 << number, test, is_held=is_held)
-                    kinds[number].add(_kind_of(test))
+                    kind = _kind_of(test, self.key_header)
+                    by_kind.setdefault(kind, _Group()).want(1 << number, test, is_held=is_held)
+                    kinds[number].add(kind)
         for kind, group in by_kind.items():
             group.ask = _ask_of(kind, tuple(group.tests), files)
         self.needs_time = bool(self._keys) or any(kind[0] in (_TIME, _RULE) for kind in by_kind)
         order = {kind: at for at, kind in enumerate(sorted(by_kind))}
         self._groups = [by_kind[kind] for kind in order]
+        self._static = sum(1 << at for kind, at in order.items() if not kind[-1])
         self._to_ask = [sorted(order[kind] for kind in each) for each in kinds]
 
     def evaluate(self, values: Values, now_s: int) -> Assignment:
@@ -216,9 +237,27 @@ class CompiledPolicy:
         rulings = self._of_none
         if self._keys and TOKEN in values and (forced := self._of_token(values[TOKEN], now_s)) is not None:
             rulings = forced
-        elif self._all and (place := self._first(Facts(values, key, now_s))) is not None:
+        elif self._all and (place := self._first(Facts(values, key, now_s), self._all, 0)) is not None:
             rulings = self._of_rules[place]
         return (rulings.with_key if key is not None else rulings.without_key), key
+
+    def foresee(self, values: Values) -> "Foreseen | None":
+        """All that does not depend on the key or the time, asked now. None for a request that brings a token."""
+        if not self.key_header or (self._keys and TOKEN in values):
+            return None
+        left, facts = self._all, Facts(values, None, 0)
+        for number, group in enumerate(self._groups):
+            if self._static >> number & 1 and left:
+                left &= ~group.struck_out(facts)
+        return Foreseen(self, values, left)
+
+    def decide_foreseen(self, foreseen: "Foreseen", key: bytes, now_s: int) -> Ruling:
+        """`decide` of the request with this key instead of the one it had."""
+        if not foreseen.left:
+            return self._of_none.with_key
+        facts = Facts({**foreseen.values, self.key_header: [key]}, key, now_s)
+        place = self._first(facts, foreseen.left, self._static)
+        return (self._of_rules[place] if place is not None else self._of_none).with_key
 
     def _of_token(self, sent: Sequence[bytes], now_s: int) -> Rulings | None:
         """Of an accepted token. There are as many as versions in force."""
@@ -232,9 +271,9 @@ class CompiledPolicy:
             self._of_tokens[claims.version] = rulings_of_token(self.policy, claims)
         return self._of_tokens[claims.version]
 
-    def _first(self, facts: Facts) -> int | None:
-        """The place of the first rule that is met."""
-        groups, left, asked = self._groups, self._all, 0
+    def _first(self, facts: Facts, left: int, asked: int) -> int | None:
+        """The place of the first rule that is met, of the terms that are left when those groups have been asked."""
+        groups = self._groups
         while left:
             first = left & -left
             term = first.bit_length() - 1
@@ -247,3 +286,12 @@ class CompiledPolicy:
             else:
                 return self._places[term]
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A request without its key, as far as that decides: the terms that are left."""
+
+    policy: CompiledPolicy
+    values: Values
+    left: int

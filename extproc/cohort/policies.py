@@ -7,8 +7,9 @@ accepted stays in force while the control plane is away, and over a restart (the
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from extproc.cohort.decision import NO_FILES, CompiledPolicy
+from extproc.cohort.decision import NO_FILES, CompiledPolicy, Foreseen
 from extproc.cohort.files import FileNames, Files, names_of
+from extproc.cohort.shapes import Shapes
 from extproc.telemetry.tables import Counter, Metric
 from serinus.contract.policy import ServicePolicy
 from serinus.contract.token import TokenResult
@@ -38,6 +39,8 @@ class PolicyHolder:
         self._tokens = tokens or Counter(Metric("tokens", "by result", ("result",)))
         self.current = PolicySet()
         self._compiled: Mapping[str, CompiledPolicy] = {}
+        # Of requests under the policies in force.
+        self.shapes: Shapes[Foreseen] = Shapes()
         self._default_follow_up_ms = default_follow_up_ms
         self.follow_up_ms_max = default_follow_up_ms
 
@@ -45,6 +48,7 @@ class PolicyHolder:
         """Raises BadFileError for a file that is not there; nothing has changed then."""
         compiled = {name: self._compile(policy, files) for name, policy in policies.services.items()}
         self.current, self._compiled = policies, compiled
+        self.shapes = Shapes(policy.key_header for policy in compiled.values() if policy.key_header)
         self.follow_up_ms_max = policies.follow_up_ms_max(self._default_follow_up_ms)
 
     def _compile(self, policy: ServicePolicy, files: Files) -> CompiledPolicy:

@@ -90,3 +90,27 @@ def _values(message: bytes, at: int, map_end: int) -> Values | None:
             values[name] = [value]
         at = entry_end
     return values
+
+
+def value_at(message: bytes, name: str) -> int:
+    """Where the value of a header begins, in a message that `request_headers` has read; 0 unless it stands there once
+    and is shorter than 128 bytes.
+    """
+    wanted, found = name.encode(), 0
+    at = 2 + (message[1] > 127)
+    size, at = message[at + 1], at + 2
+    if size > 127:
+        size, at = size + (message[at] - 1 << 7), at + 1
+    map_end = at + size
+    while at < map_end:
+        size, key_at = message[at + 1], at + 2
+        if size > 127:
+            size += message[key_at] - 1 << 7
+            key_at += 1
+        key_end = key_at + 2 + message[key_at + 1]
+        if message[key_at + 2 : key_end] == wanted:
+            if found or message[key_end + 1] > 127:
+                return 0
+            found = key_end + 2
+        at = key_at + size
+    return found

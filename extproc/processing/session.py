@@ -10,15 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from extproc.clock import Clock
+from extproc.cohort.decision import CompiledPolicy
 from extproc.cohort.policies import PolicyHolder
 from extproc.cohort.ruling import Ruling
 from extproc.outcome.observation import Observation
 from extproc.outcome.session import ResponseSession
-from extproc.processing import codec
+from extproc.processing import codec, scan
 from extproc.processing.tag import TagWriter
 from extproc.telemetry.tables import Counter
 from serinus.contract.bucket import place_of
 from serinus.contract.headers import COHORT_NO_KEY
+from serinus.contract.request import usable_key
 
 OnObservation = Callable[[str, Observation], None]
 
@@ -52,8 +54,29 @@ class ProcessSession:
 
     def receive(self, message: bytes) -> Reply:
         """One message of the stream."""
+        found = self._policies.shapes.find(message)
+        if found is not None:
+            foreseen, text = found
+            key = usable_key(text)
+            if key is not None:
+                policy = foreseen.policy
+                return self._answer(policy, policy.decide_foreseen(foreseen, key, self._now_s(policy)), key)
         request = codec.tag_request(message)
-        return self._tag(*request) if request is not None else self._by_schema(message)
+        if request is None:
+            return self._by_schema(message)
+        self._learn(message, *request)
+        return self._tag(*request)
+
+    def _learn(self, message: bytes, service: str, values: Mapping[str, Sequence[bytes]]) -> None:
+        """Requests of this shape that come later are not read again but for their key."""
+        policy, shapes = self._policies.compiled(service), self._policies.shapes
+        if policy is not None and policy.key_header in values:
+            header = policy.key_header
+            key_at = scan.value_at(message, header)
+            if key_at and shapes.is_worth_learning(message, header, key_at):
+                foreseen = policy.foresee(values)
+                if foreseen is not None:
+                    shapes.learn(message, header, key_at, foreseen)
 
     def _by_schema(self, message: bytes) -> Reply:
         match codec.decode(message):
@@ -76,7 +99,12 @@ class ProcessSession:
         if policy is None:
             self._requests.add(_UNKNOWN_SERVICE)
             return _PASS
-        ruling, key = policy.decide(values, self._clock.now_ms() // 1_000 if policy.needs_time else 0)
+        return self._answer(policy, *policy.decide(values, self._now_s(policy)))
+
+    def _now_s(self, policy: CompiledPolicy) -> int:
+        return self._clock.now_ms() // 1_000 if policy.needs_time else 0
+
+    def _answer(self, policy: CompiledPolicy, ruling: Ruling, key: bytes | None) -> Reply:
         plan: _Plan = ruling.plan or _plan(ruling)
         self._requests.add(plan.result)
         if key is None:

@@ -113,3 +113,17 @@ def test_a_header_of_sixteen_kilobytes_is_left_to_the_schema() -> None:
     message = as_envoy(("x-user-id", b"u" * 20_000))
     assert codec.tag_request(message) is None
     assert by_schema(message) == ("chat", {"x-user-id": [b"u" * 20_000]})
+
+
+@given(HEADERS, st.sampled_from(["x-user-id", ":path", "x-team", ""]))
+def test_a_values_place_is_told_if_it_stands_once_and_is_short(pairs: list[tuple[str, bytes]], name: str) -> None:
+    message = as_envoy(*pairs)
+    read = scan.request_headers(message)
+    if read is None:
+        return
+    at = scan.value_at(message, name)
+    raw = [value for key, value in pairs if key == name]
+    assert (at > 0) == (len(raw) == 1 and len(raw[0]) < 128)
+    if at:
+        assert message[at - 1] == len(raw[0])
+        assert message[at : at + len(raw[0])] == raw[0]

@@ -1,16 +1,27 @@
-from hypothesis import given
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from extproc.cohort import regex
+from extproc.cohort.decision import NO_FILES
+from extproc.cohort.files import Files
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.outcome.observation import UNOBSERVABLE, Observation
 from extproc.processing import codec
 from extproc.processing.session import ProcessSession, Reply
 from extproc.telemetry.catalogue import Catalogue
 from serinus.contract.bucket import salted_key
-from serinus.contract.policy import evaluate
+from serinus.contract.condition import Surroundings
+from serinus.contract.headers import ATTRIBUTE_SERVICE, ATTRIBUTE_SOURCE, KEY
+from serinus.contract.policy import ServicePolicy, evaluate
+from serinus.contract.request import StickyKind, StickySource
 from serinus.envoywire import ext_proc_pb2
 from tests.unit.extproc.clocks import ManualClock
-from tests.unit.extproc.messages import POLICY, request_headers, response_body, response_headers
+from tests.unit.extproc.cohort.drawn_policies import FILES, IDS, PLACES, POLICIES, REQUESTS
+from tests.unit.extproc.messages import NAMESPACE, POLICY, request_headers, response_body, response_headers
+from tests.unit.extproc.processing.test_scan import as_envoy
 
 FINISH = b'data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n'
 CLOSE = Reply(None, is_done=True)
@@ -20,14 +31,14 @@ MORE = Reply(None, is_done=False)
 class Stream:
     """One stream and what came out of it."""
 
-    def __init__(self, *policies: PolicySet) -> None:
+    def __init__(self, *policies: PolicySet, files: Files = NO_FILES, now_ms: int = 0) -> None:
         self.catalogue = Catalogue()
         self.seen: list[tuple[str, Observation]] = []
-        holder = PolicyHolder(10_000)
+        self.holder = holder = PolicyHolder(10_000)
         for policy in policies or (PolicySet("p1", {"chat": POLICY}),):
-            holder.replace(policy)
+            holder.replace(policy, files)
         observed = lambda *seen: self.seen.append(seen)  # noqa: E731
-        self.session = ProcessSession(holder, self.catalogue.requests, observed, ManualClock())
+        self.session = ProcessSession(holder, self.catalogue.requests, observed, ManualClock(now_ms))
         self.receive = self.session.receive
 
     @property
@@ -70,6 +81,64 @@ def test_an_answer_is_the_contracts_assignment(team: str, user: bytes | None, ad
     assert answer is not None
     read = ext_proc_pb2.ProcessingResponse.FromString
     assert read(answer) == read(codec.encode_tag(assigned, salted))
+
+
+def _message(values: Mapping[str, Sequence[bytes]], user: bytes) -> bytes:
+    message = ext_proc_pb2.ProcessingRequest()
+    message.request_headers.headers.SetInParent()
+    for name, texts in {**values, "x-user": [user, *values.get("x-user", ())[1:]]}.items():
+        for text in texts if name != ":source" else ():
+            message.request_headers.headers.headers.add(key=name, raw_value=text)
+    fields = message.attributes[NAMESPACE].fields
+    fields[ATTRIBUTE_SERVICE].string_value = "chat"
+    if ":source" in values:
+        fields[ATTRIBUTE_SOURCE].string_value = values[":source"][0].decode()
+    return message.SerializeToString(deterministic=True)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    policy=POLICIES,
+    requests=st.lists(REQUESTS, min_size=1, max_size=2),
+    users=st.lists(st.sampled_from([b"u1", b"u2", b"ab", b"27", b" a", b"\x01", b"x12"]), min_size=3, max_size=8),
+    now_s=st.integers(0, 2_000_000),
+)
+def test_what_is_known_of_a_requests_shape_changes_no_answer(
+    policy: ServicePolicy, requests: list[Mapping[str, Sequence[bytes]]], users: list[bytes], now_s: int
+) -> None:
+    """Requests that differ by their users come again and again, in any order, under policies of all kinds of rules."""
+    policy = replace(policy, sticky=(StickySource(StickyKind.HEADER, "x-user"),))
+    stream = Stream(PolicySet("p1", {"chat": policy}), files=FILES, now_ms=now_s * 1_000)
+    around = Surroundings(
+        now_s,
+        regex.matches,
+        lambda _, text: text.decode("utf-8", "replace") in IDS,
+        lambda _, address: PLACES.of(address),
+    )
+    for user in users:
+        for values in requests:
+            message = _message(values, user)
+            phase = codec.decode(message)
+            assert isinstance(phase, codec.RequestHeaders)
+            assigned = evaluate(policy, phase.headers, around)
+            salted = salted_key(policy.salt, assigned.key) if assigned.key is not None else None
+            answer = stream.receive(message).message
+            assert answer is not None
+            read = ext_proc_pb2.ProcessingResponse.FromString
+            assert read(answer) == read(codec.encode_tag(assigned, salted))
+
+
+def test_new_policies_forget_what_was_known() -> None:
+    stream = Stream()
+    read = ext_proc_pb2.ProcessingResponse.FromString
+    for user in ("u1", "u2", "u3"):
+        stream.receive(as_envoy(("x-user-id", user.encode())))
+    stream.holder.replace(PolicySet("p2", {"chat": replace(POLICY, salt="r2")}))
+    answer = read(stream.receive(as_envoy(("x-user-id", b"u4"))).message or b"")
+    key, *_ = (
+        o.header.raw_value for o in answer.request_headers.response.header_mutation.set_headers if o.header.key == KEY
+    )
+    assert key == b"r2:u4"
 
 
 def test_an_unknown_service_passes_untouched() -> None:
