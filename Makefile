@@ -103,6 +103,7 @@ verify: $(DEV_STAMP) $(LLM_STAMP) ## the long proofs: all tests, the real LLM la
 	$(BIN)/python -m tests.e2e.test_hand_over --times 20
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure false
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure boundary
+	$(BIN)/python -m controlplane.simulate --gate --rollouts 2000
 	$(BIN)/python -m tests.fuzz --seconds 60
 
 .PHONY: clean
