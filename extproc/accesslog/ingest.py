@@ -7,7 +7,7 @@ An entry's line is read by itself: its shared half is looked up (`lane.py`), its
 about it, the whole entry is read instead, the plain way; what comes out is the same.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from extproc.accesslog.entry import Entry, outcome_of
 from extproc.accesslog.join import Join, Joined
@@ -20,11 +20,14 @@ from extproc.cohort.policies import PolicyHolder
 from extproc.outcome.observation import Observation
 from extproc.telemetry.catalogue import Catalogue
 from serinus.contract.bucket import BUCKET_COUNT
+from serinus.contract.logline import OWN
 
 # By the length of a custom tag what it must begin with to be the line. Lines are 150-400 bytes; the method, which is
 # the client's, may be anything: an entry with a longer line is read as a whole.
 _HEADS = {len(head) + length: head for length in range(1_024) for head in (line_head(length),)}
 _KEY_DIGITS = 16
+# Of a line: its head, the shared half, and what is the request's own.
+_VALUES = 2 + len(OWN)
 _MINUS = ord("-")
 
 
@@ -58,15 +61,15 @@ class Ingest:
         lanes, unread, skipped = self._lanes.known(), [], 0
         for index, line in enumerate(lines):
             try:
-                head, shared, own = line.split(b"\t")
-                if _HEADS.get(len(line)) != head:
-                    raise ValueError(head)
-                lane = lanes.get(shared) or self._lanes.open(shared)
+                values = line.split(b"\t")
+                if len(values) != _VALUES or _HEADS.get(len(line)) != values[0]:
+                    raise ValueError(line)
+                lane = lanes.get(values[1]) or self._lanes.open(values[1])
                 if lane.skipped:
                     self._catalogue.log_entries.add((lane.skipped,))
                     skipped += 1
                 else:
-                    self._line(lane, own, now_ms)
+                    self._line(lane, values, now_ms)
             except ValueError:
                 unread.append(index)
         if counted := len(lines) - len(unread) - skipped:
@@ -75,11 +78,11 @@ class Ingest:
             self._catalogue.observations.add(("joined",), self._joined)
             self._joined = 0
         if unread:
-            self._whole(message, unread, now_ms)
+            self._whole(message, frozenset(unread), now_ms)
 
-    def _line(self, lane: Lane, own: bytes, now_ms: int) -> None:
+    def _line(self, lane: Lane, values: Sequence[bytes], now_ms: int) -> None:
         """One request by the own half of its line. Raises ValueError, and then nothing has been counted."""
-        bucket, key, start, sent, headers, body, finished, request_id = own.split(b" ")
+        _, _, bucket, key, start, sent, headers, body, finished, request_id = values
         start_us, duration_us = int(start), int(sent)
         side, ttft_us = FINISHED if finished or lane.is_local else 0, None
         if first := body or headers:
@@ -89,7 +92,7 @@ class Ingest:
         if bucket:
             number = int(bucket)
             if not 0 <= number < BUCKET_COUNT or len(key) != _KEY_DIGITS or key[0] == _MINUS:
-                raise ValueError(own)
+                raise ValueError(values)
             key_hash = int(key, 16)
             side += OF_CANDIDATE if number < lane.weight_bp else OF_BASELINE
         elif key:
@@ -118,7 +121,7 @@ class Ingest:
         if tally is not None and seen is not None and seen.measures:
             self._window.measure(cell, tally, start_us, key_hash, seen.measures)
 
-    def _whole(self, message: bytes, indices: Sequence[int], now_ms: int) -> None:
+    def _whole(self, message: bytes, indices: Set[int], now_ms: int) -> None:
         """Entries whose line alone was not enough."""
         try:
             entries = list(entries_of(message))
@@ -126,7 +129,7 @@ class Ingest:
             self._received -= len(indices)
             self._catalogue.log_entries.add(("malformed",))
             return
-        for entry in (entries[index] for index in indices):
+        for entry in (entry for index, entry in enumerate(entries) if index in indices):
             if isinstance(entry, Skipped):
                 self._catalogue.log_entries.add((entry.why,))
                 continue

@@ -2,7 +2,7 @@
 
 Envoy's entry as the listener is configured: one custom tag holds a line of everything that is wanted
 (`serinus.contract.logline`); the sidecar's own tag stands in it, since request headers are stripped before the log is
-written. `lines_of` takes nothing but the line (0.9 us an entry). `entries_of` reads the whole entry (20 us): it is what
+written. `lines_of` takes nothing but the line (0.5 us an entry). `entries_of` reads the whole entry (20 us): it is what
 an entry means, the oracle of the tests, and the way for entries whose line cannot be read alone. It also takes an entry
 with a custom tag for each value and the sidecar's tag as dynamic metadata `serinus`. Envoy writes "-" for some format
 strings without a value and leaves a metadata tag without a value out.
@@ -46,8 +46,15 @@ def entries_of(message: bytes) -> Iterator[Entry | Skipped]:
 
 
 def lines_of(message: bytes) -> list[bytes]:
-    """Of each entry, in order, its last custom tag as it stands on the wire. Raises BadLogMessageError."""
+    """Of each entry, in order, its last custom tag as it stands on the wire. Raises BadLogMessageError.
+
+    Where each has one, which is what Envoy is told to write, the whole message is read in two calls.
+    """
     try:
+        merged = accesslog_line_pb2.MergedMessage.FromString(message).http_logs.log_entry.common_properties
+        lines = list(merged.custom_tags)
+        if len(lines) == len(accesslog_line_pb2.CountedMessage.FromString(message).http_logs.log_entry):
+            return lines
         parsed = accesslog_line_pb2.LineMessage.FromString(message)
     except DecodeError as error:
         raise BadLogMessageError(str(error)) from error

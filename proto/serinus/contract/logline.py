@@ -1,11 +1,11 @@
 """The line that Envoy writes about a request: one custom tag of its access-log entry, instead of one for each value.
 
 The control plane spells it (a format string in these orders), the sidecar reads it back. One tag of text is read at a
-third of the cost of nine tags in random order beside six messages of protobuf. Two halves, each opened by a tab: what
-many requests have in common, so that it is read once and looked up from then on, then what is the request's own. Values
-stand between single blanks; one that Envoy does not have is empty. No value contains a blank (names come from
-manifests, the method is a token, the request id is Envoy's) but for the key of a native route, which is the client's
-text: such a line can still be told apart from both ends. A change of the order is another `TAG`.
+third of the cost of nine tags in random order beside six messages of protobuf. Two halves: what many requests have in
+common, between blanks, so that it is read once and looked up from then on; then what is the request's own. A tab opens
+the first half and each value of the second; a value that Envoy does not have is empty. No value contains a blank or a
+tab (names come from manifests, the method is a token, the request id is Envoy's) but for the key of a native route,
+which is the client's text: such a line can still be told apart from both ends. A change of form is another `TAG`.
 """
 
 from collections.abc import Mapping
@@ -38,12 +38,12 @@ OWN = ("bucket", "key", "start_us", "sent_us", "headers_us", "body_us", "finishe
 
 def line_format(formats: Mapping[str, str]) -> str:
     """The tag's value, from Envoy's command for each name."""
-    return TAB + " ".join(formats[name] for name in SHARED) + TAB + " ".join(formats[name] for name in OWN)
+    return TAB + " ".join(formats[name] for name in SHARED) + TAB + TAB.join(formats[name] for name in OWN)
 
 
 def values_of(line: str) -> dict[str, str]:
     """All values of a line by name. Raises ValueError for a line of another form."""
     _, shared, own = line.split(TAB, 2)
-    bucket, rest = own.split(" ", 1)
-    values = (bucket, *rest.rsplit(" ", len(OWN) - 2))
+    bucket, rest = own.split(TAB, 1)
+    values = (bucket, *rest.rsplit(TAB, len(OWN) - 2))
     return dict(zip(SHARED, shared.split(" "), strict=True)) | dict(zip(OWN, values, strict=True))

@@ -24,19 +24,31 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&serinus/envoywire/accesslog_line.proto\x12\x11serinus.envoywire\"@\n\x0bLineMessage\x12\x31\n\thttp_logs\x18\x02 \x01(\x0b\x32\x1e.serinus.envoywire.LineEntries\">\n\x0bLineEntries\x12/\n\tlog_entry\x18\x01 \x03(\x0b\x32\x1c.serinus.envoywire.LineEntry\"E\n\tLineEntry\x12\x38\n\x11\x63ommon_properties\x18\x01 \x01(\x0b\x32\x1d.serinus.envoywire.LineCommon\"!\n\nLineCommon\x12\x13\n\x0b\x63ustom_tags\x18\x16 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&serinus/envoywire/accesslog_line.proto\x12\x11serinus.envoywire\"D\n\rMergedMessage\x12\x33\n\thttp_logs\x18\x02 \x01(\x0b\x32 .serinus.envoywire.MergedEntries\"B\n\rMergedEntries\x12\x31\n\tlog_entry\x18\x01 \x01(\x0b\x32\x1e.serinus.envoywire.MergedEntry\"I\n\x0bMergedEntry\x12:\n\x11\x63ommon_properties\x18\x01 \x01(\x0b\x32\x1f.serinus.envoywire.MergedCommon\"#\n\x0cMergedCommon\x12\x13\n\x0b\x63ustom_tags\x18\x16 \x03(\x0c\"F\n\x0e\x43ountedMessage\x12\x34\n\thttp_logs\x18\x02 \x01(\x0b\x32!.serinus.envoywire.CountedEntries\"#\n\x0e\x43ountedEntries\x12\x11\n\tlog_entry\x18\x01 \x03(\x0c\"@\n\x0bLineMessage\x12\x31\n\thttp_logs\x18\x02 \x01(\x0b\x32\x1e.serinus.envoywire.LineEntries\">\n\x0bLineEntries\x12/\n\tlog_entry\x18\x01 \x03(\x0b\x32\x1c.serinus.envoywire.LineEntry\"E\n\tLineEntry\x12\x38\n\x11\x63ommon_properties\x18\x01 \x01(\x0b\x32\x1d.serinus.envoywire.LineCommon\"!\n\nLineCommon\x12\x13\n\x0b\x63ustom_tags\x18\x16 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'serinus.envoywire.accesslog_line_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LINEMESSAGE']._serialized_start=61
-  _globals['_LINEMESSAGE']._serialized_end=125
-  _globals['_LINEENTRIES']._serialized_start=127
-  _globals['_LINEENTRIES']._serialized_end=189
-  _globals['_LINEENTRY']._serialized_start=191
-  _globals['_LINEENTRY']._serialized_end=260
-  _globals['_LINECOMMON']._serialized_start=262
-  _globals['_LINECOMMON']._serialized_end=295
+  _globals['_MERGEDMESSAGE']._serialized_start=61
+  _globals['_MERGEDMESSAGE']._serialized_end=129
+  _globals['_MERGEDENTRIES']._serialized_start=131
+  _globals['_MERGEDENTRIES']._serialized_end=197
+  _globals['_MERGEDENTRY']._serialized_start=199
+  _globals['_MERGEDENTRY']._serialized_end=272
+  _globals['_MERGEDCOMMON']._serialized_start=274
+  _globals['_MERGEDCOMMON']._serialized_end=309
+  _globals['_COUNTEDMESSAGE']._serialized_start=311
+  _globals['_COUNTEDMESSAGE']._serialized_end=381
+  _globals['_COUNTEDENTRIES']._serialized_start=383
+  _globals['_COUNTEDENTRIES']._serialized_end=418
+  _globals['_LINEMESSAGE']._serialized_start=420
+  _globals['_LINEMESSAGE']._serialized_end=484
+  _globals['_LINEENTRIES']._serialized_start=486
+  _globals['_LINEENTRIES']._serialized_end=548
+  _globals['_LINEENTRY']._serialized_start=550
+  _globals['_LINEENTRY']._serialized_end=619
+  _globals['_LINECOMMON']._serialized_start=621
+  _globals['_LINECOMMON']._serialized_end=654
 # @@protoc_insertion_point(module_scope)

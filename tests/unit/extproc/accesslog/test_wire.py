@@ -1,10 +1,11 @@
 import pytest
 
 from extproc.accesslog.entry import Entry
-from extproc.accesslog.wire import BadLogMessageError, Skipped, entries_of
+from extproc.accesslog.wire import BadLogMessageError, Skipped, entries_of, line_head, lines_of
 from extproc.outcome.classify import Ending
+from serinus.contract.logline import TAG
 from serinus.envoywire import accesslog_pb2
-from tests.unit.extproc.messages import START_US, log_entry, log_message
+from tests.unit.extproc.messages import START_US, lined, log_entry, log_message
 
 
 def one(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
@@ -116,3 +117,26 @@ def test_a_message_of_another_log_kind_has_no_entries() -> None:
 def test_the_weight_class_comes_from_the_route_and_a_route_without_one_is_everyones() -> None:
     assert one(log_entry(weight_class="0.5", weight_bp="250")).weight_class == "0.5"
     assert one(log_entry()).weight_class == one(log_entry(weight_class="-")).weight_class == "1"
+
+
+def tag_of(entry: accesslog_pb2.HTTPAccessLogEntry) -> bytes:
+    line = lined(entry).common_properties.custom_tags[TAG].encode()
+    return line_head(len(line)) + line
+
+
+def test_the_lines_of_a_message_stand_in_the_order_of_its_entries() -> None:
+    entries = [log_entry(request_id=f"q{number}") for number in range(40)]
+    assert lines_of(log_message(*map(lined, entries))) == [tag_of(entry) for entry in entries]
+
+
+def test_entries_without_a_line_or_with_several_tags_keep_their_place() -> None:
+    """Read all at once their tags would stand in one row, with nothing to tell whose they are."""
+    bare = log_entry()
+    bare.common_properties.custom_tags.clear()
+    found = lines_of(log_message(bare, lined(log_entry()), log_entry()))
+    assert (len(found), found[0], found[1]) == (3, b"", tag_of(log_entry()))
+
+
+def test_lines_of_what_is_no_message_raise() -> None:
+    with pytest.raises(BadLogMessageError):
+        lines_of(b"\xff\xff")

@@ -6,10 +6,10 @@ FORMATS = {name: f"%{name.upper()}%" for name in (*SHARED, *OWN)}
 
 
 def test_a_line_says_what_many_requests_share_and_then_what_is_the_requests_own() -> None:
-    blank, shared, own = line_format(FORMATS).split("\t")
+    blank, shared, *own = line_format(FORMATS).split("\t")
     assert blank == ""
     assert shared.split(" ")[:2] == ["%SERVICE%", "%ROLLOUT%"]
-    assert own.split(" ")[-1] == "%REQUEST_ID%"
+    assert (own[0], own[-1]) == ("%BUCKET%", "%REQUEST_ID%")
 
 
 def test_what_was_written_is_read_under_the_same_names() -> None:
