@@ -95,6 +95,10 @@ bench: $(DEV_STAMP) ## measures, prints tables, writes reports/bench (figures: d
 fuzz: $(DEV_STAMP) ## 10 million inputs for each parser of the sidecar, and decoys that must be found; an hour or two
 	$(BIN)/python -m tests.fuzz --jobs 2
 
+.PHONY: soak
+soak: $(DEV_STAMP) ## 10 million requests through Envoy and the sidecar, each tag checked; memory must stay flat (SOAK=--requests=N)
+	$(BIN)/python -m tests.soak $(SOAK)
+
 .PHONY: verify
 verify: $(DEV_STAMP) $(LLM_STAMP) ## the long proofs: all tests, the real LLM lane, zero loss, false alarms of the judge, a minute of each fuzz target
 	$(MAKE) test

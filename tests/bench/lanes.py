@@ -81,6 +81,8 @@ class LaneSpec:
     datapath: str = "ext_proc"
     shows_tags: bool = False
     envoy_workers: int = 1
+    # How long a request waits for its tag.
+    timeout_ms: int = 50
 
     @property
     def asks(self) -> bool:
@@ -185,7 +187,8 @@ class _Site:
 @contextlib.asynccontextmanager
 async def _lane(spec: LaneSpec, site: _Site) -> AsyncIterator[Lane]:
     directory = site.directory / spec.name
-    route, gateway = service(site.upstream_ports, spec.datapath), Gateway(listen_port=free_port())
+    route = service(site.upstream_ports, spec.datapath)
+    gateway = Gateway(listen_port=free_port(), ext_proc_message_timeout_ms=spec.timeout_ms)
     socket, admin_port = directory / "e.sock", free_port()
     async with contextlib.AsyncExitStack() as stack:
         sidecar = None
