@@ -92,7 +92,8 @@ class ProcessSession:
 
     def close(self) -> None:
         """The peer ended the stream, or it broke. Nothing happens after a finished one."""
-        self._report(complete=False)
+        if self._response is not None:
+            self._report(complete=False)
 
     def _tag(self, service: str, values: Mapping[str, Sequence[bytes]]) -> Reply:
         policy = self._policies.compiled(service)

@@ -61,7 +61,7 @@ class Histogram:
     values: dict[Labels, Bins] = field(default_factory=dict)
 
     def observe(self, value_s: float, labels: Labels = ()) -> None:
-        bins = self._bins(labels)
+        bins = self.values.get(labels) or self._bins(labels)
         # Prometheus buckets are "less than or equal": a value on an edge belongs to that edge's bin.
         bins.counts[bisect_left(self.metric.buckets_s, value_s)] += 1
         bins.sum_s += value_s

@@ -138,26 +138,30 @@ class ProcessCall(_Call):
 
     def message(self, message: bytes) -> None:
         assert self._session is not None
-        service = self._calls.service
-        started_s = service.timer()
+        calls, stream = self._calls, self._stream
+        timer = calls.service.timer
+        started_s = timer()
         reply = self._session.receive(message)
-        stream = self._stream
-        if reply.message is None:
+        answer = reply.message
+        if answer is None:
             stream.is_served = True
             if reply.is_done:
                 self.finish()
             return
-        service.processing.observe(service.timer() - started_s)
+        calls.service.processing.observe(timer() - started_s)
         if reply.is_done and not self._has_head:
-            self._calls.connection.send.answer(stream, answers.HEAD, framed(reply.message), answers.TRAILERS_OK)
+            calls.connection.send.answer(stream, answers.HEAD, framed(answer), answers.TRAILERS_OK)
             self.close()
-        elif not self.write(reply.message):
+        elif not self.write(answer):
             self.close()
         elif reply.is_done:
             self.finish()
 
     def close(self) -> None:
-        super().close()
+        if self._deframer is None:
+            self._stream.call = None
+        else:
+            super().close()
         session, self._session = self._session, None
         if session is not None:
             session.close()
