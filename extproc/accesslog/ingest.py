@@ -98,28 +98,26 @@ class Ingest:
         elif key:
             key_hash, number = placed(key)
             side += OF_CANDIDATE if number < lane.weight_bp else OF_BASELINE
-        seen = None
-        if lane.is_observed:
+        measures: tuple[tuple[str, int], ...] = ()
+        if not lane.waits:
+            if lane.is_observed:
+                self._join.forget(request_id.decode())
+            cell = lane.plain[side] or lane.plain_cell(side)
+        else:
             seen = self._join.meet(name := request_id.decode())
-            if not lane.has_body:
-                seen = None
-            elif seen is None:
+            if seen is None:
                 request = Request(lane, side, start_us, duration_us, ttft_us, key_hash, name)
                 self._counted(self._join.entry(request, now_ms))
                 return
-            elif seen.observable:
-                self._joined += 1
-        if seen is None:
-            cell = lane.plain[side] or lane.plain_cell(side)
-        else:
+            self._joined += seen.observable
             said = side, seen.observable, seen.complete, seen.finish_reason, seen.has_content, seen.error_frame
-            cell = lane.by_said.get(said) or lane.cell(side, seen)
+            cell, measures = lane.by_said.get(said) or lane.cell(side, seen), seen.measures
         if duration_us > lane.follow_up_us:
             self._window.late(cell, duration_us, ttft_us)
             return
         tally = self._window.count(cell, start_us, duration_us, ttft_us, key_hash)
-        if tally is not None and seen is not None and seen.measures:
-            self._window.measure(cell, tally, start_us, key_hash, seen.measures)
+        if measures and tally is not None:
+            self._window.measure(cell, tally, start_us, key_hash, measures)
 
     def _whole(self, message: bytes, indices: Set[int], now_ms: int) -> None:
         """Entries whose line alone was not enough."""

@@ -58,14 +58,14 @@ class Lane:
     skipped: str = ""
     weight_bp: int = field(init=False)
     is_local: bool = field(init=False)
-    has_body: bool = field(init=False)
+    waits: bool = field(init=False)  # for the observation of the body
     plain: list[Cell | None] = field(default_factory=lambda: [None] * 16)  # by side, without an observation
     by_said: dict[tuple[object, ...], Cell] = field(default_factory=dict)  # side, and what was seen of the body
 
     def __post_init__(self) -> None:
         self.weight_bp = self.like.weight_bp
         self.is_local = not self.like.attempts
-        self.has_body = self.like.may_have_body
+        self.waits = self.is_observed and self.like.may_have_body
 
     def plain_cell(self, side: int) -> Cell:
         """The cell without an observation: most common, so it stands in a list of its own."""

@@ -40,16 +40,19 @@ class Tally:
     three: 0.5 us less a request.
     """
 
-    __slots__ = ("firsts", "others", "places", "requests", "sum_us", "ttft_places", "ttft_sum_us")
+    __slots__ = ("firsts", "others", "places", "sum_us", "ttft_places", "ttft_sum_us")
 
     def __init__(self) -> None:
-        self.requests = 0
         self.places: defaultdict[int, int] = defaultdict(int)
         self.sum_us = 0
         self.ttft_places: defaultdict[int, int] = defaultdict(int)
         self.ttft_sum_us = 0
         self.firsts: Firsts = {}
         self.others: dict[str, tuple[Bins, Firsts]] = {}
+
+    @property
+    def requests(self) -> int:
+        return sum(self.places.values())
 
 
 @dataclass(slots=True, eq=False)
@@ -79,17 +82,17 @@ class Cell:
 
 def add_to_row(row: RowCounts, cell: Cell, tally: Tally) -> None:
     """What a slot of a cell means for its row."""
-    like = cell.like
-    row.requests += tally.requests
-    row.routing_mismatches += like.is_routing_mismatch * tally.requests
+    like, requests = cell.like, tally.requests
+    row.requests += requests
+    row.routing_mismatches += like.is_routing_mismatch * requests
     name = like.outcome_class.value
-    row.classes[name] = row.classes.get(name, 0) + tally.requests
+    row.classes[name] = row.classes.get(name, 0) + requests
     is_bad = like.outcome_class in FAILURES
     keys = tally.firsts.keys()
-    row.metrics.setdefault(ERRORS, MetricCount()).add(tally.requests, keys, is_bad=is_bad)
+    row.metrics.setdefault(ERRORS, MetricCount()).add(requests, keys, is_bad=is_bad)
     if like.finish_reason is not None:
         is_length = like.finish_reason == "length"
-        row.metrics.setdefault(FINISH_LENGTH, MetricCount()).add(tally.requests, keys, is_bad=is_length)
+        row.metrics.setdefault(FINISH_LENGTH, MetricCount()).add(requests, keys, is_bad=is_length)
     if cell.has_latency:
         row.add_bins(LATENCY, ((BIN_OF_GRID[place], count) for place, count in tally.places.items()))
     if cell.has_ttft:

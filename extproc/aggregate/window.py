@@ -95,7 +95,6 @@ class SlotWindow:
         tally = cell.by_slot.get(slot) or self._open(cell, slot, duration_us, ttft_us)
         if tally is None:
             return None
-        tally.requests += 1
         place = bisect_right(GRID_US, duration_us)
         tally.places[place] += 1
         tally.sum_us += duration_us
