@@ -269,7 +269,7 @@ def _patient(template: str) -> str:
 
 
 async def _envoy(
-    directory: Path, settings: BootstrapSettings, stack: contextlib.AsyncExitStack, template: str, workers: int
+    directory: Path, settings: BootstrapSettings, stack: contextlib.AsyncExitStack, template: str, workers: int = 2
 ) -> asyncio.subprocess.Process:
     bootstrap = directory / "bootstrap.yaml"
     bootstrap.write_text(render(template, settings))
