@@ -92,13 +92,15 @@ def _add_all(masks: dict[Key, int], keys: Iterable[Key], bit: int) -> None:
         masks[key] = masks.get(key, 0) | bit
 
 
-def ask_texts(source: Source, tests: Sequence[TextTest | ModuloTest]) -> Ask:
-    """All tests of headers, of cookies, of the query's fields, or of the one text that a source has."""
+def ask_texts(source: Source, tests: Sequence[TextTest | ModuloTest], *, repeats: bool = True) -> Ask:
+    """All tests of headers, of cookies, of the query's fields, or of the one text that a source has. `repeats`: texts
+    come again, so it is worth looking whether they are known."""
     by_name: dict[str, _Field] = {}
     for place, test in enumerate(tests):
         by_name.setdefault(test.name, _Field()).add(test, 1 << place)
     field_of = by_name.get
     only, field = next(iter(by_name.items()))
+    look = field.__getitem__ if repeats else field.holding
 
     def headers(facts: Facts) -> int:
         found = 0
@@ -110,7 +112,7 @@ def ask_texts(source: Source, tests: Sequence[TextTest | ModuloTest]) -> Ask:
 
     def header(facts: Facts) -> int:
         texts = facts.values.get(only)
-        return field[texts[0] if len(texts) == 1 else b",".join(texts)] if texts else 0
+        return look(texts[0] if len(texts) == 1 else b",".join(texts)) if texts else 0
 
     def named(facts: Facts) -> int:
         found, texts = 0, facts.cookies() if source is Source.COOKIE else facts.fields()

@@ -59,8 +59,8 @@ class ProcessSession:
             foreseen, text = found
             key = usable_key(text)
             if key is not None:
-                policy = foreseen.policy
-                return self._answer(policy, policy.decide_foreseen(foreseen, key, self._now_s(policy)), key)
+                policy, ruling = foreseen.policy, foreseen.settled
+                return self._answer(policy, ruling or policy.decide_foreseen(foreseen, key, self._now_s(policy)), key)
         request = codec.tag_request(message)
         if request is None:
             return self._by_schema(message)
@@ -111,8 +111,7 @@ class ProcessSession:
         if key is None:
             return Reply(plan.writer.without_key, True)
         salted = policy.salted + key
-        hashed, bucket = place_of(salted)
-        return Reply(plan.writer.with_key(salted, bucket, hashed), True)
+        return Reply(plan.writer.with_key(salted, *place_of(salted)), True)
 
     def _observe(self, request_id: str, headers: codec.Headers, is_end: bool) -> Reply:
         if list(headers(":status")) != [b"200"]:

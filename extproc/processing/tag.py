@@ -98,7 +98,7 @@ class TagWriter:
         self._to_hash = key[:-_KEY_HASH_CHARS]
         self._to_key: dict[int, tuple[bytes, bytes]] = {}
 
-    def with_key(self, salted_key: bytes, bucket: int, key_hash: int) -> bytes:
+    def with_key(self, salted_key: bytes, key_hash: int, bucket: int) -> bytes:
         digits = b"%d" % bucket
         lengths = len(salted_key) << 3 | len(digits)
         to_key, to_bucket = self._to_key.get(lengths) or self._pieces(lengths)
