@@ -14,6 +14,7 @@ from extproc.cohort.runner import PolicyFolder
 from extproc.processing.overload import ShedSession
 from extproc.processing.runner import Pace
 from extproc.processing.session import ProcessSession
+from extproc.processing.tagging import Tagging
 from extproc.proxystats.runner import ProxyReader, Reading
 from extproc.settings import Settings
 from extproc.telemetry.catalogue import Catalogue
@@ -21,7 +22,7 @@ from extproc.telemetry.exporter import HttpExporter
 from extproc.telemetry.tables import Histogram
 from extproc.transport.own.endpoint import ServerTls, TcpEndpoint
 from extproc.transport.own.server import OwnTransport
-from extproc.transport.port import Handlers, Transport
+from extproc.transport.port import AtOnce, Handlers, Transport
 from extproc.transport.reference.server import GrpcioTransport
 from extproc.uplink import wire
 from extproc.uplink.client import PolicyFile, UplinkClient
@@ -56,7 +57,8 @@ class Sidecar:
         self._files = PolicyFolder(settings.policy_dir, seed=secrets.randbits(64))
         self._proxy = ProxyReader(str(settings.envoy_admin), settings.run_dir, clock.now_ms)
         self._pace = Pace()
-        self._transports = _transports(settings, self, self._catalogue.processing)
+        tagging = Tagging(self._policies, self._catalogue.requests, clock, self._pace.is_behind)
+        self._transports = _transports(settings, self, self._catalogue.processing, tagging.at_once)
         self._uplink = UplinkClient(
             target=str(settings.controlplane),
             tls=settings.tls,
@@ -207,11 +209,13 @@ def _calm_collector() -> None:
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
-def _transports(settings: Settings, handlers: Handlers, processing: Histogram) -> tuple[Transport, ...]:
+def _transports(
+    settings: Settings, handlers: Handlers, processing: Histogram, at_once: AtOnce
+) -> tuple[Transport, ...]:
     """The socket's, and the one of --tcp."""
     if settings.transport == "grpcio":
         return (GrpcioTransport(settings.socket, handlers, processing),)
-    on_socket = OwnTransport(settings.socket, handlers, processing)
+    on_socket = OwnTransport(settings.socket, handlers, processing, at_once=at_once)
     if settings.tcp is None:
         return (on_socket,)
     tls = None
@@ -219,4 +223,4 @@ def _transports(settings: Settings, handlers: Handlers, processing: Histogram) -
         client_ca = settings.tls.ca if settings.tcp_tls == "mutual" else None
         tls = ServerTls(settings.tls.cert, settings.tls.key, client_ca)
     endpoint = TcpEndpoint(settings.tcp.host, settings.tcp.port, tls)
-    return (on_socket, OwnTransport(endpoint, handlers, processing))
+    return (on_socket, OwnTransport(endpoint, handlers, processing, at_once=at_once))

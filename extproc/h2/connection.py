@@ -4,6 +4,8 @@
 the events off one by one, then send `output()`. An answer that is given to an event stands before whatever the peer
 sent behind it, so a stream is reset "before it was answered" only if it was.
 
+A request that is whole and whose answer is at hand makes no event (`sending.AtOnce`): it is answered in its turn.
+
 This file is dispatch: what a frame means stands in `stream_frames` and `control`. How bytes are cut into reads changes
 nothing. A fault ends its stream or the connection, as RFC 9113 says for each.
 """
@@ -25,6 +27,7 @@ from extproc.h2.stream_table import StreamTable
 
 # A head's first word is length and type: of a frame that is too long it is at least this.
 _TOO_LONG = FRAME_BYTES_MAX + 1 << 8
+_HEADERS, _WHOLE = frames.HEADERS, frames.END_HEADERS
 
 
 class Connection:
@@ -86,7 +89,7 @@ class Connection:
             self._floods.refill(now_s)
         if self._rest:
             data = self._rest + data
-        on, unpack, blocks = self._on, frames.unpack_head, self._blocks
+        on, unpack, blocks, at_once = self._on, frames.unpack_head, self._blocks, self._stream_frames.answered_at_once
         end = len(data)
         try:
             position = 0 if self._is_greeted else self._greeting(data)
@@ -103,6 +106,10 @@ class Connection:
                 kind = word & 0xFF
                 if blocks.unfinished is not None and kind != frames.CONTINUATION:
                     raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "frame inside a header block")
+                is_whole = kind == _HEADERS and flags == _WHOLE and blocks.known
+                if is_whole and (answered := at_once(data, position + 9, payload_end, stream_id)):
+                    position = answered
+                    continue
                 try:
                     event = on[kind](flags, stream_id & 0x7FFF_FFFF, data[position + 9 : payload_end])
                 except StreamFault as fault:

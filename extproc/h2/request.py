@@ -36,6 +36,8 @@ class Request:
     content_length: int | None
     # What the layer above made of it. Requests of equal blocks are one object, so it is made once.
     plan: Any = field(default=None, compare=False, repr=False)
+    # How it is answered without an event, if it may be (sending.AtOnce).
+    at_once: Any = field(default=None, compare=False, repr=False)
 
     def value(self, name: bytes) -> bytes:
         """The first value of a regular field, b"" without one."""

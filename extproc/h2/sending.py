@@ -4,7 +4,7 @@ An answer that fits (every one of ours, in practice) is nine pieces of bytes in 
 one read is worked off leaves in one piece: `take`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from struct import Struct
 
 from extproc.h2 import frames
@@ -42,6 +42,19 @@ class EndOfData(HeaderBlock):
         self.block = b""
         self.is_end = True
         self.prefix = frames.prefix(frames.DATA, frames.END_STREAM, 0)
+
+
+class AtOnce:
+    """How the layer above answers requests of one block whose data is whole in one frame: `data_of` gives the answer's
+    data, or None if nothing has happened and the request shall take the usual way. It must not raise.
+    """
+
+    __slots__ = ("data_of", "head", "trailers")
+
+    def __init__(self, head: HeaderBlock, data_of: Callable[[bytes], bytes | None], trailers: HeaderBlock) -> None:
+        self.head = head
+        self.data_of = data_of
+        self.trailers = trailers
 
 
 class Queue:

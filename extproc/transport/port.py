@@ -4,6 +4,7 @@ The grpcio transport (`reference/`) is the yardstick; our own HTTP/2 transport (
 Handlers are plain functions without I/O, called on the event loop's thread; they never raise on any input.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from extproc.errors import SidecarError
@@ -18,6 +19,10 @@ HEALTH_WATCH_METHOD = "/grpc.health.v1.Health/Watch"
 # grpc.health.v1.HealthCheckResponse {status: SERVING = 1 | NOT_SERVING = 2}
 HEALTH_SERVING = b"\x08\x01"
 HEALTH_NOT_SERVING = b"\x08\x02"
+
+
+# The answer to a message that is the only one of its ext_proc stream; None: nothing has happened, open a stream for it.
+AtOnce = Callable[[bytes], bytes | None]
 
 
 class SocketTakenError(SidecarError):

@@ -178,3 +178,71 @@ def test_reads_of_any_size_give_the_same_bytes(messages: list[bytes], drawn: st.
         return client.connection.output()
 
     assert output(cuts) == output([])
+
+
+NARROW = Limits(stream_window_bytes=400, connection_window_bytes=70_000, streams_max=4, lingering_max=3)
+PIECES = (
+    *(framed(word) for word in WORDS),
+    *(framed(b"say done")[:7], framed(b"say done") * 2, framed(b"say done" + bytes(300)), b"", framed(b"raise")),
+)
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> bytes:
+    """Frames of calls on streams that mostly are new, with all that may make one unusual."""
+    wire, last = b"", -1
+    for _ in range(draw(st.integers(1, 12))):
+        last += 2
+        stream_id = draw(st.sampled_from([last, last, last, last, last + 1, max(1, last - 2)]))
+        kind = draw(st.sampled_from(["whole", "whole", "whole", "whole", "ended", "padded", "priority", "cut", "none"]))
+        fields, flags = block(FIELDS), frames.END_HEADERS
+        if kind == "padded":
+            fields, flags = padded(fields, 3), flags | frames.PADDED
+        if kind == "priority":
+            fields, flags = b"\x00\x00\x00\x00\x10" + fields, flags | frames.WITH_PRIORITY
+        wire += frames.frame(frames.HEADERS, flags, stream_id, fields)
+        if kind != "none":
+            end = frames.END_STREAM if kind == "ended" else 0
+            for each in draw(st.lists(st.sampled_from(PIECES), min_size=1, max_size=2)):
+                wire += frames.frame(frames.DATA, end, draw(st.sampled_from([stream_id] * 9 + [stream_id + 2])), each)
+        wire += draw(
+            st.sampled_from([b"", b"", frames.rst_stream(stream_id, 8), frames.ping(b"12345678", is_ack=False)])
+        )
+        wire += draw(
+            st.sampled_from([b"", b"", b"", b"", frames.settings({INITIAL_WINDOW_SIZE: 5}), frames.goaway(0, 0)])
+        )
+    return wire
+
+
+@settings(max_examples=400, deadline=None)
+@given(conversations(), st.booleans(), st.data())
+def test_what_is_answered_at_once_is_answered_alike(sent: bytes, has_drained: bool, drawn: st.DataObject) -> None:
+    """The same bytes come back and the sidecar hears the same, whether answers are at hand or not, and however the
+    bytes are cut: a whole request in one read is answered at once, the same in two reads the usual way."""
+    cuts = sorted(drawn.draw(st.sets(st.integers(1, max(1, len(sent) - 1)), max_size=6)))
+    told: list[tuple[bytes, list[bytes], int]] = []
+    for is_quick, edges in ((False, []), (True, []), (True, cuts)):
+        client = Client(NARROW, is_quick=is_quick)
+        # The first request is decoded, the second is of a known block.
+        client.says(frames.frame(frames.HEADERS, frames.END_HEADERS, 1, block(FIELDS)), frames.rst_stream(1, 8))
+        client.says(frames.frame(frames.HEADERS, frames.END_HEADERS, 3, block(FIELDS)), frames.rst_stream(3, 8))
+        if has_drained:
+            client.calls.drain()
+        shifted = _shifted(sent, 4)
+        for start, end in zip([0, *edges], [*edges, len(shifted)], strict=True):
+            client.says(shifted[start:end])
+        live = len(client.connection.streams.live)
+        told.append((client.connection.output(), client.sidecar.messages, live))
+    assert told[0] == told[1] == told[2]
+
+
+def _shifted(sent: bytes, by: int) -> bytes:
+    """The frames on streams that many further on."""
+    out, at = b"", 0
+    while at < len(sent):
+        word, flags, stream_id = frames.unpack_head(sent, at)
+        end = at + frames.HEAD_BYTES + (word >> 8)
+        moved = stream_id + by if stream_id else 0
+        out += frames.frame(word & 0xFF, flags, moved, sent[at + frames.HEAD_BYTES : end])
+        at = end
+    return out

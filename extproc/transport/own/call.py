@@ -30,11 +30,14 @@ UNFINISHED_BYTES_OF_ALL_MAX = 8 * MESSAGE_BYTES_MAX
 
 @dataclass(slots=True)
 class Service:
-    """What all connections share. `timer` gives seconds, for the time that an answer took."""
+    """What all connections share. `timer` gives seconds, for the time that an answer took. `at_once`: the answer to a
+    tag stream's only message, if it is at hand; otherwise None, and `handlers` are asked.
+    """
 
     handlers: port.Handlers
     processing: Histogram
     timer: Callable[[], float]
+    at_once: port.AtOnce | None = None
     is_serving: bool = True
     is_draining: bool = False
     budget: Budget = field(default_factory=lambda: Budget(UNFINISHED_BYTES_OF_ALL_MAX))

@@ -11,7 +11,7 @@ Deadlines (`grpc-timeout`) are the peer's business: an answer takes microseconds
 
 from collections.abc import Callable
 
-from extproc.grpc_wire.framing import Budget
+from extproc.grpc_wire.framing import Budget, framed, whole_message
 from extproc.grpc_wire.status import Status
 from extproc.h2.connection import Connection
 from extproc.h2.errors import ErrorCode
@@ -25,7 +25,7 @@ from extproc.h2.events import (
     StreamReset,
 )
 from extproc.h2.request import Request
-from extproc.h2.sending import HeaderBlock
+from extproc.h2.sending import AtOnce, HeaderBlock
 from extproc.h2.stream import BY_US, Stream
 from extproc.transport import port
 from extproc.transport.own import answers
@@ -84,12 +84,30 @@ class Calls:
         plan = request.plan
         if plan is None:
             plan = request.plan = _plan(request)
+            if plan is ProcessCall and self.service.at_once is not None:
+                request.at_once = AtOnce(answers.HEAD, self._at_once, answers.TRAILERS_OK)
         if isinstance(plan, HeaderBlock):
             self.connection.send.headers(stream, plan)
             return
         stream.call = call = plan(self, stream, request)
         if event.is_end:
             call.receive(b"", is_end=True)
+
+    def _at_once(self, data: bytes) -> bytes | None:
+        """Of a tag stream whose one message has come with its headers: what `ProcessCall` would answer. Whatever goes
+        wrong here goes wrong again there, where it is said."""
+        message, service = whole_message(data), self.service
+        if message is None or service.at_once is None:
+            return None
+        started_s = service.timer()
+        try:
+            answer = service.at_once(message)
+        except Exception:
+            return None
+        if answer is None:
+            return None
+        service.processing.observe(service.timer() - started_s)
+        return framed(answer)
 
     def _rare(self, event: Event) -> None:
         match event:

@@ -33,11 +33,17 @@ class OwnTransport:
     """One server on one endpoint. `start` once, `drain` once."""
 
     def __init__(
-        self, endpoint: Endpoint, handlers: port.Handlers, processing: Histogram, *, patience: Patience = PATIENCE
+        self,
+        endpoint: Endpoint,
+        handlers: port.Handlers,
+        processing: Histogram,
+        *,
+        at_once: port.AtOnce | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
         self._endpoint = endpoint
         self._patience = patience
-        self._service = Service(handlers, processing, time.perf_counter)
+        self._service = Service(handlers, processing, time.perf_counter, at_once)
         self._connections = OpenConnections(CONNECTIONS_MAX)
         self._server: asyncio.Server | None = None
         self._inode = 0

@@ -18,6 +18,7 @@ from extproc.accesslog.wire import entries_of
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.outcome.observation import Observation
 from extproc.processing.session import ProcessSession
+from extproc.processing.tagging import Tagging
 from extproc.telemetry.tables import Counter, Histogram, Metric
 from extproc.transport.own.server import OwnTransport
 from extproc.transport.port import Transport
@@ -121,9 +122,13 @@ def both(directory: Path, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> 
     thread.start()
     processing = Histogram(Metric("p", "", (), (1.0,)))
     sides = []
-    for name, kind in (("own", OwnTransport), ("grpcio", GrpcioTransport)):
+    for name in ("own", "grpcio"):
         core, path = Core(), directory / name
-        sides.append(Side(name, path, kind(path, core, processing), core))
+        transport: Transport = GrpcioTransport(path, core, processing)
+        if name == "own":  # as shipped: what is known is answered at once
+            at_once = Tagging(core.policies, core.requests, core.clock).at_once
+            transport = OwnTransport(path, core, processing, at_once=at_once)
+        sides.append(Side(name, path, transport, core))
     running = Both(loop, (sides[0], sides[1]))
     try:
         running.each(lambda side: side.transport.start())

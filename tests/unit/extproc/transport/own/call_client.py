@@ -46,16 +46,26 @@ class ScriptedSidecar(RecordingSidecar):
 
 
 class Client(Peer):
-    """A gRPC client of one connection."""
+    """A gRPC client of one connection. `is_quick`: the sidecar has answers to "say done" at hand."""
 
-    def __init__(self, limits: Limits | None = None, *, greets: bool = True) -> None:
+    def __init__(self, limits: Limits | None = None, *, greets: bool = True, is_quick: bool = False) -> None:
         super().__init__(limits or Limits(), greets=greets)
         self.sidecar = ScriptedSidecar()
         self.ticks = 0.0
         self.processing = histogram()
-        self.service = Service(self.sidecar, self.processing, self._timer)
+        self.quick: list[bytes] = []
+        self.service = Service(self.sidecar, self.processing, self._timer, self._at_once if is_quick else None)
         self.calls = Calls(self.connection, self.service)
         self._decoder = HpackDecoder(16_384)
+
+    def _at_once(self, message: bytes) -> bytes | None:
+        if message == b"raise":
+            raise RuntimeError("as told")
+        if b"say" not in message or b"done" not in message:
+            return None
+        self.sidecar.messages.append(message)
+        self.quick.append(message)
+        return message
 
     def _timer(self) -> float:
         self.ticks += 0.25
