@@ -23,6 +23,7 @@ from tests.e2e import path_world
 from tests.e2e.path_upstream import serve_upstream
 from tests.e2e.path_world import GROUP, World, at, free_port
 from tests.e2e.sidecar_process import NODE, SidecarProcess, keep_policy, ledger, short_directory, stop_all
+from tests.ports import free_ports
 from tests.unit.extproc.controlplane import RecordingControlPlane, control_plane
 
 UNTAGGED = "http.serinus.ext_proc.tag.failure_mode_allowed"
@@ -67,7 +68,9 @@ class FailureWorld:
 
     async def start_sidecar(self) -> SidecarProcess:
         """One more on the same sockets, ready to serve: from now on Envoy's new connections are its."""
-        process = SidecarProcess(self.run_dir, self.run_dir / "e.sock", free_port(), *self.flags, workers=self.workers)
+        process = SidecarProcess(
+            self.run_dir, self.run_dir / "e.sock", free_ports(self.workers), *self.flags, workers=self.workers
+        )
         self.processes.append(process)
         await process.start()
         return process

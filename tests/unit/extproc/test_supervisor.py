@@ -15,7 +15,7 @@ import pytest
 
 from extproc.settings import parse
 from extproc.supervisor import PARENT, end_with_supervisor, worker_argv
-from tests.unit.extproc.telemetry.test_exporter import free_port
+from tests.ports import free_ports
 
 
 class Running:
@@ -43,7 +43,7 @@ class Running:
 @contextmanager
 def supervised(tmp_path: Path, *flags: str) -> Iterator[Running]:
     argv = [sys.executable, "-m", "extproc", "--workers", "2", "--node-id", "n", "--run-dir", str(tmp_path)]
-    argv += ["--http", f"127.0.0.1:{free_port()}", "--controlplane", "127.0.0.1:9", *flags]
+    argv += ["--http", f"127.0.0.1:{free_ports(2)}", "--controlplane", "127.0.0.1:9", *flags]
     with (tmp_path / "log").open("w") as log, subprocess.Popen(argv, stderr=log, text=True) as process:
         try:
             yield Running(process, tmp_path / "log")
