@@ -18,7 +18,7 @@ from tests.bench.result import Column, Goal, Result, percentile
 from tests.bench.worker import Worker
 
 SIZES = (10, 100, 1_000, 3_000)
-STEPS = 100
+STEPS = 60
 # About what a step sends an incremental stream: one virtual host, in its response.
 BARE_BYTES = 1_400
 GROUP = "edge"

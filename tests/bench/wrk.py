@@ -10,14 +10,11 @@ _SCRIPT = Path(__file__).with_name("users.lua")
 _MORE_S = 20.0
 
 
-class NoWrkError(RuntimeError):
-    """wrk is not installed."""
+MISSING = "WRK IS NOT INSTALLED, and nothing of this was measured; next: apt-get install wrk"
 
 
-def check() -> None:
-    """Raises NoWrkError."""
-    if shutil.which("wrk") is None:
-        raise NoWrkError("wrk is not installed, and nothing was measured; next: apt-get install wrk")
+def is_there() -> bool:
+    return shutil.which("wrk") is not None
 
 
 async def load(port: int, *, connections: int, duration_s: float) -> dict[str, Any]:
