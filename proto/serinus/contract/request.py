@@ -64,7 +64,7 @@ def sticky_key(sources: Sequence[StickySource], headers: HeaderLookup) -> bytes 
 
 
 def is_plain_key(text: bytes) -> bool:
-    """Whether a text of up to 4 KiB is a key just as it stands: no blank in it, and nothing that cannot be sent."""
+    """Whether a text of up to 4 KiB is a sticky key just as it stands: no blank in it, and nothing that cannot be sent."""
     return text != b"" and text.translate(None, _PLAIN) == b""
 
 
