@@ -146,7 +146,7 @@ class StreamFrames:
             or count * 2 >= self._stream_window_bytes
             or unreturned * 2 >= self._window_bytes
             or count > FRAME_BYTES_MAX
-            or stream_id > self._control.goaway_id
+            or self._control.is_past_goaway(stream_id)
         ):
             return 0
         at_once: AtOnce = request.at_once

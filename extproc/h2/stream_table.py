@@ -60,10 +60,7 @@ class StreamTable:
         stream.ended = BY_BOTH
         if self.live.pop(stream.id, None) is None:
             self.lingering.pop(stream.id, None)
-        closed = self._closed
-        closed[stream.id] = how
-        if len(closed) >= self._limits.closed_remembered_max:
-            self._closed_before, self._closed = closed, {}
+        self.remember(stream.id, how)
 
     def remember(self, stream_id: int, how: Closed) -> None:
         self._closed[stream_id] = how

@@ -29,7 +29,6 @@ KEY_BYTES_MAX = 4096
 # What no header value may hold. A cookie or query value may, escaped; as `x-serinus-key` Envoy 1.40 refuses it and
 # answers the request with 500 although failures are allowed, so it is no key.
 _UNSENDABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_PLAIN = bytes([*range(0x21, 0x7F), *range(0x80, 0x100)])
 # In a quoted cookie value: an octal escape, or a byte that stands for itself.
 _ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 # More query fields than any API of a model server takes; bounds the parser's work on a hostile path.
@@ -61,11 +60,6 @@ def sticky_key(sources: Sequence[StickySource], headers: HeaderLookup) -> bytes 
         if key is not None:
             return key
     return None
-
-
-def is_plain_key(text: bytes) -> bool:
-    """Whether a text of up to 4 KiB is a sticky key just as it stands: no blank in it, and nothing that cannot be sent."""
-    return text != b"" and text.translate(None, _PLAIN) == b""
 
 
 def usable_key(text: bytes) -> bytes | None:
