@@ -79,24 +79,25 @@ class ReaderSeat:
 
 
 class LedgerFile:
-    """`ledger.json` in the run directory. `update` is short and does not wait for other processes."""
+    """`ledger.json` in the run directory. `update` is short and does not wait for other processes.
+
+    `unsaved`: log entries received that are not in the file yet. Add to it; an `update` empties it."""
 
     def __init__(self, run_dir: Path) -> None:
         self._path = run_dir / "ledger.json"
         self._lock = run_dir / "ledger.lock"
-        self._unsaved = 0
+        self.unsaved = 0
 
-    def update(self, received: int, poll: Poll | None) -> Ledger | None:
-        """Add what was received, and a poll if there was one. None: another process held the lock; kept for later."""
-        self._unsaved += received
+    def update(self, poll: Poll | None) -> Ledger | None:
+        """Add what is unsaved, and a poll if there was one. None: another process held the lock; kept for later."""
         with self._locked() as is_locked:
             if not is_locked:
                 return None
-            ledger = ledgers.add_received(self._read(), self._unsaved)
+            ledger = ledgers.add_received(self._read(), self.unsaved)
             if poll is not None:
                 ledger = ledgers.add_poll(ledger, poll)
             self._write(ledger)
-        self._unsaved = 0
+        self.unsaved = 0
         return ledger
 
     @contextmanager

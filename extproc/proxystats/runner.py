@@ -18,6 +18,8 @@ from extproc.proxystats.parse import ProxyStats
 # The ledger is held for less than a millisecond at a time by each of the others.
 LOCK_TRIES = 3
 LOCK_PAUSE_S = 0.02
+# At the end there is no later: a second, so that a process that was stopped with the lock holds nobody up.
+LAST_LOCK_TRIES = 50
 
 _log = logging.getLogger(__name__)
 
@@ -45,11 +47,12 @@ class ProxyReader:
 
     async def read(self, received: int) -> Reading | None:
         """Call it each second with the log entries received since. None: another process reads, or nobody can."""
+        self._file.unsaved += received  # before anything is waited for: a drain may cancel this
         self.is_elsewhere = not self._seat.take()
         read_ms = self._now_ms()
         stats = None if self.is_elsewhere else await self._stats()
         poll = Poll(read_ms, stats.logs_written, stats.uptime_s) if stats else None
-        self._ledger = await self._add(received, poll) or self._ledger
+        self._ledger = await self._add(poll, LOCK_TRIES) or self._ledger
         if stats is None or self._ledger is None:
             return None
         return Reading(stats, self._ledger.lost, read_ms)
@@ -61,15 +64,17 @@ class ProxyReader:
             _log.warning("Envoy's counters", extra={"reason": self._error or "readable again"})
         return stats
 
-    async def _add(self, received: int, poll: Poll | None) -> Ledger | None:
-        ledger = self._file.update(received, poll)
-        for _ in range(LOCK_TRIES - 1):
+    async def _add(self, poll: Poll | None, tries: int) -> Ledger | None:
+        ledger = self._file.update(poll)
+        for _ in range(tries - 1):
             if ledger is not None:
                 break
             await asyncio.sleep(LOCK_PAUSE_S)
-            ledger = self._file.update(0, poll)
+            ledger = self._file.update(poll)
         return ledger
 
     async def close(self) -> None:
+        if self._file.unsaved:
+            await self._add(None, LAST_LOCK_TRIES)
         self._seat.leave()
         await self._admin.close()

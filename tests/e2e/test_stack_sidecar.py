@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from extproc.proxystats.ledger import LAG_MS
 from tests.e2e.harness import UNTAGGED, Site, rollout_text, service_text, wait_for
 from tests.e2e.load import Load, Reply, median_ms, versions_by_user
 
@@ -86,10 +87,11 @@ def assert_sticky(load: Load) -> None:
 
 
 async def settled_lost(site: Site) -> float:
-    """Lost log entries, once what is late is told from what is lost: 2.5 s and a report."""
+    """Lost log entries, once what is late is told from what is lost: the ledger's lag, rounded up to whole polls at
+    both ends, and a report."""
     while True:
         before = (await site.sidecar_metrics())[LOST]
-        await asyncio.sleep(3.5)
+        await asyncio.sleep(LAG_MS / 1000 + 3.0)
         if (after := (await site.sidecar_metrics())[LOST]) == before:
             return after
 

@@ -8,15 +8,20 @@ from pathlib import Path
 from aiohttp import web
 
 from extproc.proxystats.client import EnvoyAdmin, LedgerFile, ReaderSeat
-from extproc.proxystats.ledger import Poll
+from extproc.proxystats.ledger import Ledger, Poll
 from extproc.proxystats.parse import ProxyStats
+
+
+def receive(file: LedgerFile, entries: int, poll: Poll | None) -> Ledger | None:
+    file.unsaved += entries
+    return file.update(poll)
 
 
 def test_what_two_processes_received_adds_up(tmp_path: Path) -> None:
     old, new = LedgerFile(tmp_path), LedgerFile(tmp_path)
-    old.update(3, None)
-    new.update(4, Poll(1_000, 10, 1))
-    ledger = old.update(0, None)
+    receive(old, 3, None)
+    receive(new, 4, Poll(1_000, 10, 1))
+    ledger = receive(old, 0, None)
     assert ledger is not None
     assert (ledger.received, ledger.polls) == (7, (Poll(1_000, 10, 1),))
 
@@ -26,9 +31,9 @@ def test_a_held_lock_is_not_waited_for_and_nothing_is_forgotten(tmp_path: Path) 
     file = LedgerFile(tmp_path)
     with (tmp_path / "ledger.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert file.update(3, None) is None
-        assert file.update(2, None) is None
-    ledger = file.update(1, None)
+        assert receive(file, 3, None) is None
+        assert receive(file, 2, None) is None
+    ledger = receive(file, 1, None)
     assert ledger is not None
     assert ledger.received == 6
 
@@ -44,7 +49,7 @@ def test_one_process_at_a_time_reads_envoys_counters(tmp_path: Path) -> None:
 
 def test_a_broken_file_starts_anew(tmp_path: Path) -> None:
     (tmp_path / "ledger.json").write_text('{"polls": [')
-    ledger = LedgerFile(tmp_path).update(1, None)
+    ledger = receive(LedgerFile(tmp_path), 1, None)
     assert ledger is not None
     assert ledger.received == 1
     assert json.loads((tmp_path / "ledger.json").read_text())["received"] == 1

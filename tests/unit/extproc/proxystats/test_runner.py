@@ -76,3 +76,37 @@ def test_a_ledger_that_another_process_holds_is_not_waited_for_long(tmp_path: Pa
         await reader.close()
 
     run(story)
+
+
+def test_what_was_received_is_kept_when_a_read_is_cancelled_while_envoy_is_asked(tmp_path: Path) -> None:
+    async def story(fake: FakeAdmin, address: str) -> None:
+        reader = ProxyReader(address, tmp_path, ManualClock().now_ms)
+        fake.delay_s = 5.0
+        reading = asyncio.create_task(reader.read(3))
+        await asyncio.sleep(0.05)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await reader.close()
+        assert json.loads((tmp_path / "ledger.json").read_text())["received"] == 3
+
+    run(story)
+
+
+def test_at_the_end_a_ledger_that_is_held_is_waited_for_a_second_at_most(tmp_path: Path) -> None:
+    async def story(_: FakeAdmin, address: str) -> None:
+        reader, other = (ProxyReader(address, tmp_path, ManualClock().now_ms) for _ in range(2))
+        with (tmp_path / "ledger.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            assert await reader.read(3) is None
+            closing = asyncio.create_task(reader.close())
+            await asyncio.sleep(0.2)
+            assert not closing.done()
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            await closing
+            assert json.loads((tmp_path / "ledger.json").read_text())["received"] == 3
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            assert await other.read(4) is None
+            await asyncio.wait_for(other.close(), 5)
+        assert json.loads((tmp_path / "ledger.json").read_text())["received"] == 3
+
+    run(story)
