@@ -1,4 +1,4 @@
-"""Ports in a row for processes that count up from the first, as the sidecar's workers do.
+"""Free ports; in a row for processes that count up from the first, as the sidecar's workers do.
 
 They lie below the range from which Linux takes the ports of outgoing connections (32768 and above by default): one above
 a free port of that range may be somebody's connection a moment later.
@@ -19,6 +19,11 @@ def free_ports(count: int) -> int:
         if all(_is_free(first + number) for number in range(count)):
             return first
     raise AssertionError(f"no {count} free ports in a row between {_FIRST} and {_LAST}")
+
+
+def free_port() -> int:
+    """One."""
+    return free_ports(1)
 
 
 def _is_free(port: int) -> bool:

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -23,6 +22,7 @@ from controlplane.snapshot.resource import ENDPOINT, EXTENSION
 from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.groups import GroupBook
 from controlplane.xds.server import METHODS, SERVICE, AdsServer
+from tests.bench.cpu import rss_bytes
 from tests.bench.sampler import Sampler
 from tests.bench.worker import Answer, allow_files, answer_all
 
@@ -168,7 +168,7 @@ class Bench:
     async def start(self) -> Answer:
         calm_collector()  # as the control plane does when its state is read
         await self._server.start()
-        return {"port": self._port, "names": self._served.names, "rss_bytes": _rss_bytes()}
+        return {"port": self._port, "names": self._served.names, "rss_bytes": rss_bytes(os.getpid())}
 
     async def settle(self, streams: int) -> Answer:
         """Everyone is there and runs everything; the memory that it took."""
@@ -177,7 +177,7 @@ class Bench:
                 await asyncio.sleep(0.1)
         # What a stream needs to be set up is given back by then.
         await asyncio.sleep(1.0)
-        return {"rss_bytes": _rss_bytes()}
+        return {"rss_bytes": rss_bytes(os.getpid())}
 
     async def steps(self, streams: int, count: int = 1, pause_s: float = 0.05) -> Answer:
         """Weight steps, one after the other: of each the ms to the last answer, and the CPU of this process in us."""
@@ -199,10 +199,6 @@ class Bench:
 
     def answers(self) -> dict[str, Callable[..., Any]]:
         return {"start": self.start, "settle": self.settle, "steps": self.steps, "profile": self.profile}
-
-
-def _rss_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 async def main(kind: str, payload_bytes: int) -> None:

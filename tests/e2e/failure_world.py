@@ -21,9 +21,9 @@ from serinus.contract.policy import ServicePolicy
 from serinus.contract.workers import worker_sockets
 from tests.e2e import path_world
 from tests.e2e.path_upstream import serve_upstream
-from tests.e2e.path_world import GROUP, World, at, free_port
+from tests.e2e.path_world import GROUP, World, at
 from tests.e2e.sidecar_process import NODE, SidecarProcess, keep_policy, ledger, short_directory, stop_all
-from tests.ports import free_ports
+from tests.ports import free_port, free_ports
 from tests.unit.extproc.controlplane import RecordingControlPlane, control_plane
 
 UNTAGGED = "http.serinus.ext_proc.tag.failure_mode_allowed"

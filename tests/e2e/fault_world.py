@@ -20,8 +20,8 @@ from controlplane.snapshot.mode import Mode
 from serinus.v1 import admin_pb2
 from tests.e2e.harness import Admin, wait_for
 from tests.e2e.path_world import ENVOY
-from tests.e2e.plane import free_port
 from tests.e2e.upstream import ModelUpstream
+from tests.ports import free_port
 
 USERS = 4
 _PAUSE_S = 0.01

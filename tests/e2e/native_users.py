@@ -22,8 +22,9 @@ from serinus.contract.arm import Arm
 from serinus.contract.bucket import bucket_of
 from serinus.contract.metric import ERRORS
 from serinus.contract.weight import arm_of_bucket
-from tests.e2e.path_world import SALT, World, at, until, world
+from tests.e2e.path_world import SALT, World, at, world
 from tests.e2e.raw_http import Header, RawReply, replies_to, request, serve
+from tests.waiting import until
 
 HOSTS = {"asked": "asked.test", "native": "native.test"}
 USERS = tuple(b"user-%d" % number for number in range(10_000))

@@ -7,9 +7,7 @@ thread (it ends with the thread that made it) and ended by its pid.
 import asyncio
 import contextlib
 import shutil
-import socket
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,6 +31,9 @@ from controlplane.xds.server import AdsServer
 from serinus.contract.policy import CohortRule, ServicePolicy, TokenPolicy
 from tests.e2e.path_sidecar import PathSidecar
 from tests.e2e.path_upstream import Upstream, serve_upstream
+from tests.e2e.sidecar_process import short_directory
+from tests.ports import free_port
+from tests.waiting import until
 
 ENVOY = Path(sys.executable).parent / "envoy"
 SALT = "r1"
@@ -41,21 +42,6 @@ GROUP = "tests"
 DEADLINE_S = 20.0
 # Far above what a request waits for the sidecar; the test's event loop runs both.
 CLUSTER_LINGER_S = 1.5
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
-    """Waits for a condition, looking every 10 ms."""
-    deadline = asyncio.get_running_loop().time() + deadline_s
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, f"not within {deadline_s} s: {what}"
-        await asyncio.sleep(0.01)
 
 
 @dataclass(frozen=True)
@@ -213,8 +199,7 @@ async def world(
     `transport`: the sidecar's. `has_tls`: Envoy and the control plane have certificates of one CA; the control plane's
     is for 127.0.0.1. `workers`: Envoy's.
     """
-    # Short: a Unix socket's path holds 107 bytes.
-    directory = Path(tempfile.mkdtemp(prefix="srp-"))
+    directory = short_directory()
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, directory)
         upstreams = {name: await serve_upstream(name, stack) for name in ("v1", "v2")}

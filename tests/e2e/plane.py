@@ -1,7 +1,6 @@
 """A control plane in this process, over its real ports, and an operator who calls its admin API."""
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,18 +14,13 @@ from controlplane.rollout.model import Phase, weight_bp_of
 from controlplane.settings import ControlPlaneSettings
 from serinus.v1 import admin_pb2, admin_pb2_grpc, outcomes_pb2
 from tests.e2e.fleet import rows_of
+from tests.ports import free_port
 from tests.unit.controlplane.manifest.samples import ROLLOUT
 
 # The sample's rollout, faster, and judged by errors alone.
 PLAN = ROLLOUT.replace("min_step: 5s, follow_up: 3s", "min_step: 1s, follow_up: 1s").replace(
     "    - {metric: finish_reason, of: length, margin: 20pp}\n", ""
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def settings(state_dir: Path, **more: Any) -> ControlPlaneSettings:

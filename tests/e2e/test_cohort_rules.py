@@ -7,7 +7,8 @@ import pytest
 from extproc.accesslog.entry import Entry, outcome_of
 from serinus.contract.bucket import bucket_of
 from serinus.contract.weight import class_weight_bp
-from tests.e2e.path_world import SALT, World, at, until, world
+from tests.e2e.path_world import SALT, World, at, world
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -15,6 +14,7 @@ from tests.e2e.fleet import FakeSidecar, running
 from tests.e2e.plane import PLAN, Plane, plane, settings
 from tests.e2e.proxy import FakeProxy
 from tests.unit.controlplane.manifest.samples import SERVICE
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -33,12 +33,6 @@ async def got(control: Plane, kind: str) -> admin_pb2.GetResponse:
     response = await control.call("Get", admin_pb2.GetRequest(kind=kind))
     assert isinstance(response, admin_pb2.GetResponse)
     return response
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110  what is waited for is in another task's hands
-            await asyncio.sleep(0.02)
 
 
 def holds(proxy: FakeProxy, secret: bytes) -> bool:

@@ -13,8 +13,9 @@ import pytest
 from controlplane.snapshot.model import RolloutRoute
 from extproc.accesslog.entry import Entry
 from tests.e2e.native_users import HOSTS, USERS, ask, both, entries, place, predicted, rows, servers, side_by_side
-from tests.e2e.path_world import World, at, until, world
+from tests.e2e.path_world import World, at, world
 from tests.e2e.raw_http import Header, RawReply, replies_to, request
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 

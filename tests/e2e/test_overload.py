@@ -10,8 +10,8 @@ import pytest
 from serinus.contract.policy import ServicePolicy
 from serinus.contract.request import StickyKind, StickySource
 from tests.e2e.flood import AT_ONCE, SHED, TAGGED, FloodConnection, flood
-from tests.e2e.path_world import free_port
 from tests.e2e.sidecar_process import SidecarProcess, keep_policy, short_directory
+from tests.ports import free_port
 from tests.unit.extproc.controlplane import RecordingControlPlane
 from tests.unit.extproc.messages import request_headers
 

@@ -12,9 +12,10 @@ import pytest
 
 from controlplane.security.ca import Authority, issue_client, issue_server, make_authority
 from controlplane.snapshot.mode import Mode
-from tests.e2e.path_world import free_port, until
 from tests.e2e.upstream_servers import ECHO_STREAM, ECHO_UNARY, serve_grpc, server_tls
 from tests.e2e.upstream_world import NOW_MS, Here, upstream_world
+from tests.ports import free_port
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 # A connection a request: a test sees at once what a new connection does.

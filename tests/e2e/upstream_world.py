@@ -18,8 +18,9 @@ from controlplane.security.ca import make_authority
 from controlplane.snapshot.assemble import build
 from controlplane.snapshot.mode import Mode
 from controlplane.snapshot.model import ServiceRoute
-from tests.e2e.path_world import GROUP, SALT, Reply, World, until, world
+from tests.e2e.path_world import GROUP, SALT, Reply, World, world
 from tests.e2e.upstream_servers import Server, serve_http
+from tests.waiting import until
 
 NOW_MS = SystemClock().now_ms()
 

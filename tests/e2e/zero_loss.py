@@ -27,7 +27,8 @@ from controlplane.snapshot.mode import Mode
 from controlplane.snapshot.model import RolloutRoute, ServiceRoute
 from controlplane.telemetry.exporter import Exporter
 from extproc.accesslog.entry import Entry
-from tests.e2e.path_world import GROUP, World, policy_of, until, world
+from tests.e2e.path_world import GROUP, World, policy_of, world
+from tests.waiting import until
 
 STEPS_BP = (100, 5_000, 10_000)
 # A step lasts until this many users were placed under it: enough to tell 1 % from 50 %, and 50 % from 60 %.

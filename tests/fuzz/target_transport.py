@@ -14,6 +14,7 @@ from extproc.h2 import frames
 from extproc.h2.connection import Connection
 from extproc.outcome.observation import Observation
 from extproc.processing.session import ProcessSession, Reply
+from extproc.processing.tagging import Tagging
 from extproc.telemetry.catalogue import Catalogue
 from extproc.transport.own.call import UNFINISHED_BYTES_MAX, Service
 from extproc.transport.own.calls import Calls
@@ -71,7 +72,8 @@ class _Handlers:
 def _served(data: bytes, size: int, drain_at: int) -> tuple[bytes, list[bytes], Connection]:
     """What was sent and logged, with `data` in pieces of `size`."""
     connection, handlers = Connection(SMALL), _Handlers()
-    service = Service(handlers, _CATALOGUE.processing, lambda: 0.0)
+    tagging = Tagging(_POLICIES, _CATALOGUE.requests, _CLOCK)
+    service = Service(handlers, _CATALOGUE.processing, lambda: 0.0, tagging.at_once)
     calls = Calls(connection, service)
     sent = []
     for start in range(0, len(data), size):

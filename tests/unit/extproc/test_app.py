@@ -13,9 +13,10 @@ from extproc.clock import SystemClock, SystemPrng
 from extproc.settings import TRANSPORTS, Address, Settings, TlsFiles
 from extproc.transport import port
 from serinus.envoywire import ext_proc_pb2
+from tests.ports import free_port
 from tests.unit.extproc.controlplane import control_plane, eventually, policy
 from tests.unit.extproc.messages import log_entry, log_message, request_headers
-from tests.unit.extproc.telemetry.test_exporter import fetch, free_port
+from tests.unit.extproc.telemetry.test_exporter import fetch
 
 pytestmark = pytest.mark.parametrize("transport", TRANSPORTS)
 

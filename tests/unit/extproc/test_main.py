@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.unit.extproc.telemetry.test_exporter import free_port
+from tests.ports import free_port
 
 
 def sidecar(*argv: str) -> list[str]:

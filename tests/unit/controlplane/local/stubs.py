@@ -4,10 +4,7 @@ Each is one Python script that answers 200 to everything on its address. The sid
 rename, as the real one does; Envoy's also listens for users and writes down what its admin address was asked.
 """
 
-import asyncio
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from controlplane.local.commands import CONTROLPLANE, ENVOY, EXTPROC
@@ -72,11 +69,3 @@ def log_text(state_dir: Path, name: str) -> str:
 def told_to_end_ns(state_dir: Path, name: str) -> int:
     """When the process was told, on the machine's monotonic clock."""
     return int(log_text(state_dir, name).split("told to end ")[-1].split()[0])
-
-
-async def until(holds: Callable[[], bool], *, timeout_s: float = 20.0) -> None:
-    """Polls until it holds. Raises AssertionError when the time is over."""
-    deadline = time.monotonic() + timeout_s
-    for _ in iter(holds, True):
-        assert time.monotonic() < deadline, "did not come true in time"
-        await asyncio.sleep(0.01)

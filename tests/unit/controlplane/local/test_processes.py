@@ -13,7 +13,7 @@ import pytest
 from controlplane.local.errors import StackError
 from controlplane.local.processes import Child, ChildSpec, describe_exit
 from controlplane.local.restart import RestartPolicy
-from tests.unit.controlplane.local.stubs import until
+from tests.waiting import until
 
 QUICK = RestartPolicy(restarts_max=2, pause_ms_min=10, pause_ms_max=20)
 SLEEP = "import time; print('here', flush=True); time.sleep(60)"

@@ -13,7 +13,8 @@ import pytest
 from controlplane.local.errors import AddressTakenError
 from controlplane.local.settings import StackSettings
 from controlplane.local.stack import Stack, StackError
-from tests.unit.controlplane.local.stubs import StubCommands, log_text, told_to_end_ns, until
+from tests.unit.controlplane.local.stubs import StubCommands, log_text, told_to_end_ns
+from tests.waiting import until
 
 NAMES = ("controlplane", "extproc", "envoy")
 

@@ -1,18 +1,12 @@
 import asyncio
 import json
 import logging
-import socket
 
 import aiohttp
 
 from extproc.telemetry.catalogue import Catalogue
 from extproc.telemetry.exporter import HttpExporter, JsonFormatter
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+from tests.ports import free_port
 
 
 async def fetch(port: int, path: str) -> tuple[int, str]:
