@@ -28,7 +28,7 @@ $(APP_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(DEV_STAMP): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	$(PIP) install --quiet -c constraints.txt -e '.[dev,anomaly]'
 	touch $@ $(APP_STAMP)
 
 $(LLM_STAMP): Makefile | $(BIN)/python
@@ -54,7 +54,8 @@ test: $(DEV_STAMP) ## everything the README promises, real Envoy included, < 10 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 -m "not e2e and not llm"
-	$(BIN)/python -m pytest -q -m "e2e and not llm"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "e2e and not alone and not llm"
+	$(BIN)/python -m pytest -q -m "alone and not llm"
 
 .PHONY: test-llm
 test-llm: $(DEV_STAMP) $(LLM_STAMP) ## the demo with a real LLM, as a test, < 6 minutes

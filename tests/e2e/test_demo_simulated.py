@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.demo_process import DEMO, assert_act_went_well, left_running, play
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 
 @pytest.mark.timeout(320)

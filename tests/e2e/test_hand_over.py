@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.failure_world import ANSWERED, UNTAGGED, FailureWorld, failure_world
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 RATE = 250.0
 TIMES = 2

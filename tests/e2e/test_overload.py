@@ -15,7 +15,7 @@ from tests.ports import free_port
 from tests.unit.extproc.controlplane import RecordingControlPlane
 from tests.unit.extproc.messages import request_headers
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 POLICY = ServicePolicy("chat", "r1", "v1", (StickySource(StickyKind.HEADER, "x-user-id"),), (), False)
 MESSAGE = request_headers(x_user_id="u1")

@@ -18,7 +18,7 @@ from tests.e2e.harness import Site, rollout_text, service_text, wait_for
 from tests.e2e.load import Reply, versions_by_user
 from tests.e2e.upstream import ModelUpstream
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 USERS = [f"user-{n}" for n in range(600)]
 STAFF = "[{name: staff, match: {header: {name: x-team, exact: ml}}, pin: candidate}]"

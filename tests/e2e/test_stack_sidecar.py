@@ -18,7 +18,7 @@ from extproc.proxystats.ledger import LAG_MS
 from tests.e2e.harness import UNTAGGED, Site, rollout_text, service_text, wait_for
 from tests.e2e.load import Load, Reply, median_ms, versions_by_user
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 USERS = [f"user-{n}" for n in range(400)]
 SPOOFERS = USERS[:20]

@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.failure_world import UNTAGGED, FailureWorld, failure_world
 from tests.e2e.sidecar_process import SidecarProcess
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 RATE = 200.0
 HEALTHY = "cluster.sidecar.membership_healthy"

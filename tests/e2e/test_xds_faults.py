@@ -64,6 +64,7 @@ def test_a_proxy_that_refuses_a_candidate_holds_it_in_its_own_words_while_the_ot
     asyncio.run(story())
 
 
+@pytest.mark.alone
 def test_a_stopped_proxy_and_a_killed_control_plane_hold_up_a_change_for_the_time_that_was_set_and_no_longer(
     tmp_path: Path,
 ) -> None:

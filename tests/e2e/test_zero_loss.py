@@ -7,7 +7,7 @@ import pytest
 from controlplane.snapshot.mode import Mode
 from tests.e2e.zero_loss import STEPS_BP, faults_of, run
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 ITERATIONS = 2
 
 

@@ -81,7 +81,7 @@ def test_a_ledger_that_another_process_holds_is_not_waited_for_long(tmp_path: Pa
 def test_what_was_received_is_kept_when_a_read_is_cancelled_while_envoy_is_asked(tmp_path: Path) -> None:
     async def story(fake: FakeAdmin, address: str) -> None:
         reader = ProxyReader(address, tmp_path, ManualClock().now_ms)
-        fake.delay_s = 5.0
+        fake.delay_s = 0.5
         reading = asyncio.create_task(reader.read(3))
         await asyncio.sleep(0.05)
         reading.cancel()
