@@ -232,8 +232,7 @@ def test_localities_share_by_weight_and_the_next_priority_steps_in(here: Here) -
             {"zone": "c", "weight": 1, "priority": 1, "endpoints": [spare.endpoint]},
         ]
         await here.world.serve("zones", {"localities": places, "slow_start": "1s"})
-        replies = [(await here.world.get("zones")).body for _ in range(300)]
-        seen = Counter(replies)
+        seen = Counter([(await here.world.get("zones")).body for _ in range(300)])
         assert set(seen) == {"near", "far"}
         # Binomial(300, 0.2): outside of 30..95 with probability 1e-6.
         assert 30 <= seen["far"] <= 95
