@@ -14,6 +14,8 @@ from extproc.outcome.sse import SseEvent
 DONE = b"[DONE]"
 # The API's own limit of `n`. A response with more choices is not one we know.
 CHOICES_MAX = 128
+# The longest known is "content_filter"; an observation may wait for its log entry among 20,000 others.
+REASON_CHARS_MAX = 64
 
 _CONTENT_FIELDS = ("content", "text", "refusal", "tool_calls", "function_call", "audio")
 
@@ -77,7 +79,7 @@ class OpenAiReader:
             return
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason:
-            self._reasons[index] = reason
+            self._reasons[index] = reason[:REASON_CHARS_MAX]
         else:
             self._reasons.setdefault(index, None)
         if not self.has_content:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from extproc.outcome.dialect_openai import CHOICES_MAX, OpenAiReader
+from extproc.outcome.dialect_openai import CHOICES_MAX, REASON_CHARS_MAX, OpenAiReader
 from extproc.outcome.sse import SseEvent
 
 
@@ -113,3 +113,7 @@ def test_choices_without_a_number_cannot_be_told_apart(index: object) -> None:
 def test_the_number_of_choices_is_bounded() -> None:
     assert read(*(chunk(index=n) for n in range(CHOICES_MAX))).is_readable
     assert not read(*(chunk(index=n) for n in range(CHOICES_MAX + 1))).is_readable
+
+
+def test_a_reason_is_kept_to_its_limit() -> None:
+    assert read(chunk({"content": "hi"}, finish="x" * 100_000)).finish_reason == "x" * REASON_CHARS_MAX
