@@ -1,0 +1,47 @@
+"""Do the versions answer differently? Two-sided evidence from classes or bins of the answers, valid at every look.
+
+The judge's kernel given the split (`bounds.py`), for each bin in both directions: "the candidate has more of it" and
+"fewer". The mean of these e-values is an e-value, so under equal answers it ever reaches 1/alpha with probability at
+most alpha, while PSI and its kin hold for one look. Different is not worse: a longer answer may be the better one, so
+this notes. One observation a key, filed under the second in which its request began.
+"""
+
+import numpy as np
+
+from controlplane.evidence.bounds import log_e
+from controlplane.evidence.diagnostics.errors import SeriesError
+from controlplane.evidence.diagnostics.series import Values, finite, same_length
+from controlplane.evidence.kernel import LOG_RATIOS, Floats
+
+BINS_MAX = 256
+
+
+class OutputDrift:
+    """Mutable. Strata may come in any order; each once."""
+
+    def __init__(self, bins: int) -> None:
+        """Raises SeriesError (fewer than 2 or more than 256 bins)."""
+        if not 2 <= bins <= BINS_MAX:
+            raise SeriesError(f"{bins} bins", next_step=f"give 2..{BINS_MAX}")
+        self._log_e: Floats = np.zeros((2, bins, len(LOG_RATIOS)))
+
+    def add(self, baseline: Values, candidate: Values) -> None:
+        """Counts of keys by bin (bins,) of one stratum. An arm that is empty says nothing. Raises SeriesError."""
+        a, b = finite(baseline, name="baseline"), finite(candidate, name="candidate")
+        same_length("bins, baseline and candidate", self._log_e[0, :, 0], a, b)
+        for counts in (a, b):
+            if (counts < 0).any() or (counts != np.floor(counts)).any() or counts.max() >= 2**53:
+                raise SeriesError("counts are whole, 0 or more and below 2**53", next_step="give counts, not shares")
+        k_a, k_b = a.astype(np.int64), b.astype(np.int64)
+        n_a, n_b = np.full_like(k_a, k_a.sum()), np.full_like(k_b, k_b.sum())
+        self._log_e[0] += log_e(n_a, k_a, n_b, k_b, lam=LOG_RATIOS)
+        self._log_e[1] += log_e(n_b, k_b, n_a, k_a, lam=LOG_RATIOS)
+
+    def log_e(self) -> float:
+        """ln of the evidence that the answers differ: 0 says nothing, ln(1/alpha) at every look."""
+        return float(np.logaddexp.reduce(self._log_e.ravel()) - np.log(self._log_e.size))
+
+    def top(self) -> tuple[int, bool]:
+        """The bin with the strongest evidence, and whether the candidate has *more* of it."""
+        side, bin_, _ = np.unravel_index(int(self._log_e.argmax()), self._log_e.shape)
+        return int(bin_), bool(side == 0)
