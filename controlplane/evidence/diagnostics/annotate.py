@@ -25,7 +25,7 @@ REFERENCE_CELLS = CELLS // 3
 SMOOTHING = 0.2
 RUN_LENGTH = 10_000.0
 MISSING_ALPHA = 1e-4
-# Below, a standardised share is no normal number and the chart would alarm at one failure.
+# A cell: with fewer, most cells are alike and the median's distance is one failure.
 _EXPECTED_BAD_LEAST = 2.0
 _ARMS = (("baseline", Cause.BASELINE_CHANGED), ("candidate", Cause.CANDIDATE_CHANGED))
 
@@ -103,13 +103,18 @@ def _chart(requests: Floats, bad: Floats, cells: Ints) -> Chart | None:
         return None
     # Half a failure more, so that a reference without any still has a scale.
     usual = (before_k.sum() + 0.5) / (before_n.sum() + 1.0)
-    sigma = np.sqrt(np.maximum(n, 1.0) * usual * (1.0 - usual))
-    z = (k - n * usual) / np.maximum(sigma, np.sqrt(_EXPECTED_BAD_LEAST))
+    z = _standardised(n, k, usual)
     scatter = max(1.0, float(z[:REFERENCE_CELLS][before_n > 0].std()))
-    # 15 cells tell the usual share only so well: its own error widens the limits.
-    error = np.sqrt(1.0 + n[REFERENCE_CELLS:].mean() / before_n.sum() / (SMOOTHING / (2.0 - SMOOTHING)))
+    # 15 cells tell the usual share only so well: its error moves all later cells one way, and widens the limits.
+    error = np.sqrt(1.0 + n[REFERENCE_CELLS:].max() / before_n.sum() / (SMOOTHING / (2.0 - SMOOTHING)))
     width = width_of(SMOOTHING, run_length=RUN_LENGTH) * float(error)
     return ewma_chart(z[REFERENCE_CELLS:], mean=0.0, sigma=scatter, smoothing=SMOOTHING, width=width)
+
+
+def _standardised(n: Floats, k: Floats, usual: float) -> Floats:
+    """Anscombe 1948: the arc sine of a share's root has variance 1/4n whatever the share, and hardly a skew left."""
+    z: Floats = np.arcsin(np.sqrt((k + 0.375) / (n + 0.75))) - np.arcsin(np.sqrt(usual))
+    return 2.0 * np.sqrt(n + 0.5) * z
 
 
 def _charted(metric: str, charts: Sequence[Chart | None]) -> list[Annotation]:
@@ -143,7 +148,8 @@ def _last_cell(metric: str, name: str, requests: Floats, bad: Floats, cells: Int
     n, k = _sums(requests, cells), _sums(bad, cells)
     if (n == 0).any() or k[:-1].sum() < _EXPECTED_BAD_LEAST * CELLS:
         return []
-    score = float(modified_z(k / n)[-1])
+    # Standardised first: after a step of the weight the last cell may hold a ninth of the first one's requests.
+    score = float(modified_z(_standardised(n, k, float(k.sum() / n.sum())))[-1])
     if score <= MODIFIED_Z_LIMIT:
         return []
     words = f"{metric}: the {name}'s last {len(requests) - int(cells[-1])} slots stand out (modified z {score:.1f})"

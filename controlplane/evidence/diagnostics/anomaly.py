@@ -6,6 +6,8 @@ Traps: `contamination` sets the share of alarms by decree, also where nothing is
 score is ranked among rows that were not fitted, p = (1 + #{calibration >= score})/(n+1); p below 1/(n+1) cannot be
 had; LOF must be asked about new rows only (novelty), since inside its fit each row is its own neighbour's neighbour;
 its distances have units, so columns are scaled by the fit's medians and quartiles.
+An Isolation Forest does not know how far: beyond the last fitted value all is alike, and a row that is far off in one
+column of many may rank as usual; LOF sees it.
 Fit out of band, on the baseline before the rollout: a fit takes a tenth of a second and more.
 """
 

@@ -128,6 +128,8 @@ def test_thin_bins_are_put_together_before_chi_square() -> None:
     thin = chi_square([500, 500] + [1] * 40, [500, 500] + [1] * 40, least_v=0.0)
     assert thin.limit == pytest.approx(5.991, abs=1e-3)
     assert chi_square([1, 1], [1, 1]).value == 0.0
+    one_thin = chi_square([500, 100, 1], [400, 200, 1], least_v=0.0)
+    assert one_thin == chi_square([500, 101], [400, 201], least_v=0.0)
 
 
 def test_the_same_counts_never_drift_and_order_matters_only_where_it_should() -> None:
