@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from controlplane.engine.annotations import annotation_sentences
 from controlplane.engine.evidence import EvidenceTracker, Sample
 from controlplane.engine.group import Group
 from controlplane.engine.record import LastDecision
@@ -100,6 +101,8 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
         _add_quality(view, engine, rollout, tracker)
     if not rollout.is_terminal:
         _add_proxies(view, engine, rollout.spec.service)
+    if tracker is not None:
+        view.findings.extend(annotation_sentences(tracker.samples()))
     return view
 
 
