@@ -2,8 +2,9 @@
 
 Slots are put together to cells of equal requests, the first third of which is what is usual. Each version gets an EWMA
 chart of standardised shares, wide enough for one false alarm in 10,000 cells, its scale taken from the reference's own
-scatter where that is larger than chance (Laney 2002: sticky users make it so), and the modified z of its last cell. A
-chart that alarms for both versions in neighbouring cells points at what is shared.
+scatter where that is larger than chance (Laney 2002: sticky users make it so), and the modified z of its last cell.
+When a chart alarms, the other version is asked whether it rose too: a version with few requests never alarms by
+itself, and its silence must not accuse the other.
 What cannot be said (too few slots, an idle version, no failures) is left out: no annotation is a valid answer.
 """
 
@@ -27,6 +28,9 @@ RUN_LENGTH = 10_000.0
 MISSING_ALPHA = 1e-4
 # A cell: with fewer, most cells are alike and the median's distance is one failure.
 _EXPECTED_BAD_LEAST = 2.0
+# Standard deviations by which a version must have risen more than the other before it is named alone: 1 %.
+_APART = 2.33
+_LAG = 4  # cells that an EWMA of .2 mostly rests on
 _ARMS = (("baseline", Cause.BASELINE_CHANGED), ("candidate", Cause.CANDIDATE_CHANGED))
 
 
@@ -37,6 +41,30 @@ class ArmSlots:
     requests: Values
     bad: Values
     missing: Values | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One version after the reference, (30,) each: requests, bad ones, chart, alarms above; its usual share before."""
+
+    name: str
+    cause: Cause
+    n: Floats
+    k: Floats
+    usual: float
+    before_k: float  # what `usual` rests on
+    scatter: float
+    chart: Chart
+    above: Bools
+
+    def rise(self, window: slice) -> tuple[float, float]:
+        """ln of what the share rose by in some cells, and its standard deviation."""
+        n, k = float(self.n[window].sum()), float(self.k[window].sum()) + 0.5
+        return float(np.log(k / (n * self.usual))), self.scatter * float(np.sqrt(1.0 / k + 1.0 / self.before_k))
+
+    @property
+    def strength(self) -> float:
+        return float((self.chart.smoothed / self.chart.high).max())
 
 
 def annotate(metric: str, baseline: ArmSlots, candidate: ArmSlots) -> tuple[Annotation, ...]:
@@ -50,8 +78,8 @@ def annotate(metric: str, baseline: ArmSlots, candidate: ArmSlots) -> tuple[Anno
     cells = _cells(arms[0][0] + arms[1][0])
     if cells is None:
         return ranked(found)
-    charts = [_chart(requests, bad, cells) for requests, bad, _ in arms]
-    found += _charted(metric, charts)
+    seen = [_seen(*_ARMS[index], requests, bad, cells) for index, (requests, bad, _) in enumerate(arms)]
+    found += _charted(metric, seen)
     for (name, _), (requests, bad, _) in zip(_ARMS, arms, strict=True):
         found += _last_cell(metric, name, requests, bad, cells)
     return ranked(found)
@@ -95,20 +123,24 @@ def _sums(values: Floats, cells: Ints) -> Floats:
     return sums
 
 
-def _chart(requests: Floats, bad: Floats, cells: Ints) -> Chart | None:
-    """Standardised shares of the cells after the reference; None where there is no scale."""
+def _seen(name: str, cause: Cause, requests: Floats, bad: Floats, cells: Ints) -> _Seen | None:
+    """A version's cells after the reference, charted; None where there is no scale."""
     n, k = _sums(requests, cells), _sums(bad, cells)
     before_n, before_k = n[:REFERENCE_CELLS], k[:REFERENCE_CELLS]
     if before_n.sum() == 0 or n[REFERENCE_CELLS:].min(initial=np.inf) == 0:
         return None
     # Half a failure more, so that a reference without any still has a scale.
-    usual = (before_k.sum() + 0.5) / (before_n.sum() + 1.0)
+    usual = float((before_k.sum() + 0.5) / (before_n.sum() + 1.0))
     z = _standardised(n, k, usual)
     scatter = max(1.0, float(z[:REFERENCE_CELLS][before_n > 0].std()))
     # 15 cells tell the usual share only so well: its error moves all later cells one way, and widens the limits.
     error = np.sqrt(1.0 + n[REFERENCE_CELLS:].max() / before_n.sum() / (SMOOTHING / (2.0 - SMOOTHING)))
     width = width_of(SMOOTHING, run_length=RUN_LENGTH) * float(error)
-    return ewma_chart(z[REFERENCE_CELLS:], mean=0.0, sigma=scatter, smoothing=SMOOTHING, width=width)
+    chart = ewma_chart(z[REFERENCE_CELLS:], mean=0.0, sigma=scatter, smoothing=SMOOTHING, width=width)
+    # Above only: a share of bad ones that falls needs no explanation.
+    above = chart.alarms & (chart.smoothed > chart.high)
+    after_n, after_k = n[REFERENCE_CELLS:], k[REFERENCE_CELLS:]
+    return _Seen(name, cause, after_n, after_k, usual, float(before_k.sum()) + 0.5, scatter, chart, above)
 
 
 def _standardised(n: Floats, k: Floats, usual: float) -> Floats:
@@ -117,31 +149,40 @@ def _standardised(n: Floats, k: Floats, usual: float) -> Floats:
     return 2.0 * np.sqrt(n + 0.5) * z
 
 
-def _charted(metric: str, charts: Sequence[Chart | None]) -> list[Annotation]:
-    """Above the upper limit only: a share of bad ones that falls needs no explanation."""
-    above = [None if chart is None else chart.alarms & (chart.smoothed > chart.high) for chart in charts]
-    if above[0] is not None and above[1] is not None and _together(above[0], above[1]):
-        strength = min(_strength(chart) for chart in charts if chart is not None)
-        words = f"{metric}: both versions left what was usual for them: look at what they share"
-        return [Annotation("ewma-chart", metric, Cause.BOTH_CHANGED, Effect.NOTE, strength, words)]
-    found = []
-    for (name, cause), chart, alarms in zip(_ARMS, charts, above, strict=True):
-        if chart is not None and alarms is not None and alarms.any():
-            words = f"{metric}: the {name} left what was usual for it, the other version did not"
-            found.append(Annotation("ewma-chart", metric, cause, Effect.NOTE, _strength(chart), words))
-    return found
+def _charted(metric: str, arms: Sequence[_Seen | None]) -> list[Annotation]:
+    """One annotation of the versions whose chart alarmed, by what the other one did in the same cells."""
+    alarmed = [(arm, other) for arm, other in (arms, arms[::-1]) if arm is not None and arm.above.any()]
+    if not alarmed:
+        return []
+    # Where both alarmed at different times, the one that is further off speaks.
+    arm, other = max(alarmed, key=lambda pair: pair[0].strength)
+    match _did_too(arm, other):
+        case True:
+            cause, words = Cause.BOTH_CHANGED, "both versions left what was usual for them: look at what they share"
+        case False:
+            cause, words = arm.cause, f"the {arm.name} left what was usual for it, the other version did not"
+        case _:
+            cause = Cause.UNUSUAL
+            words = f"the {arm.name} left what was usual for it; the other version has too few requests to compare"
+    return [Annotation("ewma-chart", metric, cause, Effect.NOTE, arm.strength, f"{metric}: {words}")]
 
 
-def _together(one: Bools, other: Bools) -> bool:
-    """In the same cell, or the next: two charts seldom alarm in one and the same."""
-    near = other.copy()
-    near[1:] |= other[:-1]
-    near[:-1] |= other[1:]
-    return bool((one & near).any())
-
-
-def _strength(chart: Chart) -> float:
-    return float((chart.smoothed / chart.high).max())
+def _did_too(arm: _Seen, other: _Seen | None) -> bool | None:
+    """Did the other rise with it? None: too few failures to tell a rise by the same factor from none."""
+    if other is None:
+        return None
+    near = other.above.copy()
+    near[1:] |= other.above[:-1]
+    near[:-1] |= other.above[1:]
+    if (arm.above & near).any():
+        return True
+    where = np.flatnonzero(arm.above)
+    # The cells that alarmed were the worst of those that changed: with those before them they tell the rise better.
+    window = slice(max(int(where[0]) - _LAG, 0), int(where[-1]) + 1)
+    (rise, noise), (others, others_noise) = arm.rise(window), other.rise(window)
+    if rise - others > _APART * float(np.hypot(noise, others_noise)):
+        return False
+    return True if others > _APART * others_noise else None
 
 
 def _last_cell(metric: str, name: str, requests: Floats, bad: Floats, cells: Ints) -> list[Annotation]:

@@ -2,28 +2,9 @@ import numpy as np
 import pytest
 
 from controlplane.evidence.diagnostics.annotate import CELLS, ArmSlots, annotate
-from controlplane.evidence.diagnostics.annotation import Annotation, Cause, Effect
+from controlplane.evidence.diagnostics.annotation import Cause, Effect
 from controlplane.evidence.diagnostics.errors import SeriesError
-
-SLOTS = 540
-
-
-def run(seed: int, rates: tuple[np.ndarray, np.ndarray], *, rps: int = 100) -> tuple[Annotation, ...]:
-    prng = np.random.default_rng(seed)
-    weight = np.repeat(np.linspace(0.1, 0.9, 9), SLOTS // 9)
-    arms = []
-    for share, rate in ((1.0 - weight, rates[0]), (weight, rates[1])):
-        requests = prng.poisson(rps * share)
-        arms.append(ArmSlots(requests, prng.binomial(requests, rate)))
-    return annotate("errors", *arms)
-
-
-def steady(rate: float) -> np.ndarray:
-    return np.full(SLOTS, rate)
-
-
-def late(rate: float, *, then: float) -> np.ndarray:
-    return np.where(np.arange(SLOTS) < 300, rate, then)
+from tests.unit.controlplane.evidence.diagnostics.slots import SLOTS, late, run, steady
 
 
 @pytest.mark.parametrize("rate", [0.005, 0.05])
@@ -49,6 +30,26 @@ def test_an_incident_of_both_points_at_what_they_share_and_at_neither() -> None:
     causes = [{each.cause for each in run(seed, (late(0.01, then=0.06),) * 2)} for seed in range(20)]
     assert all(Cause.BOTH_CHANGED in each for each in causes)
     assert not any({Cause.CANDIDATE_CHANGED, Cause.BASELINE_CHANGED} & each for each in causes)
+
+
+def test_the_silence_of_a_version_with_few_requests_does_not_accuse_the_other() -> None:
+    """Trap: in a small incident of both, the chart of the version with a tenth of the requests seldom alarms."""
+    found = [run(seed, (late(0.01, then=0.02),) * 2) for seed in range(100)]
+    causes = [{each.cause for each in run_} for run_ in found]
+    alone = [bool({Cause.CANDIDATE_CHANGED, Cause.BASELINE_CHANGED} & each) for each in causes]
+    assert np.mean(alone) <= 0.05
+    assert np.mean([Cause.BOTH_CHANGED in each for each in causes]) >= 0.5
+
+
+def test_where_the_other_version_cannot_be_compared_nobody_is_named() -> None:
+    """One without requests, and one with so few that one failure fits a rise and none at all."""
+    requests, bad = np.full(450, 100), np.where(np.arange(450) < 300, 1, 5)
+    few = ArmSlots(np.ones(450), np.where(np.arange(450) % 90 == 0, 1, 0))
+    for other in (ArmSlots(np.zeros(450), np.zeros(450)), few):
+        found = annotate("errors", other, ArmSlots(requests, bad))
+        charted = [each for each in found if each.method == "ewma-chart"]
+        assert [each.cause for each in charted] == [Cause.UNUSUAL]
+        assert "too few requests to compare" in charted[0].sentence
 
 
 def test_users_who_always_fail_widen_the_chart_instead_of_alarming_it() -> None:
