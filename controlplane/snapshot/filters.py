@@ -66,6 +66,7 @@ _LINE = {
     "headers_us": "%COMMON_DURATION(DS_RX_BEG:US_RX_BEG:us)%",
     "body_us": "%COMMON_DURATION(DS_RX_BEG:US_RX_BODY_BEG:us)%",
     "finished_us": "%COMMON_DURATION(DS_RX_BEG:US_RX_END:us)%",
+    "ran_ms": "%DURATION%",
     "request_id": "%STREAM_ID%",
 }
 

@@ -16,6 +16,7 @@ from controlplane.snapshot.filters import access_log, http_filters
 from controlplane.snapshot.model import ROUTE_CONFIGURATION, Gateway
 from controlplane.snapshot.resource import LISTENER, Resource, resource
 from serinus.contract import headers
+from serinus.contract.logline import RUNNING_MS
 
 LISTENER_NAME = "gateway"
 STAT_PREFIX = "serinus"
@@ -56,6 +57,10 @@ def _connection_manager(gateway: Gateway) -> hcm.HttpConnectionManager:
         rds=hcm.Rds(route_config_name=ROUTE_CONFIGURATION, config_source=from_ads()),
         http_filters=http_filters(),
         access_log=[access_log()],
+        # A request that hangs is told of while it hangs.
+        access_log_options=hcm.HttpConnectionManagerHcmAccessLogOptions(
+            access_log_flush_interval=milliseconds(RUNNING_MS)
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from extproc.aggregate.slot import Outcome
-from extproc.outcome.classify import LIMITED_FLAG, Ending, classify
+from extproc.outcome.classify import LIMITED_FLAG, Ending, classify, classify_running
 from extproc.outcome.observation import Observation
 from serinus.contract.arm import Arm
 from serinus.contract.headers import COHORT_UNTAGGED
@@ -14,7 +14,7 @@ _NO_CLUSTER_FLAG = "NC"
 
 @dataclass(slots=True)
 class Entry:
-    """What Envoy wrote at the end of one request of a service. Treated as frozen.
+    """What Envoy wrote at the end of one request of a service, or while it `is_running`. Treated as frozen.
 
     From route metadata: `service`, `rollout` ("" none), `snapshot`, `weight_class` and the candidate's `weight_bp` in
     it, `candidate`, `baseline`. From cluster metadata: `version` ("" when no cluster was reached). From the sidecar's
@@ -41,6 +41,7 @@ class Entry:
     request_id: str
     ttfb_us: int | None
     body_us: int | None = None
+    is_running: bool = False
 
     @property
     def is_randomised(self) -> bool:
@@ -75,6 +76,11 @@ def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
         is_mismatch = bool(version) and version != intended
         version = version or intended
     seen = observation is not None and observation.observable
+    outcome_class = (
+        classify_running(entry.ending, has_first_byte=entry.ttft_us is not None)
+        if entry.is_running
+        else classify(entry.ending, observation)
+    )
     return Outcome(
         service=entry.service,
         rollout=entry.rollout,
@@ -87,7 +93,7 @@ def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
         duration_us=entry.duration_us,
         key_hash=entry.key_hash,
         is_routing_mismatch=is_mismatch,
-        outcome_class=classify(entry.ending, observation),
+        outcome_class=outcome_class,
         finish_reason=observation.finish_reason if observation is not None and seen else None,
         ttft_us=entry.ttft_us,
         measures=observation.measures if observation is not None and seen else (),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence, Set
 
 from extproc.accesslog.entry import Entry, outcome_of
 from extproc.accesslog.join import Join, Joined
-from extproc.accesslog.lane import FINISHED, HAS_FIRST_BYTE, OF_BASELINE, OF_CANDIDATE, Lane, Lanes, Request
+from extproc.accesslog.lane import FINISHED, HAS_FIRST_BYTE, OF_BASELINE, OF_CANDIDATE, RUNNING, Lane, Lanes, Request
 from extproc.accesslog.native import placed
 from extproc.accesslog.wire import BadLogMessageError, Skipped, entries_of, line_head, lines_of
 from extproc.aggregate.window import SlotWindow
@@ -20,14 +20,16 @@ from extproc.cohort.policies import PolicyHolder
 from extproc.outcome.observation import Observation
 from extproc.telemetry.catalogue import Catalogue
 from serinus.contract.bucket import BUCKET_COUNT
-from serinus.contract.logline import OWN
+from serinus.contract.logline import OWN, RUNNING_MS
 
 # By the length of a custom tag what it must begin with to be the line. Lines are 150-400 bytes; the method, which is
 # the client's, may be anything: an entry with a longer line is read as a whole.
 _HEADS = {len(head) + length: head for length in range(1_024) for head in (line_head(length),)}
 _KEY_DIGITS = 16
+RUNNING_US = RUNNING_MS * 1_000
 # Of a line: its head, the shared half, and what is the request's own.
 _VALUES = 2 + len(OWN)
+_RAN_MS = 2 + OWN.index("ran_ms")
 _MINUS = ord("-")
 
 
@@ -65,7 +67,9 @@ class Ingest:
                 if len(values) != _VALUES or _HEADS.get(len(line)) != values[0]:
                     raise ValueError(line)
                 lane = lanes.get(values[1]) or self._lanes.open(values[1])
-                if lane.skipped:
+                if lane.skipped == RUNNING and _is_due(lane.follow_up_us, int(values[_RAN_MS]) * 1_000):
+                    unread.append(index)
+                elif lane.skipped:
                     self._catalogue.log_entries.add((lane.skipped,))
                     skipped += 1
                 else:
@@ -82,7 +86,7 @@ class Ingest:
 
     def _line(self, lane: Lane, values: Sequence[bytes], now_ms: int) -> None:
         """One request by the own half of its line. Raises ValueError, and then nothing has been counted."""
-        _, _, bucket, key, start, sent, headers, body, finished, request_id = values
+        _, _, bucket, key, start, sent, headers, body, finished, _, request_id = values
         start_us, duration_us = int(start), int(sent)
         side, ttft_us = FINISHED if finished or lane.is_local else 0, None
         if first := body or headers:
@@ -131,6 +135,10 @@ class Ingest:
             if isinstance(entry, Skipped):
                 self._catalogue.log_entries.add((entry.why,))
                 continue
+            if entry.is_running:
+                self._catalogue.log_entries.add((RUNNING,))
+                self._runs(entry)
+                continue
             self._catalogue.log_entries.add(("counted",))
             if not self._policies.observes(entry.service):
                 self._count(entry, None)
@@ -139,6 +147,15 @@ class Ingest:
             else:
                 self._join.forget(entry.request_id)
                 self._count(entry, None)
+
+    def _runs(self, entry: Entry) -> None:
+        """Envoy's entries of a request are `RUNNING_US` apart or a little more: one is the first behind its follow-up:
+        that is the request's outcome; its end is late."""
+        if not _is_due(self._policies.follow_up_ms(entry.service) * 1_000, entry.duration_us):
+            return
+        outcome = outcome_of(entry, None)
+        cell = self._window.cell(outcome, entry.attempts)
+        self._window.count(cell, outcome.start_us, outcome.duration_us, outcome.ttft_us, outcome.key_hash)
 
     def observation(self, request_id: str, observation: Observation) -> None:
         """One observed response has ended."""
@@ -184,3 +201,8 @@ class Ingest:
         tally = window.count(cell, start_us, duration_us, request.ttft_us, key_hash)
         if tally is not None and seen is not None and seen.observable:
             window.measure(cell, tally, start_us, key_hash, seen.measures)
+
+
+def _is_due(follow_up_us: int, ran_us: int) -> bool:
+    """Whether it is the first entry of a request that still runs behind its follow-up."""
+    return follow_up_us <= ran_us < follow_up_us + RUNNING_US

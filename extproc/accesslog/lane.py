@@ -20,10 +20,12 @@ from serinus.contract.weight import CLASS_EVERYONE, WEIGHT_TOTAL_BP
 # Services x versions x snapshots in flight x codes x flags x methods: some hundreds. The method is the client's: past
 # this all are forgotten and found anew, at 20 us each.
 LANES_MAX = 2_000
+# A lane of requests that still run.
+RUNNING = "running"
 # What servers write as finish reasons is up to them; the API knows five.
 CELLS_MAX = 200
-# %ACCESS_LOG_TYPE% of an end; others are about a request that still runs.
-_TYPES_OF_END = frozenset({"DownstreamEnd", "NotSet"})
+# %ACCESS_LOG_TYPE%; others are about a request's beginning, or are not Envoy's of a listener.
+_SKIPPED = {"DownstreamEnd": "", "NotSet": "", "DownstreamPeriodic": RUNNING}
 
 # A side: what a request's own half means for its cell, as a sum.
 FINISHED, OF_BASELINE, OF_CANDIDATE, HAS_FIRST_BYTE = 1, 2, 4, 8
@@ -47,7 +49,8 @@ class Request:
 @dataclass(slots=True, eq=False)
 class Lane:
     """`like` is an entry of the lane: what is its own is of no account. `is_observed`: bodies of the service are.
-    `skipped`: why its entries are no outcomes, "" if they are (`foreign`: no service of ours, `partial`: not an end).
+    `skipped`: why its entries are no outcomes, "" if they are (`foreign`: no service of ours, `running`: the request
+    still runs, `partial`: neither that nor its end).
     `is_local`: Envoy answered itself, so there is no upstream byte to wait for.
     """
 
@@ -115,7 +118,7 @@ class Lanes:
         values = ("" if value == "-" else value for value in shared.decode().split(" "))
         tags = dict(zip(SHARED, values, strict=True))
         like, policies = entry_like(tags), self._policies
-        skipped = "foreign" if not like.service else "partial" if tags["type"] not in _TYPES_OF_END else ""
+        skipped = _SKIPPED.get(tags["type"], "partial") if like.service else "foreign"
         follow_up_us = policies.follow_up_ms(like.service) * 1_000
         return Lane(like, self._cell_of, policies.observes(like.service), follow_up_us, skipped)
 

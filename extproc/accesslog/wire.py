@@ -23,14 +23,16 @@ from serinus.contract.logline import TAG, values_of
 from serinus.contract.weight import CLASS_EVERYONE, WEIGHT_TOTAL_BP
 from serinus.envoywire import accesslog_line_pb2, accesslog_pb2
 
-# envoy.data.accesslog.v3.AccessLogType: NotSet, DownstreamEnd. Others are about a request that still runs.
+# envoy.data.accesslog.v3.AccessLogType: NotSet, DownstreamEnd; DownstreamPeriodic of a request that still runs.
 _TYPES_OF_END = frozenset({0, 6})
+_TYPE_OF_RUNNING = 5
 _NO_VALUE = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An entry that is no outcome: `foreign` no service tag, `partial` not an end, `malformed` tags that lie."""
+    """An entry that is no outcome: `foreign` no service tag, `partial` not an end, `malformed` tags that lie; `running`
+    such tags of a request that still runs, of which most entries are not looked at."""
 
     why: str
 
@@ -84,21 +86,25 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
     service = tags.get("service")
     if not service or service == _NO_VALUE:
         return Skipped("foreign")
-    if common.access_log_type not in _TYPES_OF_END:
+    is_running = common.access_log_type == _TYPE_OF_RUNNING
+    if not is_running and common.access_log_type not in _TYPES_OF_END:
         return Skipped("partial")
     try:
         weight_bp = int(_tag(tags.get("weight_bp")) or 0)
         body_us = _tag(tags.get("body_us") or tags.get("us_rx_body_beg"))
         first_body_us = int(body_us) if body_us else None
+        # Envoy gives an entry its duration when the request has ended.
+        ran_ms = _tag(tags.get("ran_ms")) if is_running else ""
+        duration_us = int(ran_ms) * 1_000 if ran_ms else _us(common.duration)
         bucket, cohort, key_hash, pin = _own_tag(common)
         if cohort is None and _tag(tags.get("cohort")):  # a native route says it
             cohort, pin = tags["cohort"], _tag(tags.get("pin")) or None
             if bucket is None and (key := _tag(tags.get("key"))):
                 key_hash, bucket = placed(key.encode())
     except ValueError:
-        return Skipped("malformed")
+        return Skipped("running" if is_running else "malformed")
     if not 0 <= weight_bp <= WEIGHT_TOTAL_BP:
-        return Skipped("malformed")
+        return Skipped("running" if is_running else "malformed")
     start = common.start_time
     return Entry(
         service=service,
@@ -111,7 +117,7 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         baseline=_tag(tags.get("baseline")),
         version=_tag(tags.get("version")),
         start_us=start.seconds * 1_000_000 + start.nanos // 1_000,
-        duration_us=_us(common.duration),
+        duration_us=duration_us,
         bucket=bucket,
         cohort=cohort,
         key_hash=key_hash,
@@ -123,6 +129,7 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         if common.HasField("time_to_first_upstream_rx_byte")
         else None,
         body_us=first_body_us,
+        is_running=is_running,
     )
 
 

@@ -6,7 +6,9 @@ Which values are observations of a histogram is decided by how the request ended
   stayed; neither is a latency, and failures are judged as errors.
 - ttft: of those, and of requests whose client left later: the first byte had come all the same.
 - others (tokens, time per token): of requests that ended well.
-A request that took longer than its service's follow-up is late as a whole: no observation, in either arm.
+A request that takes longer than its service's follow-up is judged as it stands when that is over: in the middle of its
+answer (`running`) its latency is what it has taken so far, of which the bins need no more. Its end is late: no
+observation, in either arm.
 """
 
 from bisect import bisect_left
@@ -24,6 +26,7 @@ from serinus.contract.outcome import FAILURES, OutcomeClass
 _BUCKETS_US = sorted({round(edge_s * 1e6) for edge_s in (*DURATION_BUCKETS_S, *TTFT_BUCKETS_S)})
 GRID_US = tuple(sorted({*UPPER_EDGES, *(edge_us + 1 for edge_us in _BUCKETS_US)}))
 _LOWEST_US = (0, *GRID_US)
+_WITH_LATENCY = frozenset({OutcomeClass.OK, OutcomeClass.RUNNING})
 BIN_OF_GRID = tuple(bin_of(lowest_us) for lowest_us in _LOWEST_US)
 
 
@@ -73,7 +76,7 @@ class Cell:
     def __post_init__(self) -> None:
         self.is_evidence = bool(self.like.weight_class)
         has_version = bool(self.like.version)
-        self.has_latency = has_version and self.like.outcome_class is OutcomeClass.OK
+        self.has_latency = has_version and self.like.outcome_class in _WITH_LATENCY
         is_aborted = has_version and self.like.outcome_class is OutcomeClass.CLIENT_ABORTED
         self.has_ttft = self.like.ttft_us is not None and (self.has_latency or is_aborted)
         self.observed = (LATENCY,) * self.has_latency + (TTFT,) * self.has_ttft

@@ -3,7 +3,7 @@
 from extproc.aggregate.cell import Cell, Tally, bucket_of_grid
 from extproc.aggregate.slot import Outcome
 from extproc.telemetry.catalogue import DURATION_BUCKETS_S, TTFT_BUCKETS_S, Catalogue
-from serinus.contract.outcome import FAILURES, OutcomeClass
+from serinus.contract.outcome import FAILURES, UNFINISHED, OutcomeClass
 
 
 def _label(kind: OutcomeClass) -> str:
@@ -24,6 +24,8 @@ _DURATION_BUCKET, _TTFT_BUCKET = bucket_of_grid(DURATION_BUCKETS_S), bucket_of_g
 
 def count(catalogue: Catalogue, outcome: Outcome, *, attempts: int) -> None:
     """Add one outcome to the counters and histograms. `attempts`: how often a server was tried for it, 0 for never."""
+    if outcome.outcome_class in UNFINISHED:
+        return
     _count_alike(catalogue, outcome, 1, attempts)
     labels = (outcome.service, outcome.version)
     catalogue.durations.observe(outcome.duration_us / 1e6, labels)
@@ -33,6 +35,8 @@ def count(catalogue: Catalogue, outcome: Outcome, *, attempts: int) -> None:
 
 def add(catalogue: Catalogue, cell: Cell, tally: Tally) -> None:
     """Add the requests of one slot of a cell."""
+    if cell.like.outcome_class in UNFINISHED:
+        return
     _count_alike(catalogue, cell.like, tally.requests, cell.attempts)
     labels = (cell.like.service, cell.like.version)
     for table, places, sum_us, bucket_of in (

@@ -1,9 +1,10 @@
 """Outcomes -> rows per second of start, handed over each second as what came since, so that failures travel at once.
 
 Which outcomes are evidence is decided by the request's own times and is the same for every version: one that lasted
-longer than its service's follow-up is late, whenever its slot closes. A slot closes when every request of its second
-has had the longest follow-up of all services, and its log entry the time to arrive. Late outcomes are counted and are
-on dashboards, never in rows. No clock: `now_ms` comes in; a clock that goes back closes nothing twice.
+longer than its service's follow-up is late, whenever its slot closes, and was counted as it stood when that was over.
+A slot closes when every request of its second has had the longest follow-up of all services, and its log entry the
+time to arrive. Late outcomes are counted and are on dashboards, never in rows. No clock: `now_ms` comes in; a clock
+that goes back closes nothing twice.
 
 Counting is by cells (`cell.py`): find the cell of an outcome once, then `count` each request of it. Dashboards get
 what was counted when a report takes it, at most a second later.
@@ -18,6 +19,7 @@ from extproc.aggregate.cell import BIN_OF_GRID, GRID_US, Cell, Tally, add_to_row
 from extproc.aggregate.slot import Outcome, RowCounts, RowKey, Sealed
 from extproc.telemetry.catalogue import Catalogue
 from serinus.contract.edge import BIN_BITS, bin_of, first_of
+from serinus.contract.outcome import UNFINISHED
 from serinus.contract.slot import SLOT_US
 from serinus.contract.weight import CLASS_NONE
 
@@ -118,6 +120,8 @@ class SlotWindow:
 
     def late(self, cell: Cell, duration_us: int, ttft_us: int | None) -> None:
         """Count one request that lasted longer than the follow-up, or came after its slot had closed."""
+        if cell.like.outcome_class in UNFINISHED:
+            return  # its end is still to come, and is late then
         duration_us = min(duration_us, _DURATION_US_MAX)
         self.late_outcomes_total += 1
         self._catalogue.late.add()

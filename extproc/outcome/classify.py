@@ -8,7 +8,7 @@ the content.
 from dataclasses import dataclass
 
 from extproc.outcome.observation import Observation
-from serinus.contract.outcome import OutcomeClass
+from serinus.contract.outcome import FAILURES, OutcomeClass
 
 # Short forms of Envoy's response flags (%RESPONSE_FLAGS%).
 _TIMEOUT_FLAGS = frozenset({"UT", "UMSDR", "SI", "DT"})
@@ -53,6 +53,12 @@ def classify(ending: Ending, observation: Observation | None) -> OutcomeClass:
     if seen is None or ending.code != 200 or ending.method != METHOD_POST:
         return OutcomeClass.OK
     return _content(seen)
+
+
+def classify_running(ending: Ending, *, has_first_byte: bool) -> OutcomeClass:
+    """The class of a request that still runs when its follow-up is over: what it has shown by then."""
+    is_good = has_first_byte and _broken(ending) not in FAILURES
+    return OutcomeClass.RUNNING if is_good else OutcomeClass.OVERDUE
 
 
 def _broken(ending: Ending) -> OutcomeClass | None:

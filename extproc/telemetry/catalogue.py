@@ -109,8 +109,8 @@ def _observations() -> Counter:
 def _log_entries() -> Counter:
     return _counter(
         "serinus_log_entries_total",
-        "Access-log entries received: counted, foreign (no service of ours), partial (not an end of a request), "
-        "malformed.",
+        "Access-log entries received: counted, foreign (no service of ours), running (an entry a second of a request "
+        "that still runs), partial (neither that nor an end), malformed.",
         "result",
     )
 

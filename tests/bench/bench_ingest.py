@@ -170,6 +170,7 @@ def _drawn(random: Random, number: int) -> dict[str, str]:
         "headers_us": str(duration_us // 8),
         "body_us": str(duration_us // 3),
         "finished_us": str(duration_us - 15),
+        "ran_ms": str(duration_us // 1_000),
         "request_id": f"{number:08x}-8837-412f-acd8-0c8e195727ff",
     }
 

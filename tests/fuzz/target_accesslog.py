@@ -24,7 +24,7 @@ from extproc.telemetry.tables import LABEL_SETS_MAX
 from extproc.uplink import wire
 from serinus.contract.bucket import BUCKET_COUNT
 from serinus.contract.logline import OWN, SHARED, TAG, line_format
-from serinus.contract.outcome import OutcomeClass
+from serinus.contract.outcome import UNFINISHED, OutcomeClass
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 from serinus.envoywire import accesslog_pb2
 from serinus.v1 import outcomes_pb2
@@ -35,7 +35,8 @@ from tests.fuzz.target import Target
 _POLICIES = policies.holder()
 # One for the whole run: its tables have bounds of their own, which a run of millions would pass if they did not hold.
 _CATALOGUE = Catalogue()
-_WHY = frozenset({"foreign", "partial", "malformed"})
+_WHY = frozenset({"foreign", "running", "partial", "malformed"})
+_UNFINISHED = {each.value for each in UNFINISHED}
 _SERVICES = ("chat", "plain", "-", "")
 _TAGS = ("rollout", "snapshot", "candidate", "baseline", "version", "weight_bp", "flags")
 _TAG_VALUES = (
@@ -116,6 +117,7 @@ _LINE = {
         "headers_us": "10",
         "body_us": "",
         "finished_us": "40",
+        "ran_ms": "61000",
     },
     "request_id": "a",
 }
@@ -192,11 +194,12 @@ def _shown(catalogue: Catalogue) -> int:
 
 
 def _check_report(window: SlotWindow, clock: _Clock) -> int:
-    """The number of requests that the report tells of."""
+    """The number of ended requests that the report tells of."""
     sealed = window.take(clock.now_ms(), policies.FOLLOW_UP_MS)
     told = outcomes_pb2.ReportRequest.FromString(wire.batch(1, sealed, None))
     assert len(told.batch.rows) == len(sealed.rows)
-    return sum(row.requests for row in told.batch.rows)
+    unfinished = sum(each.count for row in told.batch.rows for each in row.classes if each.outcome_class in _UNFINISHED)
+    return sum(row.requests for row in told.batch.rows) - unfinished
 
 
 def execute(data: bytes) -> None:

@@ -10,7 +10,9 @@ which is the client's text: such a line can still be told apart from both ends. 
 
 from collections.abc import Mapping
 
-TAG = "serinus.line1"
+TAG = "serinus.line2"
+# Envoy writes an entry of a request that still runs this often after its start: 0.3 % of a core for 1,000 streams.
+RUNNING_MS = 1_000
 TAB = "\t"
 
 # As they stand in the route's metadata; the version in the cluster's; cohort and pin in the sidecar's own tag.
@@ -32,8 +34,9 @@ SHARED = (
     "pin",
 )
 # Bucket and key in the sidecar's own tag; then microseconds: the start since 1970, and since the start the last byte to
-# the client, the first byte of the upstream's headers, of its body, and its last.
-OWN = ("bucket", "key", "start_us", "sent_us", "headers_us", "body_us", "finished_us", "request_id")
+# the client, the first byte of the upstream's headers, of its body, and its last; and how many milliseconds it has run:
+# all that Envoy says of the time before there is a last byte.
+OWN = ("bucket", "key", "start_us", "sent_us", "headers_us", "body_us", "finished_us", "ran_ms", "request_id")
 
 
 def line_format(formats: Mapping[str, str]) -> str:

@@ -1,4 +1,7 @@
-"""What happened to one request, as a class. HTTP 200 is not success: a stream may break, or end without a finish."""
+"""What happened to one request, as a class. HTTP 200 is not success: a stream may break, or end without a finish.
+
+A request that still runs when its service's follow-up is over is judged as it stands then, and not again at its end.
+"""
 
 import enum
 
@@ -15,6 +18,8 @@ class OutcomeClass(enum.Enum):
     IN_STREAM_ERROR = "in_stream_error"  # an error frame inside a 200 stream
     TRUNCATED = "truncated"  # a 200 stream that ended without a finish_reason
     EMPTY = "empty"  # finished without one character of content or a tool call
+    OVERDUE = "overdue"  # the follow-up is over, and nothing has come from the version's server, or an error
+    RUNNING = "running"  # the follow-up is over in the middle of an answer: so far nothing is wrong
 
 
 # What the `errors` metric counts. A client's abort or bad request says nothing about the version.
@@ -27,5 +32,8 @@ FAILURES = frozenset(
         OutcomeClass.IN_STREAM_ERROR,
         OutcomeClass.TRUNCATED,
         OutcomeClass.EMPTY,
+        OutcomeClass.OVERDUE,
     }
 )
+# Evidence, but no end: dashboards count the request when it ends.
+UNFINISHED = frozenset({OutcomeClass.OVERDUE, OutcomeClass.RUNNING})

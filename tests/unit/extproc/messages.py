@@ -138,6 +138,7 @@ def lined(entry: accesslog_pb2.HTTPAccessLogEntry) -> accesslog_pb2.HTTPAccessLo
         "headers_us": str(heads.ToMicroseconds()) if common.HasField("time_to_first_upstream_rx_byte") else "",
         "body_us": tags.get("us_rx_body_beg", ""),
         "finished_us": "1" if common.HasField("time_to_last_upstream_rx_byte") else "",
+        "ran_ms": str(common.duration.ToMilliseconds()),
         "request_id": entry.request.request_id,
     }
     fresh = accesslog_pb2.HTTPAccessLogEntry()

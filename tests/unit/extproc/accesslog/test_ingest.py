@@ -1,4 +1,7 @@
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from extproc.accesslog.ingest import Ingest
 from extproc.accesslog.join import WAIT_MS
@@ -11,7 +14,7 @@ from extproc.telemetry.tables import Counter
 from serinus.contract.logline import OWN, SHARED, TAG, line_format
 from serinus.envoywire import accesslog_pb2
 from tests.unit.extproc.clocks import ManualClock
-from tests.unit.extproc.messages import POLICY, START_US, log_entry, log_message
+from tests.unit.extproc.messages import POLICY, START_US, lined, log_entry, log_message
 
 LENGTH = Observation(observable=True, complete=True, finish_reason="length", has_content=True)
 
@@ -130,3 +133,58 @@ def test_old_observations_are_counted_as_orphaned() -> None:
     bench.clock.ms += 60_000
     bench.ingest.tick()
     assert counts(bench.catalogue.observations) == {"orphaned": 1}
+
+
+def running(after_us: int, **how: Any) -> accesslog_pb2.HTTPAccessLogEntry:
+    """An entry that Envoy writes so long after the start, of a request that still runs."""
+    entry = log_entry(duration_us=after_us, finished=False, **how)
+    entry.common_properties.access_log_type = 5
+    return entry
+
+
+def told_each_second(bench: Bench, seconds: int, late_us: int = 3_000, **how: Any) -> None:
+    start_ms = START_US // 1_000
+    for second in range(1, seconds + 1):
+        bench.clock.ms = start_ms + second * 1_000 + late_us // 1_000 + 90
+        bench.ingest.access_logs(log_message(lined(running(second * 1_000_000 + late_us, **how))))
+
+
+@pytest.mark.parametrize("late_us", [0, 3_000, 700_000, 999_999])
+def test_a_request_that_runs_beyond_its_follow_up_is_counted_once_as_it_stands(late_us: int) -> None:
+    bench = Bench()
+    told_each_second(bench, 14, late_us)
+    bench.ingest.access_logs(log_message(lined(log_entry(duration_us=15_000_000, code=504, flags="UT"))))
+    bench.ingest.flush()
+    (row,) = bench.window.take(START_US // 1_000, 10_000).rows.values()
+    assert row.classes == {"running": 1}
+    assert (row.metrics["errors"].bad, row.requests) == (0, 1)
+    assert len(row.metrics["errors"].keys_ok) == 1
+    assert bench.window.late_outcomes_total == 1
+    assert list(counts(bench.catalogue.outcomes).values()) == [1], "dashboards count it when it ends"
+    assert counts(bench.catalogue.log_entries) == {"running": 14, "counted": 1}
+
+
+@pytest.mark.parametrize("code", [0, 503])
+def test_a_request_without_a_good_byte_by_then_is_a_failure(code: int) -> None:
+    bench = Bench()
+    start_ms = START_US // 1_000
+    entry = running(10_002_000, code=code)
+    if not code:
+        entry.common_properties.ClearField("time_to_first_upstream_rx_byte")
+    bench.clock.ms = start_ms + 10_100
+    bench.ingest.access_logs(log_message(lined(entry)))
+    (row,) = bench.window.take(start_ms, 10_000).rows.values()
+    assert row.classes == {"overdue": 1}
+    assert row.metrics["errors"].bad == 1
+
+
+def test_what_still_runs_long_before_or_after_its_follow_up_is_counted_in_no_row() -> None:
+    bench = Bench()
+    told_each_second(bench, 9)
+    assert bench.sealed().rows == {}
+    bench.clock.ms += 3_600_000
+    assert bench.sealed().rows == {}  # its slot is closed now
+    bench.ingest.access_logs(log_message(lined(running(10_500_000))))
+    assert bench.sealed().rows == {}
+    assert bench.window.late_outcomes_total == 0
+    assert counts(bench.catalogue.outcomes) == {}

@@ -10,6 +10,7 @@ from extproc.accesslog.lane import (
     LANES_MAX,
     OF_BASELINE,
     OF_CANDIDATE,
+    RUNNING,
     Lane,
     Lanes,
 )
@@ -61,7 +62,9 @@ def test_what_was_seen_of_the_body_is_another_cell() -> None:
 def test_who_is_no_outcome_is_told_so() -> None:
     bench = Bench()
     assert bench.open(service="").skipped == "foreign"
-    partial = shared().replace(b"DownstreamEnd", b"DownstreamPeriodic")
+    running = shared().replace(b"DownstreamEnd", b"DownstreamPeriodic")
+    assert bench.lanes.open(running).skipped == RUNNING
+    partial = shared().replace(b"DownstreamEnd", b"DownstreamStart")
     assert bench.lanes.open(partial).skipped == "partial"
     assert bench.open().skipped == ""
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from extproc.accesslog.entry import Entry
@@ -82,9 +84,12 @@ def test_an_entry_without_a_service_is_foreign(service: str) -> None:
     assert one(log_entry(service=service)) == Skipped("foreign")
 
 
-def test_an_entry_of_a_request_that_still_runs_is_partial() -> None:
-    entry = log_entry()
+def test_an_entry_of_a_request_that_still_runs_says_so_and_one_of_its_beginning_is_partial() -> None:
+    entry, ended = log_entry(), one(log_entry())
+    assert isinstance(ended, Entry)
     entry.common_properties.access_log_type = 5  # DownstreamPeriodic
+    assert one(entry) == replace(ended, is_running=True)
+    entry.common_properties.access_log_type = 4  # DownstreamStart
     assert one(entry) == Skipped("partial")
 
 
