@@ -18,7 +18,7 @@ from controlplane.evidence.diagnostics.charts import Chart, ewma_chart, width_of
 from controlplane.evidence.diagnostics.completeness import Missing, missing_check
 from controlplane.evidence.diagnostics.errors import SeriesError
 from controlplane.evidence.diagnostics.outliers import MODIFIED_Z_LIMIT, modified_z
-from controlplane.evidence.diagnostics.series import Values, finite, same_length
+from controlplane.evidence.diagnostics.series import Values, same_length, tallies
 from controlplane.evidence.kernel import Bools, Floats, Ints
 
 CELLS = 45
@@ -86,12 +86,9 @@ def annotate(metric: str, baseline: ArmSlots, candidate: ArmSlots) -> tuple[Anno
 
 
 def _checked(name: str, arm: ArmSlots) -> tuple[Floats, Floats, Floats]:
-    requests, bad = (finite(each, name=f"{name} counts", least=0) for each in (arm.requests, arm.bad))
-    missing = np.zeros_like(requests) if arm.missing is None else finite(arm.missing, name=name, least=0)
+    requests, bad = tallies(arm.requests, name=f"{name} requests"), tallies(arm.bad, name=f"{name} bad")
+    missing = np.zeros_like(requests) if arm.missing is None else tallies(arm.missing, name=f"{name} missing")
     same_length(f"{name}: requests, bad and missing", requests, bad, missing)
-    for counts in (requests, bad, missing):
-        if (counts < 0).any() or (counts != np.floor(counts)).any():
-            raise SeriesError(f"{name}: counts are whole, 0 or more", next_step="give counts, not shares")
     if (bad > requests).any() or (missing > requests).any():
         raise SeriesError(f"{name}: more bad or missing than requests", next_step="give bad <= requests, slot by slot")
     return requests, bad, missing

@@ -10,7 +10,7 @@ import numpy as np
 
 from controlplane.evidence.bounds import log_e
 from controlplane.evidence.diagnostics.errors import SeriesError
-from controlplane.evidence.diagnostics.series import Values, finite, same_length
+from controlplane.evidence.diagnostics.series import Values, same_length, tallies
 from controlplane.evidence.kernel import LOG_RATIOS, Floats
 
 BINS_MAX = 256
@@ -27,11 +27,8 @@ class OutputDrift:
 
     def add(self, baseline: Values, candidate: Values) -> None:
         """Counts of keys by bin (bins,) of one stratum. An arm that is empty says nothing. Raises SeriesError."""
-        a, b = finite(baseline, name="baseline"), finite(candidate, name="candidate")
+        a, b = tallies(baseline, name="baseline"), tallies(candidate, name="candidate")
         same_length("bins, baseline and candidate", self._log_e[0, :, 0], a, b)
-        for counts in (a, b):
-            if (counts < 0).any() or (counts != np.floor(counts)).any() or counts.max() >= 2**53:
-                raise SeriesError("counts are whole, 0 or more and below 2**53", next_step="give counts, not shares")
         k_a, k_b = a.astype(np.int64), b.astype(np.int64)
         n_a, n_b = np.full_like(k_a, k_a.sum()), np.full_like(k_b, k_b.sum())
         self._log_e[0] += log_e(n_a, k_a, n_b, k_b, lam=LOG_RATIOS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from controlplane.evidence.diagnostics.errors import SettingError, TooFewError
+from controlplane.evidence.diagnostics.errors import SeriesError, SettingError, TooFewError
 from controlplane.evidence.diagnostics.series import Values, finite, same_length
 from controlplane.evidence.kernel import Floats, Ints
 
@@ -20,6 +20,7 @@ _DAY_S, _HOUR_S = 86_400, 3_600
 # 1970-01-01 was a Thursday; Monday is 0.
 _FIRST_DAY = 3
 _OFFSET_S_MAX = 14 * _HOUR_S
+_AT_S_MAX = 1e11
 _POLISH_ROUNDS = 20
 HOURS_NEED_DAYS, DAYS_NEED_DAYS = 2, 14
 
@@ -52,7 +53,10 @@ def calendar(at_s: Values, *, utc_offset_s: int = 0) -> tuple[Ints, Ints, Ints]:
     UTC by `utc_offset_s`. Raises SeriesError, SettingError."""
     if abs(utc_offset_s) > _OFFSET_S_MAX:
         raise SettingError(f"utc_offset_s is {utc_offset_s}", next_step="give seconds within 14 hours")
-    local = np.floor(finite(at_s, name="at_s") + utc_offset_s).astype(np.int64)
+    at = finite(at_s, name="at_s")
+    if (np.abs(at) > _AT_S_MAX).any():
+        raise SeriesError("at_s: a time beyond the year 5138", next_step="give seconds since 1970, not milliseconds")
+    local = np.floor(at + utc_offset_s).astype(np.int64)
     running = local // _DAY_S
     return local % _DAY_S // _HOUR_S, (running + _FIRST_DAY) % DAYS, running
 

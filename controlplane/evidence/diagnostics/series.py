@@ -1,6 +1,7 @@
 """What every diagnostic reads: finite numbers in known shapes, or a typed error that says what to do.
 
 Nothing is repaired in silence: a NaN is refused here, and counted where counting it is the point (`completeness.py`).
+Numbers beyond 1e60 are refused; what is nearer to 0 than 1e-60 is 0.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,10 @@ import numpy.typing as npt
 
 from controlplane.evidence.diagnostics.errors import SeriesError, SettingError, TooFewError
 from controlplane.evidence.kernel import Floats
+
+# Fourth powers of what lies between stay within floats; no unit of time, size or money leads beyond.
+LARGEST, SMALLEST = 1e60, 1e-60
+COUNT_MAX = 2**53
 
 Values = Sequence[float] | npt.NDArray[np.float64] | npt.NDArray[np.int64]
 Rows = Sequence[Sequence[float]] | npt.NDArray[np.float64] | npt.NDArray[np.int64]
@@ -34,9 +39,10 @@ def with_gaps(values: Values, *, name: str) -> Floats:
         raise SeriesError(f"{name}: {fault}", next_step="give numbers only") from fault
     if array.ndim != 1:
         raise SeriesError(f"{name}: {array.ndim} dimensions, 1 is read", next_step="give one series at a time")
-    if np.isinf(array).any():
-        raise SeriesError(f"{name}: infinite at {int(np.isinf(array).argmax())}", next_step="leave it out")
-    return array
+    if (far := np.abs(array) > LARGEST).any():
+        where = int(far.argmax())
+        raise SeriesError(f"{name}: {array[where]} at {where} is beyond {LARGEST:g}", next_step="leave it out")
+    return _flushed(array)
 
 
 def table(rows: Rows, *, name: str, columns: int | None = None) -> Floats:
@@ -51,18 +57,26 @@ def table(rows: Rows, *, name: str, columns: int | None = None) -> Floats:
         raise SeriesError(
             f"{name}: {array.shape[1]} columns, the model has {columns}", next_step="give the columns of the fit"
         )
-    if not np.isfinite(array).all():
-        raise SeriesError(f"{name}: a value is NaN or infinite", next_step="leave such rows out, and count them")
-    return array
+    if not (np.abs(array) <= LARGEST).all():
+        raise SeriesError(
+            f"{name}: a value is NaN or beyond {LARGEST:g}", next_step="leave such rows out, and count them"
+        )
+    return _flushed(array)
 
 
 def counted(values: Values, *, name: str) -> Floats:
     """Counts by bin: whole, not negative, not all zero, exact below 2**53."""
-    array = finite(values, name=name)
-    if (array < 0).any() or (array != np.floor(array)).any() or array.max() >= 2**53:
-        raise SeriesError(f"{name}: counts are whole, 0 or more and below 2**53", next_step="give counts, not shares")
+    array = tallies(values, name=name, least=1)
     if array.sum() == 0:
         raise TooFewError(name, found=0, needed=1, why="nothing was counted")
+    return array
+
+
+def tallies(values: Values, *, name: str, least: int = 0) -> Floats:
+    """Counts as above, all of which may be 0."""
+    array = finite(values, name=name, least=least)
+    if (array < 0).any() or (array != np.floor(array)).any() or (array >= COUNT_MAX).any():
+        raise SeriesError(f"{name}: counts are whole, 0 or more and below 2**53", next_step="give counts, not shares")
     return array
 
 
@@ -78,3 +92,7 @@ def within(name: str, value: float, *, low: float, high: float) -> float:
     if not low < value <= high:
         raise SettingError(f"{name} is {value}, must be above {low:g} and at most {high:g}", next_step=f"change {name}")
     return float(value)
+
+
+def _flushed(array: Floats) -> Floats:
+    return np.where(np.abs(array) < SMALLEST, 0.0, array)

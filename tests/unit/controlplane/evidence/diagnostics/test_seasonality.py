@@ -104,6 +104,7 @@ def test_bad_input_is_refused() -> None:
         lambda: learn_profile(at, np.where(np.arange(len(values)) == 3, np.nan, values)),
         lambda: profile.residual([0, 1], [1.0]),
         lambda: profile.expected([float("nan")]),
+        lambda: profile.expected([MONDAY * 1_000.0]),
     ):
         with pytest.raises(SeriesError):
             call()

@@ -12,12 +12,22 @@ def test_good_numbers_come_back_as_floats() -> None:
     assert np.isnan(series.with_gaps([1.0, float("nan")], name="x")[1])
 
 
-@pytest.mark.parametrize("bad", [[1.0, float("nan")], [float("inf")], [[1.0], [2.0]], ["a"], [None, 1.0], 3.0])
+@pytest.mark.parametrize("bad", [[1.0, float("nan")], [float("inf")], [-1e61], [[1.0], [2.0]], ["a"], [None, 1.0], 3.0])
 def test_what_is_no_series_of_finite_numbers_is_refused_with_a_next_step(bad: object) -> None:
     with pytest.raises(SeriesError) as fault:
         series.finite(bad, name="latency")  # type: ignore[arg-type]
     assert "latency" in str(fault.value)
     assert "; next: " in str(fault.value)
+
+
+def test_what_is_nearer_to_0_than_any_unit_leads_is_0() -> None:
+    assert series.finite([1e-61, -1e-300, 1e-59], name="x").tolist() == [0.0, 0.0, 1e-59]
+    assert series.table([[1e-61]], name="x").tolist() == [[0.0]]
+
+
+def test_tallies_may_all_be_0_or_none() -> None:
+    assert series.tallies([0, 0], name="x").tolist() == [0.0, 0.0]
+    assert series.tallies([], name="x").tolist() == []
 
 
 def test_too_few_points_say_how_many_are_needed() -> None:
