@@ -92,6 +92,14 @@ def _add_all(masks: dict[Key, int], keys: Iterable[Key], bit: int) -> None:
         masks[key] = masks.get(key, 0) | bit
 
 
+def tests_of_key(tests: Sequence[TextTest | ModuloTest]) -> Callable[[bytes], int]:
+    """All tests of the header that holds the sticky key, by its text. Keys are many: no text is remembered."""
+    field = _Field()
+    for place, test in enumerate(tests):
+        field.add(test, 1 << place)
+    return field.holding
+
+
 def ask_texts(source: Source, tests: Sequence[TextTest | ModuloTest], *, repeats: bool = True) -> Ask:
     """All tests of headers, of cookies, of the query's fields, or of the one text that a source has. `repeats`: texts
     come again, so it is worth looking whether they are known."""

@@ -8,11 +8,11 @@ once a request, and only if the outcome can depend on it: cookies, query, addres
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from extproc.cohort.facts import Facts
 from extproc.cohort.files import Files
-from extproc.cohort.groups import Group, Kind, Rule, ask_of, is_timed, kind_of
+from extproc.cohort.groups import Group, Kind, Rule, ask_of, is_timed, kind_of, look_of
 from extproc.cohort.ruling import Ruling, Rulings, rulings_of, rulings_of_token
 from extproc.cohort.terms import Term, terms_of
 from serinus.contract.bucket import place_of, salted_key
@@ -21,6 +21,8 @@ from serinus.contract.policy import Assignment, ServicePolicy, token_result
 from serinus.contract.request import StickyKind, StickySource, sticky_key, usable_key
 from serinus.contract.token import TokenResult, claims_of
 
+# Of a shape. Rules about parts of keys have few answers, unless somebody plays with them.
+_SEEN_MAX = 64
 NO_FILES = Files()
 OnToken = Callable[[TokenResult], None]
 Values = Mapping[str, Sequence[bytes]]
@@ -81,6 +83,7 @@ class CompiledPolicy:
                     kinds[number].add(kind)
         for kind, group in by_kind.items():
             group.ask = ask_of(kind, tuple(group.tests), files)
+            group.look = look_of(kind, tuple(group.tests))
         self.needs_time = bool(self._keys) or any(map(is_timed, by_kind))
         order = {kind: at for at, kind in enumerate(sorted(by_kind))}
         self._groups = [by_kind[kind] for kind in order]
@@ -120,15 +123,27 @@ class CompiledPolicy:
             settled = self._of_none.with_key
         elif all(self._static >> number & 1 for number in self._to_ask[first]):
             settled = self._of_rules[self._places[first]].with_key
-        return Foreseen(self, own_values, facts, left, settled)
+        return Foreseen(self, own_values, facts, left, settled, self._look(left))
+
+    def _look(self, left: int) -> Callable[[bytes], int] | None:
+        """If one look at the key is all that the terms that are left still need: that."""
+        numbers: set[int] = set()
+        while left:
+            numbers.update(self._to_ask[(left & -left).bit_length() - 1])
+            left &= left - 1
+        dynamic = [self._groups[number] for number in numbers if not self._static >> number & 1]
+        return dynamic[0].look if len(dynamic) == 1 else None
 
     def decide_foreseen(self, foreseen: "Foreseen", key: bytes, now_s: int) -> Ruling:
-        """`decide` of the request with this key instead of the one it had."""
+        """`decide` of the request with this key instead of the one it had. See first whether it is `seen`."""
         foreseen.values[self.key_header] = [key]
         facts = foreseen.facts
         facts.key, facts.now_s = key, now_s
         place = self._first(facts, foreseen.left, self._static)
-        return (self._of_rules[place] if place is not None else self._of_none).with_key
+        ruling = (self._of_rules[place] if place is not None else self._of_none).with_key
+        if foreseen.look is not None and len(foreseen.seen) < _SEEN_MAX:
+            foreseen.seen[foreseen.look(key)] = ruling
+        return ruling
 
     def _of_token(self, sent: Sequence[bytes], now_s: int) -> Rulings | None:
         """Of an accepted token. There are as many as versions in force."""
@@ -170,3 +185,6 @@ class Foreseen:
     facts: Facts
     left: int
     settled: Ruling | None
+    # One look at the key that decides, and what followed from its answers.
+    look: Callable[[bytes], int] | None
+    seen: dict[int, Ruling] = field(default_factory=dict)

@@ -125,6 +125,13 @@ def _as_it_stands(when: Condition, files: Files) -> Callable[[Facts], bool]:
     return check
 
 
+def look_of(kind: Kind, tests: Sequence[Test]) -> Callable[[bytes], int] | None:
+    """A group's answer by the key alone, if it tests the header that holds it."""
+    if kind[0] != _TEXTS[Source.HEADER] or not kind[-1]:
+        return None
+    return asks.tests_of_key([test for test in tests if isinstance(test, TextTest | ModuloTest)])
+
+
 def is_timed(kind: Kind) -> bool:
     """Whether the time counts, or may."""
     return kind[0] in (_TIME, _RULE)
@@ -138,6 +145,7 @@ class Group:
     wants: dict[int, tuple[int, int]] = field(default_factory=dict)
     answers: dict[int, int] = field(default_factory=dict)
     ask: Ask = lambda _facts: 0
+    look: Callable[[bytes], int] | None = None
 
     def want(self, term: int, test: Test, *, is_held: bool) -> None:
         bit = 1 << self.tests.setdefault(test, len(self.tests))

@@ -11,7 +11,7 @@ from extproc.grpc_wire.status import Status
 
 PREFIX_BYTES = 5
 _PREFIX = Struct(">BL")
-_pack, _unpack = _PREFIX.pack, _PREFIX.unpack_from
+pack_prefix, unpack_prefix = _PREFIX.pack, _PREFIX.unpack_from
 
 
 class FramingError(Exception):
@@ -49,7 +49,7 @@ def whole_message(data: bytes) -> bytes | None:
     """The message, if `data` is exactly one that is not compressed: nearly every DATA frame of Envoy's is."""
     if len(data) < PREFIX_BYTES:
         return None
-    flag, length = _unpack(data)
+    flag, length = unpack_prefix(data)
     return data[PREFIX_BYTES:] if flag == 0 and length == len(data) - PREFIX_BYTES else None
 
 
@@ -77,7 +77,7 @@ class Deframer:
         messages: list[bytes] = []
         start = 0
         while len(kept) - start >= PREFIX_BYTES:
-            flag, length = _unpack(kept, start)
+            flag, length = unpack_prefix(kept, start)
             self._check(flag, length)
             end = start + PREFIX_BYTES + length
             if end > len(kept):
@@ -108,4 +108,4 @@ class Deframer:
 
 def framed(message: bytes) -> bytes:
     """A message as DATA carries it."""
-    return _pack(0, len(message)) + message
+    return pack_prefix(0, len(message)) + message

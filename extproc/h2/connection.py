@@ -27,7 +27,8 @@ from extproc.h2.stream_table import StreamTable
 
 # A head's first word is length and type: of a frame that is too long it is at least this.
 _TOO_LONG = FRAME_BYTES_MAX + 1 << 8
-_HEADERS, _WHOLE = frames.HEADERS, frames.END_HEADERS
+# What Envoy's requests begin and end with.
+_PLAIN = (frames.HEADERS, frames.RST_STREAM)
 
 
 class Connection:
@@ -81,6 +82,13 @@ class Connection:
         if stream.ended != BY_BOTH:
             self.send.reset(stream, code)
 
+    def work_off(self, data: bytes) -> int:
+        """How many bytes of a read were worked off without any event: `receive` wants what is left. It does the same
+        itself; asked first, it is not needed for nearly any of Envoy's reads."""
+        if self._rest or not self._is_greeted or self.is_over or self._blocks.unfinished is not None:
+            return 0
+        return self._stream_frames.work_off(data, 0)
+
     def receive(self, data: bytes, now_s: float) -> Iterator[Event]:
         """Works `data` off; ask for every event. `now_s` is any monotonic time."""
         if self.is_over:
@@ -89,7 +97,7 @@ class Connection:
             self._floods.refill(now_s)
         if self._rest:
             data = self._rest + data
-        on, unpack, blocks, at_once = self._on, frames.unpack_head, self._blocks, self._stream_frames.answered_at_once
+        on, unpack, blocks, work_off = self._on, frames.unpack_head, self._blocks, self._stream_frames.work_off
         end = len(data)
         try:
             position = 0 if self._is_greeted else self._greeting(data)
@@ -106,9 +114,8 @@ class Connection:
                 kind = word & 0xFF
                 if blocks.unfinished is not None and kind != frames.CONTINUATION:
                     raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "frame inside a header block")
-                is_whole = kind == _HEADERS and flags == _WHOLE and blocks.known
-                if is_whole and (answered := at_once(data, position + 9, payload_end, stream_id)):
-                    position = answered
+                if kind in _PLAIN and (worked_off := work_off(data, position)) != position:
+                    position = worked_off
                     continue
                 try:
                     event = on[kind](flags, stream_id & 0x7FFF_FFFF, data[position + 9 : payload_end])

@@ -19,7 +19,7 @@ _DRAIN_PING = b"draining"
 class ControlFrames:
     """Mutable; one per connection."""
 
-    __slots__ = ("_blocks", "_floods", "_goaway_id", "_is_acknowledged", "_is_draining", "_sender", "_streams")
+    __slots__ = ("_blocks", "_floods", "_is_acknowledged", "_is_draining", "_sender", "_streams", "goaway_id")
 
     def __init__(self, streams: StreamTable, sender: Sender, blocks: FieldBlocks, floods: FloodGuard) -> None:
         self._streams = streams
@@ -29,7 +29,7 @@ class ControlFrames:
         self._is_acknowledged = False
         self._is_draining = False
         # The last stream that the peer was told we serve.
-        self._goaway_id = STREAM_ID_MAX
+        self.goaway_id = STREAM_ID_MAX
 
     def drain(self) -> None:
         """RFC 9113 6.8: first a GOAWAY that turns nothing away, and a PING. Whoever answers it has read the GOAWAY."""
@@ -40,7 +40,7 @@ class ControlFrames:
 
     def is_past_goaway(self, stream_id: int) -> bool:
         """The peer opened it in spite of our last GOAWAY: it is ignored."""
-        return stream_id > self._goaway_id
+        return stream_id > self.goaway_id
 
     def without_priority(self, stream_id: int, block: bytes) -> bytes:
         """A block whose HEADERS frame carries a priority in front of it."""
@@ -123,9 +123,9 @@ class ControlFrames:
         self._floods.count(Flood.PING)
         if not flags & frames.ACK:
             self._sender.frame(frames.ping(payload, is_ack=True))
-        elif self._is_draining and payload == _DRAIN_PING and self._goaway_id == STREAM_ID_MAX:
-            self._goaway_id = self._streams.last_id
-            self._sender.frame(frames.goaway(self._goaway_id, ErrorCode.NO_ERROR))
+        elif self._is_draining and payload == _DRAIN_PING and self.goaway_id == STREAM_ID_MAX:
+            self.goaway_id = self._streams.last_id
+            self._sender.frame(frames.goaway(self.goaway_id, ErrorCode.NO_ERROR))
             return Drained()
         return None
 

@@ -46,15 +46,26 @@ class EndOfData(HeaderBlock):
 
 class AtOnce:
     """How the layer above answers requests of one block whose data is whole in one frame: `data_of` gives the answer's
-    data, or None if nothing has happened and the request shall take the usual way. It must not raise.
+    data, or None if nothing has happened and the request shall take the usual way. `began` and `ended` stand round
+    answers in a row: what the first gave, and how many there were. None of them may raise.
     """
 
-    __slots__ = ("data_of", "head", "trailers")
+    __slots__ = ("began", "data_of", "ended", "head", "trailers")
 
-    def __init__(self, head: HeaderBlock, data_of: Callable[[bytes], bytes | None], trailers: HeaderBlock) -> None:
+    def __init__(
+        self,
+        head: HeaderBlock,
+        data_of: Callable[[bytes], bytes | None],
+        trailers: HeaderBlock,
+        *,
+        began: Callable[[], float] = lambda: 0.0,
+        ended: Callable[[float, int], None] = lambda _began, _count: None,
+    ) -> None:
         self.head = head
         self.data_of = data_of
         self.trailers = trailers
+        self.began = began
+        self.ended = ended
 
 
 class Queue:
@@ -71,33 +82,29 @@ class Sender:
     """Mutable; one per connection. What is sent on a stream that is over is dropped, and False is returned."""
 
     __slots__ = (
-        "_blocked",
-        "_is_update_due",
-        "_limits",
-        "_out",
-        "_queued_bytes",
-        "_streams",
-        "_window",
-        "initial_window_bytes",
-        "settings",
+        *("_blocked", "_limits", "_queued_bytes", "_streams"),
+        *("initial_window_bytes", "is_update_due", "out", "settings", "window"),
     )
 
     def __init__(self, limits: Limits, streams: StreamTable) -> None:
         self._limits = limits
         self._streams = streams
-        self._out: list[bytes] = []
-        self._window = WINDOW_BYTES_DEFAULT
+        # What `take` gives, in pieces.
+        self.out: list[bytes] = []
+        # What the connection may send.
+        self.window = WINDOW_BYTES_DEFAULT
         self._queued_bytes = 0
         # Streams that have a window of their own and wait for the connection's.
         self._blocked: dict[int, Stream] = {}
-        self._is_update_due = False
+        # The next header block begins with the size of our table.
+        self.is_update_due = False
         self.settings = PeerSettings()
         # What a new stream may send.
         self.initial_window_bytes = WINDOW_BYTES_DEFAULT
 
     def take(self) -> bytes:
         """Everything that is to be sent now."""
-        out = self._out
+        out = self.out
         if not out:
             return b""
         data = b"".join(out)
@@ -106,28 +113,32 @@ class Sender:
 
     def frame(self, data: bytes) -> None:
         """A whole frame that no window holds back."""
-        self._out.append(data)
+        self.out.append(data)
 
     def answer(self, stream: Stream, head: HeaderBlock, data: bytes, trailers: HeaderBlock) -> bool:
         """Head, data and end at once."""
         size = len(data)
         if (
             size > stream.send_window
-            or size > self._window
+            or size > self.window
             or size > FRAME_BYTES_MAX
-            or self._is_update_due
-            or stream.ended & BY_US
+            or self.is_update_due
+            or stream.ended
         ):
             return self.headers(stream, head) and self.data(stream, data) and self.headers(stream, trailers)
-        self._window -= size
+        self.window -= size
         stream_id = _pack_id(stream.id)
         data_prefix = _pack_prefix(size << 8, 0)
-        self._out += (
+        self.out += (
             *(head.prefix, stream_id, head.block, data_prefix, stream_id, data),
             *(trailers.prefix, stream_id, trailers.block),
         )
-        overdue = self._streams.end_by_us(stream)
-        if overdue is not None:
+        # As `end_by_us`, of a stream that the peer has not ended.
+        streams, stream.ended = self._streams, BY_US
+        del streams.live[stream.id]
+        streams.lingering[stream.id] = stream
+        if len(streams.lingering) > streams.lingering_max:
+            overdue = next(iter(streams.lingering.values()))
             self.reset(overdue, ErrorCode.NO_ERROR)  # RFC 9113 8.1: asks the peer to stop sending, without error
         return True
 
@@ -138,12 +149,12 @@ class Sender:
         if stream.queue is not None:
             stream.queue.trailers = headers
             return True
-        if self._is_update_due and headers.block:
-            self._is_update_due = False
+        if self.is_update_due and headers.block:
+            self.is_update_due = False
             flags = headers.prefix[4]
-            self._out.append(frames.frame(frames.HEADERS, flags, stream.id, TABLE_SIZE_ZERO + headers.block))
+            self.out.append(frames.frame(frames.HEADERS, flags, stream.id, TABLE_SIZE_ZERO + headers.block))
         else:
-            self._out += (headers.prefix, _pack_id(stream.id), headers.block)
+            self.out += (headers.prefix, _pack_id(stream.id), headers.block)
         stream.is_served = True
         if headers.is_end:
             overdue = self._streams.end_by_us(stream)
@@ -169,7 +180,7 @@ class Sender:
         """RST_STREAM, of a stream that is not over."""
         self.forget(stream)
         self._streams.close(stream, Closed.RESET_BY_US)
-        self._out.append(frames.rst_stream(stream.id, code))
+        self.out.append(frames.rst_stream(stream.id, code))
 
     def forget(self, stream: Stream) -> None:
         """What waits on a stream will not be sent."""
@@ -180,10 +191,10 @@ class Sender:
 
     def widen(self, increment: int) -> None:
         """WINDOW_UPDATE of the connection. Raises ConnectionFault."""
-        self._window += increment
-        if is_beyond(self._window):
+        self.window += increment
+        if is_beyond(self.window):
             raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "the connection's window grew beyond 2^31-1")
-        while self._blocked and self._window > 0:
+        while self._blocked and self.window > 0:
             self._flush(next(iter(self._blocked.values())))
 
     def widen_stream(self, stream: Stream, increment: int) -> None:
@@ -200,7 +211,7 @@ class Sender:
         difference = settings.initial_window_bytes - self.initial_window_bytes
         self.settings = settings
         self.initial_window_bytes = settings.initial_window_bytes
-        self._is_update_due = self._is_update_due or settings.has_shrunk_table
+        self.is_update_due = self.is_update_due or settings.has_shrunk_table
         if difference == 0:
             return
         for stream in tuple(self._streams.live.values()):
@@ -213,17 +224,17 @@ class Sender:
     def _flush(self, stream: Stream) -> None:
         queue: Queue = stream.queue
         while queue.data:
-            count = min(len(queue.data), FRAME_BYTES_MAX, stream.send_window, self._window)
+            count = min(len(queue.data), FRAME_BYTES_MAX, stream.send_window, self.window)
             if count <= 0:
                 if stream.send_window > 0:
                     self._blocked[stream.id] = stream
                 else:
                     self._blocked.pop(stream.id, None)
                 return
-            self._out.append(frames.frame(frames.DATA, 0, stream.id, bytes(queue.data[:count])))
+            self.out.append(frames.frame(frames.DATA, 0, stream.id, bytes(queue.data[:count])))
             del queue.data[:count]
             stream.send_window -= count
-            self._window -= count
+            self.window -= count
             self._queued_bytes -= count
         self._blocked.pop(stream.id, None)
         stream.queue = None

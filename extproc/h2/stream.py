@@ -24,12 +24,14 @@ class Stream:
 
     __slots__ = ("call", "content_left", "ended", "id", "is_served", "queue", "send_window", "unreturned_bytes")
 
-    def __init__(self, stream_id: int, send_window: int, content_left: int | None) -> None:
+    def __init__(
+        self, stream_id: int, send_window: int, content_left: int | None, ended: int = 0, unreturned_bytes: int = 0
+    ) -> None:
         self.id = stream_id
-        self.ended = 0
+        self.ended = ended
         # What we may send, and what the peer has sent that was not given back.
         self.send_window = send_window
-        self.unreturned_bytes = 0
+        self.unreturned_bytes = unreturned_bytes
         # Of the content-length, when there is one.
         self.content_left = content_left
         # What waits for the peer's window (sending.Queue), in almost no stream.

@@ -10,19 +10,24 @@ from extproc.h2.errors import ConnectionFault, ErrorCode, StreamFault
 from extproc.h2.events import DataReceived, Event, RequestReceived, RequestTooLarge, StreamReset
 from extproc.h2.field_blocks import FieldBlocks
 from extproc.h2.floods import Flood, FloodGuard
+from extproc.h2.frames import HEAD_BYTES, unpack_head
 from extproc.h2.limits import FRAME_BYTES_MAX, STREAM_ID_DRAIN, Limits
 from extproc.h2.request import MalformedError, Request, check_trailers
-from extproc.h2.sending import AtOnce, Sender
+from extproc.h2.sending import Sender
 from extproc.h2.stream import BY_PEER, Stream
 from extproc.h2.stream_table import Closed, StreamTable
+
+_RST_BYTES = HEAD_BYTES + 4
+_RST = 4 << 8 | frames.RST_STREAM
+_RESET_BY_PEER = Closed.RESET_BY_PEER
 
 
 class StreamFrames:
     """Mutable; one per connection."""
 
     __slots__ = (
-        *("_blocks", "_control", "_floods", "_limits", "_sender", "_stream_window_bytes", "_streams", "_streams_max"),
-        *("_unreturned_bytes", "_window_bytes"),
+        *("_at_once_bytes_max", "_blocks", "_control", "_floods", "_limits", "_sender", "_stream_window_bytes"),
+        *("_streams", "_streams_max", "_unreturned_bytes", "_window_bytes"),
     )
 
     def __init__(
@@ -39,6 +44,8 @@ class StreamFrames:
         self._streams_max = limits.streams_max
         self._stream_window_bytes = limits.stream_window_bytes
         self._window_bytes = limits.connection_window_bytes
+        # Less than half a stream's window: nothing of it is to be given back.
+        self._at_once_bytes_max = min(FRAME_BYTES_MAX, (limits.stream_window_bytes - 1) // 2)
         self._streams = streams
         self._sender = sender
         self._blocks = blocks
@@ -122,44 +129,55 @@ class StreamFrames:
         self._blocks.begin(stream_id, flags, block)
         return None
 
-    def answered_at_once(self, read: bytes, start: int, at: int, stream_id: int) -> int:
-        """HEADERS of a known block (from `start` to `at` of what was read) and the one plain DATA frame behind them,
-        where the layer above has its answer at hand: no event, no object that waits. What is unusual in any way is left
-        to the usual way before anything has changed: 0 is returned then, else where the DATA ends.
+    def work_off(self, read: bytes, at: int) -> int:
+        """What makes up all of Envoy's traffic, from `at` on: resets of answered streams; HEADERS of a known block and
+        the one plain DATA frame behind them, where the layer above has its answer at hand. No event, no object that
+        waits. What is unusual is left to the usual way before anything has changed; returned is where it begins.
+
+        One function on purpose: between reads other processes take the caches, and each function that has to be brought
+        back into them costs more than what it does. The way with fewer calls costs a quarter less CPU a request.
         """
-        request, streams = self._blocks.known.get(read[start:at]), self._streams
-        if request is None or request.at_once is None or len(read) - at < frames.HEAD_BYTES:
-            return 0
-        word, flags, data_id = frames.unpack_head(read, at)
-        count: int = word >> 8
-        data_at = at + frames.HEAD_BYTES
-        unreturned = self._unreturned_bytes + count
-        if (
-            word & 0xFF != frames.DATA
-            or flags
-            or data_id != stream_id
-            or not 0 < count <= len(read) - data_at
-            or not stream_id & 1
-            or not streams.last_id < stream_id <= STREAM_ID_DRAIN
-            or len(streams.live) >= self._streams_max
-            or request.content_length is not None
-            or count * 2 >= self._stream_window_bytes
-            or unreturned * 2 >= self._window_bytes
-            or count > FRAME_BYTES_MAX
-            or self._control.is_past_goaway(stream_id)
-        ):
-            return 0
-        at_once: AtOnce = request.at_once
-        answer = at_once.data_of(read[data_at : data_at + count])
-        if answer is None:
-            return 0
-        self._unreturned_bytes = unreturned
-        stream = Stream(stream_id, self._sender.initial_window_bytes, None)
-        stream.unreturned_bytes = count
-        streams.live[stream_id] = stream
-        streams.last_id = stream_id
-        self._sender.answer(stream, at_once.head, answer, at_once.trailers)
-        return data_at + count
+        streams, sender, known, end = self._streams, self._sender, self._blocks.known, len(read)
+        lingering, began_s, count, at_once = streams.lingering, 0.0, 0, None
+        while end - at >= _RST_BYTES:
+            word, flags, stream_id = unpack_head(read, at)
+            if word == _RST:
+                if stream_id not in lingering or lingering[stream_id].call is not None:
+                    break
+                del lingering[stream_id]
+                streams.remember(stream_id, _RESET_BY_PEER)
+                at += _RST_BYTES
+                continue
+            data_at = at + HEAD_BYTES + (word >> 8)
+            request = known.get(read[at + HEAD_BYTES : data_at])
+            if request is None or request.at_once is None or end - data_at < HEAD_BYTES:
+                break
+            data_word, data_flags, data_id = unpack_head(read, data_at)
+            size, next_at = data_word >> 8, data_at + HEAD_BYTES + (data_word >> 8)
+            if (
+                (word & 0xFF != frames.HEADERS or flags != frames.END_HEADERS)
+                or (data_word & 0xFF != frames.DATA or data_flags or data_id != stream_id)
+                or not 0 < size <= self._at_once_bytes_max
+                or next_at > end
+                or not (streams.last_id < stream_id <= STREAM_ID_DRAIN and stream_id & 1)
+                or stream_id > self._control.goaway_id
+                or len(streams.live) >= self._streams_max
+                or (self._unreturned_bytes + size) * 2 >= self._window_bytes
+            ):
+                break
+            at_once = request.at_once
+            began_s = began_s or at_once.began()
+            answer = at_once.data_of(read[data_at + HEAD_BYTES : next_at])
+            if answer is None:
+                break
+            self._unreturned_bytes += size
+            streams.last_id = stream_id
+            stream = streams.live[stream_id] = Stream(stream_id, sender.initial_window_bytes, None, 0, size)
+            sender.answer(stream, at_once.head, answer, at_once.trailers)
+            at, count = next_at, count + 1
+        if at_once is not None and count:
+            at_once.ended(began_s, count)
+        return at
 
     def on_continuation(self, flags: int, stream_id: int, piece: bytes) -> Event | None:
         """RFC 9113 6.10."""

@@ -21,11 +21,11 @@ class Closed(Enum):
 class StreamTable:
     """Mutable. `last_id`: the highest identifier that the peer has used."""
 
-    __slots__ = ("_closed", "_closed_before", "_limits", "_lingering_max", "last_id", "lingering", "live")
+    __slots__ = ("_closed", "_closed_before", "_limits", "last_id", "lingering", "lingering_max", "live")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._lingering_max = limits.lingering_max
+        self.lingering_max = limits.lingering_max
         self.live: dict[int, Stream] = {}
         self.lingering: dict[int, Stream] = {}
         self.last_id = 0
@@ -51,7 +51,7 @@ class StreamTable:
         stream_id, lingering = stream.id, self.lingering
         del self.live[stream_id]
         lingering[stream_id] = stream
-        if len(lingering) <= self._lingering_max:
+        if len(lingering) <= self.lingering_max:
             return None
         return next(iter(lingering.values()))
 
@@ -60,7 +60,10 @@ class StreamTable:
         stream.ended = BY_BOTH
         if self.live.pop(stream.id, None) is None:
             self.lingering.pop(stream.id, None)
-        self.remember(stream.id, how)
+        closed = self._closed
+        closed[stream.id] = how
+        if len(closed) >= self._limits.closed_remembered_max:
+            self._closed_before, self._closed = closed, {}
 
     def remember(self, stream_id: int, how: Closed) -> None:
         self._closed[stream_id] = how

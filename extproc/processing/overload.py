@@ -32,7 +32,7 @@ _PASS = Reply(codec.CONTINUE, is_done=True)
 class Overload:
     """Mutable. Times are any monotonic seconds."""
 
-    __slots__ = ("_opened", "_opened_at_beat", "_since_s")
+    __slots__ = ("_opened_at_beat", "_since_s", "opened")
 
     def __init__(self, now_s: float = 0.0) -> None:
         self.caught_up(now_s)
@@ -40,24 +40,20 @@ class Overload:
     def caught_up(self, now_s: float) -> None:
         """Nothing waits."""
         self._since_s = now_s
-        self._opened = self._opened_at_beat = 0
-
-    def opened(self) -> bool:
-        """One more stream. True: ask `look` whether this has become too much."""
-        self._opened += 1
-        return self._opened >= BACKLOG
+        # Streams: to be counted by whoever opens them. Beyond `BACKLOG` of them ask `look`.
+        self.opened = self._opened_at_beat = 0
 
     def look(self, now_s: float) -> bool:
         """Whether we are behind, in the middle of the work: one turn of the loop may last for long."""
-        return self._opened >= BACKLOG and now_s - self._since_s > BEHIND_S
+        return self.opened >= BACKLOG and now_s - self._since_s > BEHIND_S
 
     def beat(self, *, due_s: float, now_s: float) -> bool:
         """The loop has come round. False: no stream was opened since the last beat, and beats may stop."""
-        count = self._opened - self._opened_at_beat
+        count = self.opened - self._opened_at_beat
         if now_s - due_s <= LATE_S or count < BUSY:
             self.caught_up(now_s)
         else:
-            self._opened_at_beat = self._opened
+            self._opened_at_beat = self.opened
         return count > 0
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from extproc.processing.overload import BEAT_S, Overload
+from extproc.processing.overload import BACKLOG, BEAT_S, Overload
 
 
 class Pace:
@@ -19,8 +19,10 @@ class Pace:
             self._loop = asyncio.get_running_loop()
             self._overload.caught_up(time.monotonic())
             self._wind()
+        overload = self._overload
+        overload.opened += 1
         # Not the loop's own clock: uvloop's stands still for a whole turn.
-        return self._overload.opened() and self._overload.look(time.monotonic())
+        return overload.opened >= BACKLOG and overload.look(time.monotonic())
 
     def _wind(self) -> None:
         assert self._loop is not None

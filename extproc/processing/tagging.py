@@ -15,7 +15,7 @@ from extproc.processing.tag import TagWriter
 from extproc.telemetry.tables import Counter
 from serinus.contract.bucket import place_of
 from serinus.contract.headers import COHORT_NO_KEY
-from serinus.contract.request import usable_key
+from serinus.contract.request import PLAIN_KEY_BYTES
 
 Values = Mapping[str, Sequence[bytes]]
 _UNKNOWN_SERVICE = ("unknown_service",)
@@ -47,13 +47,18 @@ class Tagging:
         found = self._policies.shapes.find(message)
         if found is None or self.is_behind():
             return None
-        foreseen, text = found
-        key = usable_key(text)
-        if key is None:
+        foreseen, key = found
+        if not key or key.translate(None, PLAIN_KEY_BYTES):
             return None
-        policy = foreseen.policy
-        ruling = foreseen.settled or policy.decide_foreseen(foreseen, key, self._now_s(policy))
-        return self._answer(policy, ruling, key)
+        policy, ruling = foreseen.policy, foreseen.settled
+        if ruling is None and foreseen.look is not None:
+            ruling = foreseen.seen.get(foreseen.look(key))
+        if ruling is None:
+            ruling = policy.decide_foreseen(foreseen, key, self._now_s(policy))
+        plan: _Plan = ruling.plan or _plan(ruling)
+        self._requests.add(plan.result)
+        salted = policy.salted + key
+        return plan.writer.with_key(salted, *place_of(salted))
 
     def answer(self, service: str, values: Values) -> bytes:
         """The answer to a message that was read."""

@@ -60,11 +60,12 @@ class Histogram:
     metric: Metric
     values: dict[Labels, Bins] = field(default_factory=dict)
 
-    def observe(self, value_s: float, labels: Labels = ()) -> None:
+    def observe(self, value_s: float, labels: Labels = (), count: int = 1) -> None:
+        """`count`: so many of that value each."""
         bins = self.values.get(labels) or self._bins(labels)
         # Prometheus buckets are "less than or equal": a value on an edge belongs to that edge's bin.
-        bins.counts[bisect_left(self.metric.buckets_s, value_s)] += 1
-        bins.sum_s += value_s
+        bins.counts[bisect_left(self.metric.buckets_s, value_s)] += count
+        bins.sum_s += value_s * count
 
     def add(self, counts: Iterable[tuple[int, int]], sum_s: float, labels: Labels = ()) -> None:
         """Add values that were binned elsewhere: (bin, count), and their sum."""

@@ -11,7 +11,7 @@ Deadlines (`grpc-timeout`) are the peer's business: an answer takes microseconds
 
 from collections.abc import Callable
 
-from extproc.grpc_wire.framing import Budget, framed, whole_message
+from extproc.grpc_wire.framing import PREFIX_BYTES, Budget, pack_prefix, unpack_prefix
 from extproc.grpc_wire.status import Status
 from extproc.h2.connection import Connection
 from extproc.h2.errors import ErrorCode
@@ -59,12 +59,19 @@ def _plan(request: Request) -> HeaderBlock | Callable[["Calls", Stream, Request]
 class Calls:
     """All calls of one connection. Give it every event, in order."""
 
-    __slots__ = ("budget", "connection", "service")
+    __slots__ = ("_at_once", "budget", "connection", "service")
 
     def __init__(self, connection: Connection, service: Service) -> None:
         self.connection = connection
         self.service = service
         self.budget = Budget(UNFINISHED_BYTES_MAX, service.budget)
+        self._at_once = AtOnce(
+            answers.HEAD,
+            self._data_at_once,
+            answers.TRAILERS_OK,
+            began=service.timer,
+            ended=self._answered_at_once,
+        )
 
     def handle(self, event: Event) -> None:
         """Raises what a handler raises: then call `fail` with the same event."""
@@ -84,8 +91,8 @@ class Calls:
         plan = request.plan
         if plan is None:
             plan = request.plan = _plan(request)
-            if plan is ProcessCall and self.service.at_once is not None:
-                request.at_once = AtOnce(answers.HEAD, self._at_once, answers.TRAILERS_OK)
+            if plan is ProcessCall and self.service.at_once is not None and request.content_length is None:
+                request.at_once = self._at_once
         if isinstance(plan, HeaderBlock):
             self.connection.send.headers(stream, plan)
             return
@@ -93,21 +100,23 @@ class Calls:
         if event.is_end:
             call.receive(b"", is_end=True)
 
-    def _at_once(self, data: bytes) -> bytes | None:
+    def _data_at_once(self, data: bytes) -> bytes | None:
         """Of a tag stream whose one message has come with its headers: what `ProcessCall` would answer. Whatever goes
         wrong here goes wrong again there, where it is said."""
-        message, service = whole_message(data), self.service
-        if message is None or service.at_once is None:
+        at_once = self.service.at_once
+        # `whole_message` and `framed`, in place: see `StreamFrames.work_off`.
+        if len(data) < PREFIX_BYTES or at_once is None or unpack_prefix(data) != (0, len(data) - PREFIX_BYTES):
             return None
-        started_s = service.timer()
         try:
-            answer = service.at_once(message)
+            answer = at_once(data[PREFIX_BYTES:])
         except Exception:
             return None
-        if answer is None:
-            return None
-        service.processing.observe(service.timer() - started_s)
-        return framed(answer)
+        return None if answer is None else pack_prefix(0, len(answer)) + answer
+
+    def _answered_at_once(self, began_s: float, count: int) -> None:
+        """An answer's time is its share of all that were given in a row."""
+        service = self.service
+        service.processing.observe((service.timer() - began_s) / count, (), count)
 
     def _rare(self, event: Event) -> None:
         match event:

@@ -102,6 +102,13 @@ class H2Protocol(asyncio.Protocol):
         self._flush()
 
     def data_received(self, data: bytes) -> None:
+        worked_off = self._connection.work_off(data)
+        if worked_off < len(data):
+            self._receive(data[worked_off:])
+        elif self._transport is not None and (out := self._connection.output()):
+            self._transport.write(out)
+
+    def _receive(self, data: bytes) -> None:
         connection, calls = self._connection, self._calls
         for event in connection.receive(data, self._now()):
             try:

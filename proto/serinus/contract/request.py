@@ -29,6 +29,8 @@ KEY_BYTES_MAX = 4096
 # What no header value may hold. A cookie or query value may, escaped; as `x-serinus-key` Envoy 1.40 refuses it and
 # answers the request with 500 although failures are allowed, so it is no key.
 _UNSENDABLE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# A text of up to 4 KiB that is made of nothing else, and not empty, is a key just as it stands.
+PLAIN_KEY_BYTES = bytes([*range(0x21, 0x7F), *range(0x80, 0x100)])
 # In a quoted cookie value: an octal escape, or a byte that stands for itself.
 _ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
 # More query fields than any API of a model server takes; bounds the parser's work on a hostile path.

@@ -4,8 +4,18 @@ import time
 from http.cookies import SimpleCookie
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from serinus.contract.request import KEY_BYTES_MAX, StickyKind, StickySource, cookies, sticky_key
+from serinus.contract.request import (
+    KEY_BYTES_MAX,
+    PLAIN_KEY_BYTES,
+    StickyKind,
+    StickySource,
+    cookies,
+    sticky_key,
+    usable_key,
+)
 
 QUERY = (StickySource(StickyKind.QUERY, "u"),)
 COOKIE = (StickySource(StickyKind.COOKIE, "u"),)
@@ -52,3 +62,11 @@ def test_a_hostile_cookie_costs_no_more_than_its_length(escape: bytes) -> None:
     started_s = time.process_time()
     cookies(lambda _: [value])
     assert time.process_time() - started_s < 1.0  # CPU time; it takes some ms
+
+
+@given(st.binary(max_size=20))
+def test_a_plain_key_is_usable_as_it_stands(text: bytes) -> None:
+    if text and not text.translate(None, PLAIN_KEY_BYTES):
+        assert usable_key(text) == text
+    elif usable_key(text) == text:
+        assert set(text) & set(b" \t"), "only blanks within make a usable key not plain"

@@ -22,7 +22,8 @@ class Loop:
         shed = 0
         for _ in range(count):
             self.now_s += each_s
-            shed += self.overload.opened() and self.overload.look(self.now_s)
+            self.overload.opened += 1
+            shed += self.overload.look(self.now_s)
         return shed
 
     def beats(self, late_s: float = 0.0) -> bool:

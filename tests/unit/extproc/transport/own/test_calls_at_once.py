@@ -18,7 +18,7 @@ def test_an_answer_that_is_at_hand_needs_no_stream_of_the_sidecar() -> None:
     assert client.quick == client.sidecar.messages == [b"say done"] * 2
     assert client.sidecar.closed == 0
     (bins,) = client.processing.values.values()
-    assert (sum(bins.counts), bins.sum_s) == (2, 0.5)
+    assert (sum(bins.counts), bins.sum_s) == (2, 0.25)
     assert client.gets(7) == [HEAD, framed(b"say done"), OK]
     client.says(rst(5), rst(7))
     assert not client.connection.streams.lingering
