@@ -13,7 +13,7 @@ must be of keys, since one user's requests are alike.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtri, gammaincinv, ndtri
+from scipy.special import chdtri, gammaincinv
 
 from controlplane.evidence.diagnostics.errors import SeriesError
 from controlplane.evidence.diagnostics.series import Values, counted, finite, same_length, within
@@ -209,7 +209,5 @@ def _bridge_area(share: Floats, gaps: Floats) -> float:
     products = 2.0 / np.pi * outer * (np.sqrt(1.0 - rho * rho) + rho * np.arcsin(rho))
     mean = float(np.sqrt(2.0 / np.pi) * (sigma * gaps).sum())
     variance = float(gaps @ products @ gaps) - mean * mean
-    if variance <= (1e-9 * mean) ** 2:
-        return mean * (1.0 + float(ndtri(1.0 - ALPHA)) * 1e-9)
     shape = mean * mean / variance
     return float(gammaincinv(shape, 1.0 - ALPHA)) * variance / mean * _GAMMA_SHORT
