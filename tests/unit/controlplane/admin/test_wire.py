@@ -1,14 +1,20 @@
-"""What the API says of groups and of strangers. Proxies and rollouts are shown in tests/e2e, from a whole engine."""
+"""What the API says of groups, of strangers, and what it notes of a rollout. Proxies and rollouts are shown in tests/e2e, from a whole engine."""
 
-from controlplane.admin.wire import group_view, refusal_view, service_view
+from dataclasses import dataclass, field
+
+from controlplane.admin.wire import group_view, refusal_view, rollout_view, service_view
+from controlplane.engine.evidence import Sample
 from controlplane.engine.group import Group
 from controlplane.engine.routing import GroupTarget
 from controlplane.engine.world import Service
+from controlplane.rollout.model import RolledBack
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import ROUTE
 from controlplane.xds.events import Node
 from controlplane.xds.server import Refusal
 from tests.unit.controlplane.engine.fleet import PlayedFleet
+from tests.unit.controlplane.engine.paths import CALM, LATE, path
+from tests.unit.controlplane.rollout.facts import T0_MS, rollout
 from tests.unit.controlplane.snapshot.factory import service
 
 
@@ -36,3 +42,31 @@ def test_a_service_says_its_data_path_and_why() -> None:
     view = service_view(Service("chat", spec, {}, "v1"), None)
     assert (view.datapath, view.datapath_chosen) == ("auto", "ext_proc")
     assert "several sources" in view.datapath_reason
+
+
+@dataclass
+class PlayedTracker:
+    path: list[Sample]
+    assessment: None = None
+
+    def samples(self) -> list[Sample]:
+        return self.path
+
+
+@dataclass
+class EngineAtRest:
+    """What the view of a rollout that ended asks for."""
+
+    trackers: dict[str, PlayedTracker]
+    last: dict[str, object] = field(default_factory=dict)
+
+    def now_ms(self) -> int:
+        return T0_MS + 1_000
+
+
+def test_what_the_diagnostics_note_stands_under_the_findings_of_a_rollout() -> None:
+    ended = rollout(RolledBack("worse", T0_MS))
+    noted = rollout_view(EngineAtRest({ended.name: PlayedTracker(path(CALM, LATE))}), ended, ())  # type: ignore[arg-type]
+    calm = rollout_view(EngineAtRest({ended.name: PlayedTracker(path(CALM, CALM))}), ended, ())  # type: ignore[arg-type]
+    assert any("the candidate left what was usual" in each for each in noted.findings)
+    assert list(calm.findings) == []

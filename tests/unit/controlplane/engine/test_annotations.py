@@ -1,32 +1,5 @@
 from controlplane.engine.annotations import SHOWN_MAX, annotation_sentences
-from controlplane.engine.evidence import MetricSample, Sample
-
-
-def path(baseline: list[int], candidate: list[int], *, metrics: int = 1) -> list[Sample]:
-    """100 requests a slot and version, so many of them bad."""
-    return [
-        Sample(
-            at_ms=1_000 * slot,
-            weight_bp=5_000,
-            observed_ratio=0.5,
-            metrics=tuple(
-                MetricSample(
-                    f"errors-{name}",
-                    worse_log_e=0.0,
-                    good_log_e=0.0,
-                    baseline_requests=100 * (slot + 1),
-                    baseline_bad=sum(baseline[: slot + 1]),
-                    candidate_requests=100 * (slot + 1),
-                    candidate_bad=sum(candidate[: slot + 1]),
-                )
-                for name in range(metrics)
-            ),
-        )
-        for slot in range(len(baseline))
-    ]
-
-
-CALM, LATE = [1, 2] * 90, [1, 2] * 45 + [15] * 90
+from tests.unit.controlplane.engine.paths import CALM, LATE, path
 
 
 def test_a_version_that_left_what_was_usual_is_told_in_a_sentence() -> None:
