@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli import certs, objects, operate, processes, tokens
+from controlplane.cli import certs, judge, objects, operate, processes, tokens
 
 app = typer.Typer(
     name="serinus",
@@ -48,6 +48,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     operate.promote,
     operate.abort,
     tokens.token,
+    judge.judge,
     processes.controlplane,
     processes.bootstrap,
 )

@@ -13,7 +13,7 @@ from controlplane.evidence.bounds import Bound
 from controlplane.evidence.errors import CountsError
 from controlplane.evidence.kernel import RATIOS
 from controlplane.evidence.mixture import stake
-from controlplane.evidence.recorded import EvidencePath, RecordedSlot, judge_recorded
+from controlplane.evidence.recorded import EvidencePath, RecordedSlot, RowError, judge_recorded
 
 ROWS = [
     RecordedSlot(0, 90, 0, 10, 1),
@@ -81,6 +81,19 @@ def test_the_exact_bound_says_more_than_the_minimum_and_that_more_than_the_binom
 
 def test_nothing_recorded_is_no_evidence() -> None:
     assert judge_recorded([], alpha=0.05) == EvidencePath((), (), None)
+
+
+def test_starts_of_ages_later_have_their_stake_too() -> None:
+    rows = [ROWS[0], *(replace(ROWS[2], slot=10**18 + second) for second in range(0, 6000, 60))]
+    path = judge_recorded(rows, alpha=0.05)
+    assert all(math.isfinite(value) for value in path.log_e)
+    assert path.is_worse
+
+
+def test_an_exact_sum_that_would_fill_the_memory_is_refused() -> None:
+    huge = RecordedSlot(1, 10**12, 9 * 10**11, 10**12, 10**11)
+    with pytest.raises(RowError, match="take auto"):
+        judge_recorded([ROWS[0], huge], alpha=0.05, bound=Bound.EXACT)
 
 
 @pytest.mark.parametrize("restart_every_s", [0, 1])
