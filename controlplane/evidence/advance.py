@@ -12,89 +12,95 @@ once in each step; one that waits for its follow-up when a step ends is not coun
 
 import math
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from controlplane.evidence import margin
-from controlplane.evidence.alternatives import (
-    GOOD_ENOUGH_LOG_STAKES,
-    Counts,
-    Estimates,
-    Tally,
-    estimates_of,
-    good_enough_rates,
-)
+from controlplane.evidence.alternatives import GOOD_ENOUGH_LOG_STAKES, Tallies, estimates_of, good_enough_pairs
 from controlplane.evidence.harm import NOTHING_TO_SHOW_LOG_E
 from controlplane.evidence.history import History
-from controlplane.evidence.kernel import Floats
+from controlplane.evidence.kernel import Floats, log_sum
 from controlplane.evidence.strata import is_comparison
 
 # With half on each a healthy candidate was promoted in 327 s, with this in 266 s (median; weights 5/10/25/50/100 %).
 WHOLE_STAKE = 0.95
+# Stakes sum to 1 but for rounding: from here on a step has shown something.
+SHOWN_LOG_E = 1e-9
 LOG_STAKES: Floats = np.array(GOOD_ENOUGH_LOG_STAKES)
 
 
 class MarginEvidence:
-    """ln of the e-value of H0 {pB >= pA + d} over strata, alternatives following a tally of earlier strata.
+    """ln of the e-values of H0 {pB >= pA + d} over strata, alternatives following a tally of earlier strata.
 
-    Most of the stake lies on the strata since the first step, the rest on those of the step in force: the first makes a
-    good candidate's last steps short, the second does not carry a past along that is no longer true. While the step
-    itself does not point the same way, it is all that counts: a weight is never passed through unseen.
+    Several evidences side by side, each with its own d. Most of the stake lies on the strata since the first step, the
+    rest on those of the step in force: the first makes a good candidate's last steps short, the second does not carry a
+    past along that is no longer true. While the step itself does not point the same way, it is all that counts: a
+    weight is never passed through unseen.
     """
 
-    def __init__(self) -> None:
-        self._tally = Tally()
-        self._history = History.empty()
-        self.begin_step(None)
+    def __init__(self, size: int = 1) -> None:
+        self._size = size
+        self._tallies = Tallies(size)
+        self._history = History(size)
+        self.begin_step([None] * size)
 
     @property
-    def tally(self) -> Tally:
-        """What earlier strata have shown."""
-        return self._tally
+    def tallies(self) -> Floats:
+        """What earlier strata have shown, a row each."""
+        return self._tallies.rows
 
-    def begin_step(self, limit: float | None) -> None:
-        """Ask about the excess `limit` from now on; None: nothing is to be shown."""
-        self._limit = limit
-        self._step: Floats = LOG_STAKES.copy()
-        self._whole: Floats = LOG_STAKES if limit is None else LOG_STAKES + self._history.log_e(limit)
+    def begin_step(self, limits: Sequence[float | None]) -> None:
+        """Ask about the excesses `limits` from now on; None: nothing is to be shown."""
+        self._has_limit = np.array([limit is not None for limit in limits])
+        self._d: Floats = np.array([math.nan if limit is None else limit for limit in limits])
+        self._step: Floats = np.tile(LOG_STAKES, (self._size, 1))
+        self._whole: Floats = self._step.copy()
+        asked = np.flatnonzero(self._has_limit)
+        if len(asked):
+            self._whole[asked] += self._history.log_e(asked, self._d[asked])
 
-    def add(self, counts: Counts, weight_bp: int, *, new: Counts | None = None) -> None:
-        """Take one stratum in, then let the tally learn from it. `new`: what counts since the first step, if other."""
-        new = counts if new is None else new
+    def add(self, counts: Floats, weight_bp: int, *, new: Floats | None = None, first: int = 0) -> None:
+        """Take one stratum in, then let the tallies learn from it.
+
+        `counts`: rows of (baseline n, bad, candidate n, bad), for the evidences from `first` on. `new`: what counts
+        since the first step, if other."""
         if is_comparison(weight_bp):
-            estimates = estimates_of(self._tally)
-            self._history.add(new, estimates)
-            if self._limit is not None:
-                step = self._log_e(counts, estimates, self._limit)
-                self._step = self._step + step
-                self._whole = self._whole + (step if new == counts else self._log_e(new, estimates, self._limit))
-        self._tally.add(counts)
+            end = first + len(counts)
+            estimates = estimates_of(self._tallies.rows[first:end])
+            self._history.add(counts if new is None else new, estimates, first)
+            asked = np.flatnonzero(self._has_limit[first:end])
+            if len(asked):
+                d = self._d[first:end][asked]
+                a, b = (pairs[asked] for pairs in good_enough_pairs(estimates, self._d[first:end]))
+                step = _log_e(counts[asked], a, b, d)
+                self._step[first + asked] += step
+                self._whole[first + asked] += step if new is None else _log_e(new[asked], a, b, d)
+        self._tallies.add(counts, first)
 
-    def log_e(self) -> float:
-        """ln of the mixture over the alternatives; a high finite value when there is nothing to show."""
-        if self._limit is None:
-            return NOTHING_TO_SHOW_LOG_E
-        step = float(np.logaddexp.reduce(self._step))
-        whole = float(np.logaddexp.reduce(self._whole))
-        both = float(np.logaddexp(whole + math.log(WHOLE_STAKE), step + math.log1p(-WHOLE_STAKE)))
-        return both if step > 0.0 else min(both, step)
+    def log_e(self) -> Floats:
+        """ln of the mixture over the alternatives, of each; a high finite value where there is nothing to show."""
+        step, whole = log_sum(self._step), log_sum(self._whole)
+        both = np.logaddexp(whole + math.log(WHOLE_STAKE), step + math.log1p(-WHOLE_STAKE))
+        told = np.where(step > SHOWN_LOG_E, both, np.minimum(both, step))
+        value: Floats = np.where(self._has_limit, told, NOTHING_TO_SHOW_LOG_E)
+        return value
 
-    @staticmethod
-    def _log_e(counts: Counts, estimates: Estimates, d: float) -> Floats:
-        columns = (counts.baseline_n, counts.baseline_bad, counts.candidate_n, counts.candidate_bad)
-        return np.array([margin.log_e(*columns, a=a, b=b, d=d) for a, b in good_enough_rates(estimates, d)])
+
+def _log_e(counts: Floats, a: Floats, b: Floats, d: Floats) -> Floats:
+    n_a, bad_a, n_b, bad_b = counts.T[..., None]
+    return margin.log_e_all(n_a, bad_a, n_b, bad_b, a=a, b=b, d=d[:, None])
 
 
 @dataclass(slots=True)
 class Cohort:
-    """Keys first met in one stratum."""
+    """Keys first met in one stratum: rows of (baseline n, bad, candidate n, bad), one for each metric."""
 
     slot: int
     weight_bp: int
-    counts: Counts = field(default_factory=Counts)
-    new: Counts = field(default_factory=Counts)  # of these, keys never met before in the rollout
+    counts: Floats
+    new: Floats  # of these, keys never met before in the rollout
 
 
 class Meetings:

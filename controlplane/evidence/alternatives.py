@@ -49,79 +49,74 @@ class Counts:
     candidate_bad: int = 0
 
 
-class Tally:
-    """Decayed counts of the past."""
+class Tallies:
+    """Decayed counts of the past, one row of (baseline n, bad, candidate n, bad) for each of several evidences."""
 
-    def __init__(self) -> None:
-        self._baseline_n = self._baseline_bad = self._candidate_n = self._candidate_bad = 0.0
+    def __init__(self, count: int) -> None:
+        self.rows: Floats = np.zeros((count, 4))
 
-    def add(self, counts: Counts) -> None:
-        self._baseline_n += counts.baseline_n
-        self._baseline_bad += counts.baseline_bad
-        self._candidate_n += counts.candidate_n
-        self._candidate_bad += counts.candidate_bad
-        n = self._baseline_n + self._candidate_n
-        if n > TALLY_MAX:
-            self._scale(TALLY_MAX / 2.0 / n)
+    def add(self, counts: Floats, first: int = 0) -> None:
+        """Add rows, the first of them to row `first`."""
+        rows = self.rows[first : first + len(counts)]
+        rows += counts
+        n = rows[:, 0] + rows[:, 2]
+        if n.max(initial=0.0) > TALLY_MAX:
+            rows *= np.where(n > TALLY_MAX, TALLY_MAX / 2.0 / np.maximum(n, 1.0), 1.0)[:, None]
 
-    def _scale(self, factor: float) -> None:
-        self._baseline_n *= factor
-        self._baseline_bad *= factor
-        self._candidate_n *= factor
-        self._candidate_bad *= factor
 
-    def baseline(self, prior: Prior) -> float:
-        """Estimated rate of the baseline."""
-        return (self._baseline_bad + prior.n * prior.rate) / (self._baseline_n + prior.n)
+def _baseline(rows: Floats, prior: Prior) -> Floats:
+    """Estimated rate of the baseline."""
+    rate: Floats = (rows[:, 1] + prior.n * prior.rate) / (rows[:, 0] + prior.n)
+    return rate
 
-    def pooled(self, prior: Prior) -> float:
-        """Estimated rate of both arms, if they have one."""
-        n, bad = self._baseline_n + self._candidate_n, self._baseline_bad + self._candidate_bad
-        return (bad + prior.n * prior.rate) / (n + prior.n)
 
-    def candidate(self, baseline: float) -> float:
-        """Estimated rate of the candidate, leaning on the baseline's."""
-        return (self._candidate_bad + _LIKE_BASELINE_N * baseline) / (self._candidate_n + _LIKE_BASELINE_N)
+def _pooled(rows: Floats, prior: Prior) -> Floats:
+    """Estimated rate of both arms, if they have one."""
+    rate: Floats = (rows[:, 1] + rows[:, 3] + prior.n * prior.rate) / (rows[:, 0] + rows[:, 2] + prior.n)
+    return rate
+
+
+def _candidate(rows: Floats, baseline: Floats) -> Floats:
+    """Estimated rate of the candidate, leaning on the baseline's."""
+    rate: Floats = (rows[:, 3] + _LIKE_BASELINE_N * baseline) / (rows[:, 2] + _LIKE_BASELINE_N)
+    return rate
 
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """What a tally says of the rates before a stratum; or arrays of it, one value a stratum."""
+    """What tallies say of the rates before a stratum, one value an evidence (or, asked later, a stratum)."""
 
-    rare: float | Floats  # both arms alike, failures rare
-    baseline: float | Floats
-    candidate: float | Floats
-    alike: float | Floats  # both arms alike, at any rate
-
-
-def estimates_of(tally: Tally) -> Estimates:
-    baseline = tally.baseline(_RARE)
-    return Estimates(tally.pooled(_RARE), baseline, tally.candidate(baseline), tally.pooled(_OPEN))
+    rare: Floats  # both arms alike, failures rare
+    baseline: Floats
+    candidate: Floats
+    alike: Floats  # both arms alike, at any rate
 
 
-def good_enough_rates(estimates: Estimates, d: float) -> tuple[tuple[float, float], ...]:
-    """`good_enough_pairs` of one stratum, without arrays: a tenth of the time."""
-    rare, own, alike = (_inside(float(rate)) for rate in (estimates.rare, estimates.baseline, estimates.alike))
-    return (rare, rare), (own, min(_inside(float(estimates.candidate)), own + d)), (alike, alike)
+def estimates_of(rows: Floats) -> Estimates:
+    """`rows` of `Tallies`."""
+    baseline = _baseline(rows, _RARE)
+    return Estimates(_pooled(rows, _RARE), baseline, _candidate(rows, baseline), _pooled(rows, _OPEN))
 
 
-def good_enough_pairs(estimates: Estimates, d: float) -> tuple[Floats, Floats]:
-    """Alternatives (a, b) with b <= a + d: "alike and rare", "each as it has been", "alike, at any rate"."""
+def good_enough_pairs(estimates: Estimates, d: float | Floats) -> tuple[Floats, Floats]:
+    """Alternatives (a, b) with b <= a + d: "alike and rare", "each as it has been", "alike, at any rate".
+
+    `d` is one limit or one each. Shape: that of the estimates plus (3,)."""
     rare, own, alike = (
         np.clip(rate, RATE_MIN, 1.0 - RATE_MIN) for rate in (estimates.rare, estimates.baseline, estimates.alike)
     )
     candidate = np.minimum(np.clip(estimates.candidate, RATE_MIN, 1.0 - RATE_MIN), own + d)
-    return np.array([rare, own, alike]), np.array([rare, candidate, alike])
+    return np.stack([rare, own, alike], axis=-1), np.stack([rare, candidate, alike], axis=-1)
 
 
-def worse_rates(tally: Tally, d: float) -> tuple[Floats, Floats]:
-    """Alternatives (a, b) with b >= a + d, 0 <= d < 1: fixed points beyond the tolerance, and the running estimate."""
-    estimate = tally.baseline(_BETWEEN)
-    baseline = _inside(estimate, end=1.0 - d)
-    room = 1.0 - d - baseline
-    own = min(max((tally.candidate(estimate) - d - baseline) / room, 0.0), 1.0 - RATE_MIN)
-    return np.full(WORSE_BETS, baseline), baseline + d + room * np.array([*_WORSE_POINTS, own])
+def worse_rates(rows: Floats, d: Floats) -> tuple[Floats, Floats]:
+    """Alternatives (a, b) with b >= a + d, 0 <= d < 1: fixed points beyond the tolerance, and the running estimate.
 
-
-def _inside(rate: float, *, end: float = 1.0) -> float:
-    return min(max(rate, RATE_MIN * end), (1.0 - RATE_MIN) * end)
+    `rows` of `Tallies` and `d` for each of several metrics. Shapes (metrics, 1) and (metrics, WORSE_BETS)."""
+    estimate = _baseline(rows, _BETWEEN)
+    end = 1.0 - d
+    baseline = np.minimum(np.maximum(estimate, RATE_MIN * end), (1.0 - RATE_MIN) * end)
+    room = end - baseline
+    own = np.clip((_candidate(rows, estimate) - d - baseline) / room, 0.0, 1.0 - RATE_MIN)
+    points = np.concatenate([np.broadcast_to(_WORSE_POINTS, (len(rows), len(_WORSE_POINTS))), own[:, None]], axis=1)
+    return baseline[:, None], (baseline + d)[:, None] + room[:, None] * points

@@ -1,4 +1,4 @@
-"""Evidence about a metric with a size: latency, time to first token, time per output token, tokens.
+"""Evidence about metrics with a size: latency, time to first token, time per output token, tokens.
 
 Worse: is B's distribution, moved down by the tolerated shift, stochastically above A's? Per component the e-value is
 the average over edges x ratios of the kernel given the realised split of *keys first observed since its start*: each
@@ -9,91 +9,91 @@ tail is the heavier one, over first observations of keys since the step began, a
 Evidence since the first step and evidence of the step alone share the stake as in `advance.py`.
 
 Edges come from the baseline before a step, from its first 200 observations if it had shown less; limits that were
-given stand beside them. Nothing is judged before that. This holds no clock and decides nothing.
+given stand beside them. Nothing is judged before that. All metrics at once. This holds no clock and decides nothing.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
-from controlplane.evidence import bounds
-from controlplane.evidence.advance import WHOLE_STAKE
+from controlplane.evidence.advance import SHOWN_LOG_E, WHOLE_STAKE
 from controlplane.evidence.alternatives import Counts
-from controlplane.evidence.bounds import Bound
 from controlplane.evidence.harm import NOTHING_TO_SHOW_LOG_E
 from controlplane.evidence.histogram import EDGE_OBSERVATIONS_MIN, BaselineTally, above, dense, factor_of
-from controlplane.evidence.kernel import Bools, Floats, Ints
+from controlplane.evidence.hypergeometric import ExactTables
+from controlplane.evidence.kernel import Bools, Floats, Ints, log_sum
 from controlplane.evidence.keys import NEVER, KeyTable
 from controlplane.evidence.mixture import Opened, Starts, Wealth
 from controlplane.evidence.plan import QUANTILES, BinnedPlan
 from controlplane.evidence.strata import BinCounts, Stratum, is_comparison
-from controlplane.evidence.tails import ComponentEdges, Firsts, Tails
+from controlplane.evidence.tails import NO_EDGE, ComponentEdges, Firsts, Tails, tails
 from serinus.contract.metric import HISTOGRAM_UNITS
 
 # Odds ratios of a tail: a tenth slower is 1.3 at the median of a lognormal with sigma .6, and 1.6 at its p99.
 WORSE_LAM: Floats = np.log(np.array([1.25, 1.5, 2.0, 3.0, 5.0, 10.0]))
 # A shift by one to three bins is 1.2-2.5 in odds.
 GOOD_LAM: Floats = np.log(np.array([1.15, 1.3, 1.6, 2.0, 3.0]))
-# The exact sum where it is cheap: edges x distinct components x terms of one slot. Chosen by pooled counts alone.
-_EXACT_CELLS_MAX = 3_000
+_WORSE, _GOOD = ExactTables(WORSE_LAM), ExactTables(GOOD_LAM)
 _NOTHING = BinCounts({}, {})
+_UNFIXED = -1
 
 
 class TailEvidence:
-    """ln e per edge and ratio of "A's tail is the heavier one" since the first step, and since the step."""
+    """ln e per metric, edge and ratio of "A's tail is the heavier one" since the first step, and since the step."""
 
-    def __init__(self, edge_count: int) -> None:
-        self._whole: Floats = np.zeros((edge_count, len(GOOD_LAM)))
+    def __init__(self, metric_count: int, edge_count: int) -> None:
+        self._whole: Floats = np.zeros((metric_count, edge_count, len(GOOD_LAM)))
         self._step: Floats = self._whole.copy()
 
     def begin_step(self) -> None:
         self._step = np.zeros_like(self._step)
 
     def add(self, *, whole: Floats, step: Floats) -> None:
-        self._whole = self._whole + whole
-        self._step = self._step + step
+        self._whole += whole
+        self._step += step
 
     def log_e(self) -> Floats:
-        """Per edge."""
-        whole, step = (
-            np.logaddexp.reduce(log_e, axis=1) - math.log(len(GOOD_LAM)) for log_e in (self._whole, self._step)
-        )
+        """Per metric and edge."""
+        whole, step = (log_sum(log_e) - math.log(len(GOOD_LAM)) for log_e in (self._whole, self._step))
         both = np.logaddexp(whole + math.log(WHOLE_STAKE), step + math.log1p(-WHOLE_STAKE))
-        value: Floats = np.where(step > 0.0, both, np.minimum(both, step))
+        value: Floats = np.where(step > SHOWN_LOG_E, both, np.minimum(both, step))
         return value
 
 
-class BinnedEvidence:
-    """Mutable; `column` is the metric's place in the key table. The face of `guardrail.GuardrailEvidence`."""
+class SizeEvidence:
+    """Mutable; `columns` are the metrics' places in the key table. The face of `measured.MetricsEvidence`."""
 
-    def __init__(self, planned: BinnedPlan, column: int, starts: Starts) -> None:
-        self.metric = planned.metric
-        self._column = column
+    def __init__(self, planned: Sequence[BinnedPlan], columns: Sequence[int], starts: Starts) -> None:
         self._planned = planned
-        edge_count = len(QUANTILES) + len(planned.limit_bins)
-        is_asked = [quantile <= planned.advance_through for quantile in QUANTILES]
-        self._asked: Bools = np.array(is_asked + [True] * len(planned.limit_bins))
-        self._component_edges = ComponentEdges(starts, edge_count)
-        self._worse = Wealth(starts, bets=edge_count * len(WORSE_LAM))
-        self._past = BaselineTally()
-        self._edges: Ints | None = None  # of the step in force
-        self._first_step_slot: int | None = None
-        self._step_slot: int | None = None
-        self._has_limit = False
-        self._keys, self._requests = TailEvidence(edge_count), TailEvidence(edge_count)
-        self._met, self._requested = _Sums(edge_count), _Sums(edge_count)
+        self._columns: Ints = np.array(columns, dtype=np.int64)
+        self._tolerated = np.array([of.tolerated_bins for of in planned], dtype=np.int64)
+        self._margins = np.array([of.margin_bins for of in planned], dtype=np.int64)
+        edge_count = len(QUANTILES) + max(len(of.limit_bins) for of in planned)
+        self._size = (len(planned), edge_count)
+        self._asked: Bools = np.array([_asked(of, edge_count) for of in planned])
+        self._component_edges = ComponentEdges(starts, *self._size)
+        bets = np.array([_log_bets(of, edge_count) for of in planned])
+        self._worse = Wealth(starts, bets=bets.shape[1], metrics=len(planned), log_bets=bets)
+        self._past = BaselineTally(len(planned))
+        self._edges: Ints = np.full(self._size, _UNFIXED, dtype=np.int64)  # of the step in force
+        self._first_step_slot = self._step_slot = NEVER
+        self._has_limit: Bools = np.zeros(len(planned), dtype=bool)
+        self._keys, self._requests = TailEvidence(*self._size), TailEvidence(*self._size)
+        self._met, self._requested = _Sums(self._size), _Sums(self._size)
 
-    def begin_step(self, slot: int | None, *, limit: float | None) -> None:
-        """A step begins; `limit` None: nothing is to be shown in it. Edges move to where the baseline is now."""
-        if self._first_step_slot is None:
-            self._first_step_slot = slot
-        self._step_slot = slot
-        self._has_limit = limit is not None
-        self._edges = self._past.edges(self._planned.limit_bins) if self._edges is None else self._moved()
+    def begin_step(self, slot: int | None, *, limits: Sequence[float | None]) -> None:
+        """A step begins; a limit of None: nothing is to be shown in it. Edges move to where the baseline is now."""
+        if slot is not None:
+            self._step_slot = slot
+            if self._first_step_slot == NEVER:
+                self._first_step_slot = slot
+        self._has_limit = np.array([limit is not None for limit in limits])
+        self._edges = self._moved()
         self._keys.begin_step()
         self._requests.begin_step()
-        self._met, self._requested = _Sums(self._met.edge_count), _Sums(self._met.edge_count)
+        self._met, self._requested = _Sums(self._size), _Sums(self._size)
 
     def opened(self, opened: Opened) -> None:
         """Follow what `Starts` did."""
@@ -102,138 +102,161 @@ class BinnedEvidence:
 
     def fold(self, stratum: Stratum, table: KeyTable, contested: frozenset[int]) -> None:
         """Take one stratum in. `table` has admitted its keys; `contested` ones are left out."""
-        arms = [_of(metrics, self.metric) for metrics in (stratum.baseline_bins, stratum.candidate_bins)]
-        histograms = [dense(arm.bins) for arm in arms]
+        arms = [
+            _of(metrics, of.metric)
+            for of in self._planned
+            for metrics in (stratum.baseline_bins, stratum.candidate_bins)
+        ]
+        histograms = dense([arm.bins for arm in arms])
         self._fix()
-        rows, firsts = zip(*(self._firsts(arm, table, contested) for arm in arms), strict=True)
-        if is_comparison(stratum.weight_bp) and any(len(keys.bins) for keys in firsts):
-            self._fold_worse(stratum.slot, firsts[0], firsts[1])
-        if self._step_slot is not None and stratum.slot >= self._step_slot and self._edges is not None:
-            self._fold_good(self._edges, firsts, histograms, is_evidence=is_comparison(stratum.weight_bp))
-        for of_arm in rows:
-            table.seen[self._column, of_arm] = stratum.slot
-        self._past.add(histograms[0])
+        rows, firsts = self._firsts(arms, table, contested)
+        if is_comparison(stratum.weight_bp) and len(rows):
+            counted = self._component_edges.count(firsts, stratum.slot, shifts=self._tolerated)
+            self._worse.add(_log_e(_WORSE, counted, 0).reshape(len(self._planned), counted.n.shape[2], -1))
+        if self._step_slot != NEVER and stratum.slot >= self._step_slot:
+            self._fold_good(firsts, histograms, is_evidence=is_comparison(stratum.weight_bp))
+        table.seen[self._columns[firsts.groups >> 1], rows] = stratum.slot
+        self._past.add(histograms[::2])
 
     def mature(self, closed_slot: int) -> None:
         """Observations wait for nothing: a slot is closed after the follow-up."""
 
-    def worse_log_e(self) -> float:
-        """ln of the metric's e-value."""
+    def worse_log_e(self) -> Floats:
+        """ln of the e-values, per metric."""
         return self._worse.total()
 
-    def good_log_e(self) -> float:
-        """The smallest over edges, of keys and of requests; a high finite value when there is nothing to show."""
-        if not self._has_limit:
-            return NOTHING_TO_SHOW_LOG_E
-        return float(np.minimum(self._keys.log_e(), self._requests.log_e())[self._asked].min())
+    def good_log_e(self) -> Floats:
+        """The smallest over edges, of keys and of requests; a high finite value where there is nothing to show."""
+        both = np.minimum(self._keys.log_e(), self._requests.log_e())
+        least = np.where(self._asked, both, np.inf).min(axis=1)
+        value: Floats = np.where(self._has_limit, least, NOTHING_TO_SHOW_LOG_E)
+        return value
 
-    @property
-    def met(self) -> Counts:
+    def met(self, metric: int) -> Counts:
         """Keys first observed in the step, and those of them above the edge that tells the arms apart most."""
-        return self._met.at(self._met.telling())
+        return self._met.at(metric, self._telling(metric))
 
-    @property
-    def requested(self) -> Counts:
-        return self._requested.at(self._met.telling())
+    def requested(self, metric: int) -> Counts:
+        """Requests of the step, and those of them above that edge."""
+        return self._requested.at(metric, self._telling(metric))
 
-    def findings(self) -> tuple[str, ...]:
+    def findings(self, metric: int) -> tuple[str, ...]:
         """Where the counts were cut."""
-        if self._edges is None:
+        if self._edges[metric, 0] == _UNFIXED:
             return (f"no edges yet: {EDGE_OBSERVATIONS_MIN} observations of the baseline are needed first",)
-        edge, unit = self._met.telling(), HISTOGRAM_UNITS.get(self.metric, "")
+        edge, unit = self._telling(metric), HISTOGRAM_UNITS.get(self._planned[metric].metric, "")
         name = f"p{100 * QUANTILES[edge]:g} of the baseline" if edge < len(QUANTILES) else "the limit"
-        return (f"bad means above {factor_of(int(self._edges[edge]) + 1):.4g} {unit}, {name}",)
+        return (f"bad means above {factor_of(int(self._edges[metric, edge]) + 1):.4g} {unit}, {name}",)
 
-    def _moved(self) -> Ints | None:
+    def _telling(self, metric: int) -> int:
+        return int(self._met.telling(self._edges)[metric])
+
+    def _moved(self) -> Ints:
         """Edges by what the baseline did lately; those in force while it has shown too little."""
-        edges = self._past.edges(self._planned.limit_bins)
-        return self._edges if edges is None else edges
+        moved = self._edges.copy()
+        for metric, of in enumerate(self._planned):
+            edges = self._past.edges(metric, of.limit_bins)
+            if edges is not None:
+                moved[metric] = NO_EDGE
+                moved[metric, : len(edges)] = edges
+        return moved
 
     def _fix(self) -> None:
         """Edges from earlier slots, as soon as they are enough."""
-        if self._edges is None:
-            self._edges = self._past.edges(self._planned.limit_bins)
-        if self._edges is not None and not self._component_edges.is_fixed:
-            self._component_edges.fix(self._edges)
+        is_missing = self._edges[:, 0] == _UNFIXED
+        if is_missing.any():
+            self._edges = np.where(is_missing[:, None], self._moved(), self._edges)
+        for metric in np.flatnonzero(~self._component_edges.is_fixed & (self._edges[:, 0] != _UNFIXED)).tolist():
+            self._component_edges.fix(metric, self._edges[metric])
 
-    def _firsts(self, counts: BinCounts, table: KeyTable, contested: frozenset[int]) -> tuple[Ints, Firsts]:
-        first_bins = counts.first_bins
-        keys = [key for key in first_bins if key not in contested] if contested else list(first_bins)
-        if table.is_full:
-            keys = [key for key in keys if table.has(key)]
-        rows = table.rows(keys)
-        bins = np.fromiter((first_bins[key] for key in keys), dtype=np.int64, count=len(keys))
-        return rows, Firsts(table.seen[self._column, rows], bins)
+    def _firsts(self, arms: list[BinCounts], table: KeyTable, contested: frozenset[int]) -> tuple[Ints, Firsts]:
+        firsts = [arm.first_bins for arm in arms]
+        if contested or table.is_full:
+            firsts = [
+                {key: bin_ for key, bin_ in of.items() if key not in contested and table.has(key)} for of in firsts
+            ]
+        rows = table.rows(list(chain.from_iterable(firsts)))
+        groups = np.repeat(np.arange(len(firsts)), list(map(len, firsts)))
+        bins = np.fromiter(chain.from_iterable(of.values() for of in firsts), dtype=np.int64, count=len(rows))
+        return rows, Firsts(groups, table.seen[self._columns[groups >> 1], rows], bins)
 
-    def _fold_worse(self, slot: int, baseline: Firsts, candidate: Firsts) -> None:
-        a = self._component_edges.count(baseline, slot)
-        b = self._component_edges.count(candidate, slot, shift=self._planned.tolerated_bins)
-        self._worse.add(_log_e(a, b, WORSE_LAM).reshape(len(a.n), -1))
-
-    def _fold_good(self, edges: Ints, firsts: tuple[Firsts, ...], histograms: list[Ints], *, is_evidence: bool) -> None:
-        shifts = (0, self._planned.margin_bins)
-        since = (_not_none(self._step_slot), _not_none(self._first_step_slot))
-        by_arm = [
-            [_tails(keys, edges, slot, shift) for slot in since] for keys, shift in zip(firsts, shifts, strict=True)
-        ]
-        plain = [_tails(keys, edges, since[0], 0) for keys in firsts]
-        self._met.add(plain[0], plain[1])
-        sent = [Tails(np.array([counts.sum()]), above(counts, edges)[None]) for counts in histograms]
-        self._requested.add(sent[0], sent[1])
-        if is_evidence and self._has_limit:
-            step, whole = (_log_e(by_arm[1][when], by_arm[0][when], GOOD_LAM)[0] for when in (0, 1))
-            self._keys.add(whole=whole, step=step)
-            moved = Tails(sent[1].n, above(histograms[1], edges, shift=self._planned.margin_bins)[None])
-            requests = _log_e(moved, sent[0], GOOD_LAM)[0]
-            self._requests.add(whole=requests, step=requests)
+    def _fold_good(self, firsts: Firsts, histograms: Ints, *, is_evidence: bool) -> None:
+        has_edges = self._edges[:, 0] != _UNFIXED
+        counted = has_edges[firsts.groups >> 1]
+        in_step = ((firsts.previous < self._step_slot) & counted)[:, None]
+        edges = self._edges[:, None]
+        self._met.add(tails(firsts, in_step, edges, shifts=np.zeros_like(self._margins)))
+        of_all = _requests(histograms, self._edges, np.zeros_like(self._margins), has_edges)
+        self._requested.add(of_all)
+        if is_evidence and (self._has_limit & has_edges).any():
+            in_whole = ((firsts.previous < self._first_step_slot) & counted)[:, None]
+            keys = tails(firsts, np.concatenate([in_step, in_whole], axis=1), edges, shifts=self._margins)
+            moved = _requests(histograms, self._edges, self._margins, has_edges)
+            log_e = _log_e(
+                _GOOD, Tails(np.concatenate([keys.n, moved.n], 2), np.concatenate([keys.above, moved.above], 2)), 1
+            )
+            log_e[~self._has_limit] = 0.0
+            self._keys.add(step=log_e[:, 0], whole=log_e[:, 1])
+            self._requests.add(step=log_e[:, 2], whole=log_e[:, 2])
 
 
 class _Sums:
-    """Counts of the step, per edge."""
+    """Counts of the step, per metric, arm and edge."""
 
-    def __init__(self, edge_count: int) -> None:
-        self.edge_count = edge_count
-        self._n = [0, 0]
-        self._above: Ints = np.zeros((2, edge_count), dtype=np.int64)
+    def __init__(self, size: tuple[int, int]) -> None:
+        self._n: Ints = np.zeros((size[0], 2), dtype=np.int64)
+        self._above: Ints = np.zeros((size[0], 2, size[1]), dtype=np.int64)
+        self._telling: Ints | None = None
 
-    def add(self, baseline: Tails, candidate: Tails) -> None:
-        for arm, tails in enumerate((baseline, candidate)):
-            self._n[arm] += int(tails.n[0])
-            self._above[arm] += tails.above[0]
+    def add(self, counted: Tails) -> None:
+        self._telling = None
+        self._n += counted.n[:, :, 0]
+        self._above += counted.above[:, :, 0]
 
-    def telling(self) -> int:
-        """The edge whose shares differ by most standard errors."""
-        n_a, n_b = (max(n, 1) for n in self._n)
-        share = self._above.sum(axis=0) / (n_a + n_b)
-        spread = np.sqrt(np.maximum(share * (1.0 - share), 1e-12) * (1.0 / n_a + 1.0 / n_b))
-        return int(np.argmax(np.abs(self._above[1] / n_b - self._above[0] / n_a) / spread))
+    def telling(self, edges: Ints) -> Ints:
+        """Per metric: the edge whose shares differ by most standard errors. Asked often, it changes once a slot."""
+        if self._telling is None:
+            n_a, n_b = np.maximum(self._n, 1).T[:, :, None]
+            share = self._above.sum(axis=1) / (n_a + n_b)
+            spread = np.sqrt(np.maximum(share * (1.0 - share), 1e-12) * (1.0 / n_a + 1.0 / n_b))
+            apart = np.abs(self._above[:, 1] / n_b - self._above[:, 0] / n_a) / spread
+            self._telling = np.where(edges == NO_EDGE, -1.0, apart).argmax(axis=1)
+        return self._telling
 
-    def at(self, edge: int) -> Counts:
-        return Counts(self._n[0], int(self._above[0, edge]), self._n[1], int(self._above[1, edge]))
-
-
-def _tails(keys: Firsts, edges: Ints, since_slot: int, shift: int) -> Tails:
-    """Keys not observed since a slot, as one component."""
-    bins = keys.bins[keys.previous < since_slot] - shift
-    return Tails(np.array([len(bins)]), (bins[:, None] > edges).sum(axis=0)[None])
+    def at(self, metric: int, edge: int) -> Counts:
+        (n_a, n_b), (above_a, above_b) = self._n[metric].tolist(), self._above[metric, :, edge].tolist()
+        return Counts(n_a, above_a, n_b, above_b)
 
 
-def _log_e(a: Tails, b: Tails, lam: Floats) -> Floats:
-    """Evidence per component, edge and ratio that B's tails are the heavier ones. Shape (components, edges, ratios)."""
-    columns = np.concatenate([a.n[:, None], b.n[:, None], a.above, b.above], axis=1)
-    is_new = np.concatenate([[True], (np.diff(columns, axis=0) != 0).any(axis=1)])
-    rows = columns[is_new]  # components that counted the same keys need one computation
-    n_a, n_b = (np.broadcast_to(rows[:, [index]], a.above[is_new].shape) for index in (0, 1))
-    k_a, k_b = a.above[is_new], b.above[is_new]
-    terms = int(np.minimum(np.minimum(n_b, k_a + k_b), np.minimum(n_a, n_a + n_b - k_a - k_b)).max(initial=0)) + 1
-    bound = Bound.EXACT if terms * k_a.size <= _EXACT_CELLS_MAX else Bound.MINIMUM
-    value: Floats = bounds.log_e(n_a, k_a, n_b, k_b, lam=lam, bound=bound)[is_new.cumsum() - 1]
-    return value
+def _requests(histograms: Ints, edges: Ints, shifts: Ints, has_edges: Bools) -> Tails:
+    """All observations of a stratum as one more count, the candidate's moved down."""
+    of = np.repeat(edges, 2, axis=0)
+    of[1::2] += shifts[:, None]
+    counts = histograms * np.repeat(has_edges, 2)[:, None]
+    shape = (len(edges), 2, 1)
+    return Tails(counts.sum(axis=1).reshape(shape), above(counts, of).reshape(*shape, -1))
+
+
+def _log_e(tables: ExactTables, counted: Tails, base: int) -> Floats:
+    """Evidence that the tails of the arm that is not `base` are the heavier ones. Shape (metrics, x, edges, ratios)."""
+    size, edge_count = counted.n.shape[0] * counted.n.shape[2], counted.above.shape[3]
+    n_a, n_b = (counted.n[:, arm].reshape(size) for arm in (base, 1 - base))
+    k_a, k_b = (counted.above[:, arm].reshape(size, edge_count) for arm in (base, 1 - base))
+    return tables.log_e(n_a, k_a, n_b, k_b).reshape(*counted.n.shape[::2], edge_count, -1)
+
+
+def _asked(planned: BinnedPlan, edge_count: int) -> list[bool]:
+    """The edges that an advance looks at."""
+    asked = [quantile <= planned.advance_through for quantile in QUANTILES] + [True] * len(planned.limit_bins)
+    return asked + [False] * (edge_count - len(asked))
+
+
+def _log_bets(planned: BinnedPlan, edge_count: int) -> list[float]:
+    """Equal stakes on the metric's own edges."""
+    own = len(QUANTILES) + len(planned.limit_bins)
+    log_bet = -math.log(own * len(WORSE_LAM))
+    return [log_bet if edge < own else -math.inf for edge in range(edge_count) for _ in WORSE_LAM]
 
 
 def _of(metrics: Mapping[str, BinCounts], metric: str) -> BinCounts:
     return metrics.get(metric, _NOTHING)
-
-
-def _not_none(slot: int | None) -> int:
-    return NEVER if slot is None else slot

@@ -17,7 +17,7 @@ import enum
 
 import numpy as np
 
-from controlplane.evidence.kernel import Floats, Ints
+from controlplane.evidence.kernel import Floats, Ints, log_sum
 
 # Support of the hypergeometric distribution up to which it is summed. Past it the bounds lose at most what
 # 1/(1-s)(1-f) of the exact variance costs, and the sum would take longer than the rest of a slot.
@@ -70,7 +70,7 @@ def log_mgf_exact(n_a: Ints, n_b: Ints, bad: Ints, *, lam: Floats) -> Floats:
         log_ratio = np.where(up > 0.0, np.log(np.maximum(up, 1e-300)) - np.log(np.maximum(down, 1e-300)), -np.inf)
     log_term = np.concatenate([np.zeros((*lowest.shape, 1)), np.cumsum(log_ratio, axis=-1)], axis=-1)
     tilted = log_term[..., None, :] + np.multiply.outer(lam, np.arange(width))
-    value: Floats = _log_sum(tilted) - _log_sum(log_term)[..., None] + np.multiply.outer(lowest, lam)
+    value: Floats = log_sum(tilted) - log_sum(log_term)[..., None] + np.multiply.outer(lowest, lam)
     return value
 
 
@@ -93,13 +93,6 @@ def log_e_badness(baseline: Ints, candidate: Ints, badness: Floats, *, lam: Floa
         through_a = lam * float(badness @ pooled) + n_a * np.log(np.exp(-tilt) @ pooled / n)
         log_m = np.minimum(log_m, np.minimum(through_b, through_a))
     value: Floats = lam * float(badness @ candidate) - log_m
-    return value
-
-
-def _log_sum(log_terms: Floats) -> Floats:
-    """ln of the sum over the last axis; six times as fast as `np.logaddexp.reduce`."""
-    highest = log_terms.max(axis=-1)
-    value: Floats = highest + np.log(np.exp(log_terms - highest[..., None]).sum(axis=-1))
     return value
 
 

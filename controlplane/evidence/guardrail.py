@@ -1,68 +1,58 @@
-"""Everything the judge holds about one guardrail: rollback evidence for the rollout, advance evidence for the step.
+"""Everything the judge holds about its shares: rollback evidence for the rollout, advance evidence for the step.
 
 One stratum goes through in a fixed order: what the table says about the keys' past is read first, the evidence is
 updated from it, and only then the table learns of the slot. A key that is in two strata of one slot (a weight changed
 within that second) is therefore first met, and first bad, in the first of them.
+All metrics go through at once: what a slot costs is a few dozen array operations, however many metrics there are.
 """
 
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
 from controlplane.evidence.advance import Cohort, MarginEvidence, Meetings
 from controlplane.evidence.alternatives import Counts
-from controlplane.evidence.kernel import Ints
+from controlplane.evidence.kernel import Bools, Floats, Ints
 from controlplane.evidence.keys import NEVER, KeyTable
 from controlplane.evidence.mixture import Opened, Starts
+from controlplane.evidence.plan import GuardrailPlan
 from controlplane.evidence.strata import MetricCounts, Stratum, is_comparison
-from controlplane.evidence.worse import Previous, WorseEvidence
+from controlplane.evidence.worse import Seen, WorseEvidence
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 
 _NOTHING = MetricCounts(0, 0, frozenset(), frozenset())
+_SHARED = "the baseline is beyond the absolute limit too: an incident of both versions, no reason to go back"
 
 
-@dataclass(frozen=True, slots=True)
-class _ArmRows:
-    """The keys of one arm as rows of the table. `seen` ends with the bad ones."""
-
-    seen: Ints
-    bad: Ints
-    new: Ints  # first met in this step, never bad in this slot
-    new_bad: Ints  # first met in this step, bad at once
-
-
-class GuardrailEvidence:
-    """Mutable; `column` is the guardrail's place in the key table."""
+class ShareEvidence:
+    """Mutable; `columns` are the guardrails' places in the key table. The face of `measured.MetricsEvidence`."""
 
     def __init__(
-        self,
-        metric: str,
-        column: int,
-        starts: Starts,
-        *,
-        tolerance: float | None,
-        follow_up: int,
-        limit: float | None = None,
+        self, planned: Sequence[GuardrailPlan], columns: Sequence[int], starts: Starts, *, follow_up: int
     ) -> None:
-        self.metric = metric
-        self._worse = WorseEvidence(starts, tolerance=tolerance, limit=limit)
-        self._column = column
-        self.keys, self.requests = MarginEvidence(), MarginEvidence()
+        self._metrics = [guardrail.metric for guardrail in planned]
+        self._columns: Ints = np.array(columns, dtype=np.int64)
+        self._worse = WorseEvidence(
+            starts,
+            tolerances=[_share(guardrail.tolerance_bp) for guardrail in planned],
+            limits=[_share(guardrail.max_bp) for guardrail in planned],
+        )
+        self._advance = MarginEvidence(2 * len(planned))  # the keys' of each metric, then the requests'
         self._meetings = Meetings(follow_up)
-        self._first_step_slot: int | None = None
-        self._step_slot: int | None = None
-        self.begin_step(None, limit=None)
+        self._first_step_slot = self._step_slot = NEVER
+        self.begin_step(None, limits=[None] * len(planned))
 
-    def begin_step(self, slot: int | None, *, limit: float | None) -> None:
-        """Ask about the excess `limit` from now on (None: nothing to show)."""
-        if self._first_step_slot is None:
-            self._first_step_slot = slot
-        self._step_slot = slot
+    def begin_step(self, slot: int | None, *, limits: Sequence[float | None]) -> None:
+        """Ask about the excesses `limits` from now on (None: nothing to show)."""
+        if slot is not None:
+            self._step_slot = slot
+            if self._first_step_slot == NEVER:
+                self._first_step_slot = slot
         self._meetings.forget()
-        self.keys.begin_step(limit)
-        self.requests.begin_step(limit)
-        self.met, self.requested = Counts(), Counts()
+        self._advance.begin_step([*limits, *limits])
+        self._met: Floats = np.zeros((len(self._metrics), 4))
+        self._requested: Floats = self._met.copy()
 
     def opened(self, opened: Opened) -> None:
         """Follow what `Starts` did."""
@@ -70,92 +60,100 @@ class GuardrailEvidence:
 
     def fold(self, stratum: Stratum, table: KeyTable, contested: frozenset[int]) -> None:
         """Take one stratum in. `table` has admitted its keys; `contested` ones are left out."""
-        arms = [metrics.get(self.metric, _NOTHING) for metrics in (stratum.baseline, stratum.candidate)]
-        rows = [self._rows(counts, table, contested) for counts in arms]
+        arms = [
+            metrics.get(metric, _NOTHING)
+            for metric in self._metrics
+            for metrics in (stratum.baseline, stratum.candidate)
+        ]
+        rows, keys = self._keys(arms, table, contested)
+        columns = self._columns[keys.metrics]
         if is_comparison(stratum.weight_bp):
             weight = stratum.weight_bp / WEIGHT_TOTAL_BP
-            baseline, candidate = (self._previous(arm, table) for arm in rows)
-            self._worse.fold(stratum.slot, weight, baseline, candidate, self.keys.tally)
-        if self._step_slot is not None and stratum.slot >= self._step_slot:
-            self._meet(stratum, rows, table)
+            self._worse.fold(stratum.slot, weight, keys, self._advance.tallies[: len(self._metrics)])
+        if self._step_slot != NEVER and stratum.slot >= self._step_slot:
+            self._meet(stratum, rows, keys, table)
             self._request(stratum, arms)
-        for arm in rows:
-            table.seen[self._column, arm.seen] = stratum.slot
-            table.bad[self._column, arm.bad] = stratum.slot
+        table.seen[columns, rows] = stratum.slot
+        table.bad[columns[keys.is_bad], rows[keys.is_bad]] = stratum.slot
 
     def mature(self, closed_slot: int) -> None:
         """Judge the cohorts whose follow-up lies within `closed_slot`."""
         for cohort in self._meetings.mature(closed_slot):
-            self.keys.add(cohort.counts, cohort.weight_bp, new=cohort.new)
+            self._advance.add(cohort.counts, cohort.weight_bp, new=cohort.new)
 
-    def worse_log_e(self) -> float:
-        """ln of the metric's e-value."""
+    def worse_log_e(self) -> Floats:
+        """ln of the e-values, per metric."""
         return self._worse.log_e()
 
-    def findings(self) -> tuple[str, ...]:
+    def good_log_e(self) -> Floats:
+        """The smaller of the keys' and the requests' evidence, per metric."""
+        value: Floats = self._advance.log_e().reshape(2, -1).min(axis=0)
+        return value
+
+    def findings(self, metric: int) -> tuple[str, ...]:
         """What a person should know beside the counts."""
-        if self._worse.is_shared():
-            return (
-                "the baseline is beyond the absolute limit too: an incident of both versions, no reason to go back",
-            )
-        return ()
+        return (_SHARED,) if self._worse.is_shared(metric) else ()
 
-    def good_log_e(self) -> float:
-        """The smaller of the keys' and the requests' evidence."""
-        return min(self.keys.log_e(), self.requests.log_e())
+    def met(self, metric: int) -> Counts:
+        """Keys of the step, and the bad ones."""
+        return Counts(*map(int, self._met[metric].tolist()))
 
-    def _rows(self, counts: MetricCounts, table: KeyTable, contested: frozenset[int]) -> _ArmRows:
-        ok = table.rows(counts.keys_ok - contested)
-        bad = table.rows(counts.keys_bad - contested)
-        step_slot = NEVER if self._step_slot is None else self._step_slot
-        seen = table.seen[self._column]
-        return _ArmRows(np.concatenate([ok, bad]), bad, ok[seen[ok] < step_slot], bad[seen[bad] < step_slot])
+    def requested(self, metric: int) -> Counts:
+        """Requests of the step, and the bad ones."""
+        return Counts(*map(int, self._requested[metric].tolist()))
 
-    def _previous(self, arm: _ArmRows, table: KeyTable) -> Previous:
-        seen, bad = table.seen[self._column], table.bad[self._column]
-        return Previous(bad=bad[arm.bad], seen=seen[arm.seen], seen_of_bad=seen[arm.bad])
+    def _keys(self, arms: list[MetricCounts], table: KeyTable, contested: frozenset[int]) -> tuple[Ints, Seen]:
+        """The rows of all keys of all metrics, and what the table says of them."""
+        sets = [keys for counts in arms for keys in (counts.keys_ok, counts.keys_bad)]
+        if contested:
+            sets = [keys - contested for keys in sets]
+        if table.is_full:
+            sets = [frozenset(filter(table.has, keys)) for keys in sets]
+        rows = table.rows(list(chain.from_iterable(sets)))
+        place = np.repeat(np.arange(len(sets)), list(map(len, sets)))
+        metrics, is_bad = place >> 2, (place & 1).astype(bool)
+        columns = self._columns[metrics]
+        seen, bad = table.seen[columns, rows], table.bad[columns, rows]
+        return rows, Seen(metrics, (place >> 1) & 1, is_bad, seen, bad)
 
-    def _meet(self, stratum: Stratum, rows: list[_ArmRows], table: KeyTable) -> None:
+    def _meet(self, stratum: Stratum, rows: Ints, keys: Seen, table: KeyTable) -> None:
         """Count keys met for the first time in this step, and those met before that turn bad within the follow-up.
 
         A key carries where its meeting is counted: 4 * cohort + 2 if it was new to the rollout + its arm."""
-        carried = table.cohort[self._column]
-        for arm, keys in enumerate(rows):
-            late = keys.bad[(carried[keys.bad] >= 4 * self._meetings.first_number) & (carried[keys.bad] % 2 == arm)]
-            for place, bad_count in Counter((carried[late] // 2).tolist()).items():
-                cohort = self._meetings[place // 2]
-                _add(cohort.counts, arm, 0, bad_count)
-                _add(cohort.new, arm, 0, bad_count * (place % 2))
-            _add(self.met, arm, 0, len(late))
-            carried[late] = NEVER
-        cohort = Cohort(stratum.slot, stratum.weight_bp)
-        number = self._meetings.begin(cohort)
-        seen = table.seen[self._column]
-        for arm, keys in enumerate(rows):
-            for counts in (cohort.counts, self.met):
-                _add(counts, arm, len(keys.new) + len(keys.new_bad), len(keys.new_bad))
-            is_new, is_new_bad = (seen[of] < self._first_slot() for of in (keys.new, keys.new_bad))
-            new_bad_count = int(np.count_nonzero(is_new_bad))
-            _add(cohort.new, arm, int(np.count_nonzero(is_new)) + new_bad_count, new_bad_count)
-            carried[keys.new] = 4 * number + 2 * is_new + arm
-            carried[keys.new_bad] = NEVER
+        columns = self._columns[keys.metrics]
+        carried = table.cohort[columns, rows]
+        late = keys.is_bad & (carried >= 4 * self._meetings.first_number) & (carried & 1 == keys.arms)
+        self._turn_bad(keys.metrics[late], carried[late])
+        is_first = keys.seen < self._step_slot
+        is_new = keys.seen < self._first_step_slot
+        counts, new = self._count(keys, is_first), self._count(keys, is_first & is_new)
+        self._met += counts
+        number = self._meetings.begin(Cohort(stratum.slot, stratum.weight_bp, counts, new))
+        carries = 4 * number + 2 * is_new[is_first] + keys.arms[is_first]
+        table.cohort[columns[late], rows[late]] = NEVER
+        table.cohort[columns[is_first], rows[is_first]] = np.where(keys.is_bad[is_first], NEVER, carries)
 
-    def _first_slot(self) -> int:
-        return NEVER if self._first_step_slot is None else self._first_step_slot
+    def _turn_bad(self, metrics: Ints, carried: Ints) -> None:
+        for metric, place in zip(metrics.tolist(), carried.tolist(), strict=True):
+            cohort, column = self._meetings[place // 4], 2 * (place % 2) + 1
+            cohort.counts[metric, column] += 1
+            if place & 2:
+                cohort.new[metric, column] += 1
+            self._met[metric, column] += 1
+
+    def _count(self, keys: Seen, counted: Bools) -> Floats:
+        """Rows of (baseline n, bad, candidate n, bad), of the keys that are `counted`."""
+        size = 2 * len(self._metrics)
+        place = 2 * keys.metrics + keys.arms
+        n, bad = (np.bincount(place[of], minlength=size) for of in (counted, counted & keys.is_bad))
+        return np.stack([n, bad], axis=1).reshape(-1, 4).astype(np.float64)
 
     def _request(self, stratum: Stratum, arms: list[MetricCounts]) -> None:
-        counts = Counts()
-        for arm, of_arm in enumerate(arms):
-            for sums in (counts, self.requested):
-                _add(sums, arm, of_arm.observed, of_arm.bad)
-        self.requests.add(counts, stratum.weight_bp)
+        flat = [count for counts in arms for count in (counts.observed, counts.bad)]
+        requested = np.array(flat, dtype=np.float64).reshape(-1, 4)
+        self._requested += requested
+        self._advance.add(requested, stratum.weight_bp, first=len(self._metrics))
 
 
-def _add(counts: Counts, arm: int, n: int, bad: int) -> None:
-    """`arm` 0 is the baseline, 1 the candidate."""
-    if arm == 0:
-        counts.baseline_n += n
-        counts.baseline_bad += bad
-    else:
-        counts.candidate_n += n
-        counts.candidate_bad += bad
+def _share(limit_bp: int | None) -> float | None:
+    return None if limit_bp is None else limit_bp / WEIGHT_TOTAL_BP

@@ -5,7 +5,8 @@ gamma^m = 2^(m/8) is a shift by m bins, exactly. Edges are taken from what the b
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -33,38 +34,40 @@ def factor_of(bins: int) -> float:
     return float(2.0 ** (bins / BINS_PER_DOUBLING))
 
 
-def dense(bins: Mapping[int, int]) -> Ints:
-    """Counts by bin."""
-    counts = np.zeros(BIN_COUNT, dtype=np.int64)
-    if bins:
-        counts[np.fromiter(bins.keys(), dtype=np.int64)] = np.fromiter(bins.values(), dtype=np.int64)
+def dense(bins: Sequence[Mapping[int, int]]) -> Ints:
+    """Counts by bin, a row each."""
+    counts = np.zeros((len(bins), BIN_COUNT), dtype=np.int64)
+    rows = np.repeat(np.arange(len(bins)), list(map(len, bins)))
+    columns = np.fromiter(chain.from_iterable(bins), dtype=np.int64, count=len(rows))
+    counts[rows, columns] = np.fromiter(chain.from_iterable(row.values() for row in bins), dtype=np.int64)
     return counts
 
 
-def above(counts: Ints, edges: Ints, *, shift: int = 0) -> Ints:
-    """How many observations lie above each edge once they are moved `shift` bins down."""
-    upwards = np.append(counts[::-1].cumsum()[::-1], 0)
-    tail: Ints = upwards[np.clip(edges + shift + 1, 0, BIN_COUNT)]
-    return tail
+def above(counts: Ints, edges: Ints) -> Ints:
+    """How many observations lie above each edge: `counts` (rows, bins), `edges` (rows, edges), a bin or past them."""
+    upwards = np.zeros((len(counts), BIN_COUNT + 1), dtype=np.int64)
+    upwards[:, :-1] = counts[:, ::-1].cumsum(axis=1)[:, ::-1]
+    return np.take_along_axis(upwards, np.clip(edges + 1, 0, BIN_COUNT), axis=1)
 
 
 class BaselineTally:
-    """The baseline's recent distribution: counts by bin, forgetting by halves past 10,000 observations."""
+    """The baseline's recent distribution, a row a metric: counts by bin, forgetting by halves past 10,000 of them."""
 
-    def __init__(self) -> None:
-        self._counts: Floats = np.zeros(BIN_COUNT)
+    def __init__(self, metric_count: int) -> None:
+        self._counts: Floats = np.zeros((metric_count, BIN_COUNT))
+        self._n: Floats = np.zeros(metric_count)
 
     def add(self, counts: Ints) -> None:
-        self._counts = self._counts + counts
-        n = float(self._counts.sum())
-        if n > _TALLY_MAX:
-            self._counts = self._counts * (_TALLY_MAX / 2.0 / n)
+        self._counts += counts
+        self._n = self._counts.sum(axis=1)
+        if self._n.max() > _TALLY_MAX:
+            self._counts *= np.where(self._n > _TALLY_MAX, _TALLY_MAX / 2.0 / np.maximum(self._n, 1.0), 1.0)[:, None]
 
-    def edges(self, limits: tuple[int, ...]) -> Ints | None:
+    def edges(self, metric: int, limits: tuple[int, ...]) -> Ints | None:
         """The quantiles' bins and the `limits`, or None while too little was seen."""
-        n = float(self._counts.sum())
+        n = float(self._counts[metric].sum())
         if n < EDGE_OBSERVATIONS_MIN:
             return None
-        running = self._counts.cumsum()
+        running = self._counts[metric].cumsum()
         quantiles = np.searchsorted(running, np.array(QUANTILES) * n * (1.0 - 1e-9))
         return np.concatenate([quantiles, np.array(limits, dtype=np.int64)])

@@ -2,47 +2,62 @@
 
 Each step asks about another excess, so its evidence cannot be carried over; the counts can. Kept with them is what the
 tally said *before* the stratum was seen: judged later, each stratum still meets alternatives that were chosen without
-it. At most 1,024 strata (17 minutes of seconds; 64 KB): what comes later is left to the steps' own evidence. The first
-strata are kept, not the last: a product over a window that ends when somebody looks would be no e-value.
+it. At most 1,024 strata (17 minutes of seconds) and 16,384 over all metrics of a rollout, 32 bytes each: what comes
+later is left to the steps' own evidence. The first strata are kept, not the last: a product over a window that ends
+when somebody looks would be no e-value. Estimates are kept with 24 bits: they choose what is bet on, and any
+choice made beforehand is honest.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
+import numpy.typing as npt
 
 from controlplane.evidence import margin
-from controlplane.evidence.alternatives import Counts, Estimates, good_enough_pairs
-from controlplane.evidence.kernel import Floats
+from controlplane.evidence.alternatives import Estimates, good_enough_pairs
+from controlplane.evidence.kernel import Bools, Floats, Ints
 
 STRATA_MAX = 1_024
-_ROWS_FIRST = 64
+STRATA_MAX_OF_ALL = 16_384
+_ROWS_FIRST = 32
+_COUNT_MAX = np.iinfo(np.uint32).max
 
 
-@dataclass(slots=True)
 class History:
-    """Mutable."""
+    """Mutable; of `size` evidences."""
 
-    _rows: Floats
-    _used: int = 0
+    def __init__(self, size: int) -> None:
+        self._rows_max = max(1, min(STRATA_MAX, STRATA_MAX_OF_ALL // size))
+        self._used: Ints = np.zeros(size, dtype=np.int64)
+        rows = min(_ROWS_FIRST, self._rows_max)
+        self._counts: npt.NDArray[np.uint32] = np.zeros((size, rows, 4), dtype=np.uint32)
+        self._rates: npt.NDArray[np.float32] = np.zeros((size, rows, 4), dtype=np.float32)
 
-    @classmethod
-    def empty(cls) -> "History":
-        return cls(np.empty((_ROWS_FIRST, 8), dtype=np.float64))
+    def add(self, counts: Floats, estimates: Estimates, first: int = 0) -> None:
+        """One stratum of the evidences from `first` on; `estimates` are of earlier strata only.
 
-    def add(self, counts: Counts, estimates: Estimates) -> None:
-        """`estimates` are of earlier strata only."""
-        if self._used == STRATA_MAX or counts.baseline_n + counts.candidate_n == 0:
+        Left out where nobody was observed, and where more than 2^32 were: by how many, never by how they fared."""
+        n = counts[:, 0] + counts[:, 2]
+        used = self._used[first : first + len(counts)]
+        kept: Bools = (n > 0) & (n <= _COUNT_MAX) & (used < self._rows_max)
+        if not kept.any():
             return
-        if self._used == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
-        columns = (counts.baseline_n, counts.baseline_bad, counts.candidate_n, counts.candidate_bad)
-        self._rows[self._used] = (*columns, estimates.rare, estimates.baseline, estimates.candidate, estimates.alike)
-        self._used += 1
+        while used[kept].max() >= self._counts.shape[1]:
+            self._grow()
+        of, rows = np.flatnonzero(kept) + first, used[kept]
+        self._counts[of, rows] = counts[kept]
+        rates = (estimates.rare, estimates.baseline, estimates.candidate, estimates.alike)
+        self._rates[of, rows] = np.stack(rates, axis=1)[kept]
+        self._used[of] += 1
 
-    def log_e(self, d: float) -> Floats:
-        """ln e per alternative of H0 {pB >= pA + d} over all strata kept."""
-        columns = self._rows[: self._used].T
-        n_a, bad_a, n_b, bad_b = (column[:, None] for column in columns[:4])
-        a, b = good_enough_pairs(Estimates(*columns[4:]), d)
-        total: Floats = margin.log_e_all(n_a, bad_a, n_b, bad_b, a=a.T, b=b.T, d=d).sum(axis=0)
+    def log_e(self, evidences: Ints, d: Floats) -> Floats:
+        """ln e per alternative of H0 {pB >= pA + d} over all strata kept, of some evidences. Shape (evidences, 3)."""
+        counts = self._counts[evidences].astype(np.float64)
+        rates = self._rates[evidences].astype(np.float64)
+        a, b = good_enough_pairs(Estimates(*np.moveaxis(rates, 2, 0)), d[:, None])
+        n_a, bad_a, n_b, bad_b = np.moveaxis(counts, 2, 0)[..., None]
+        total: Floats = margin.log_e_all(n_a, bad_a, n_b, bad_b, a=a, b=b, d=d[:, None, None]).sum(axis=1)
         return total
+
+    def _grow(self) -> None:
+        more = min(self._counts.shape[1], self._rows_max - self._counts.shape[1])
+        self._counts = np.concatenate([self._counts, np.zeros_like(self._counts[:, :more])], axis=1)
+        self._rates = np.concatenate([self._rates, np.zeros_like(self._rates[:, :more])], axis=1)

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from controlplane.evidence.errors import CountsError, SlotOrderError
+from controlplane.evidence.kernel import Floats, log_sum
 from controlplane.evidence.keys import NEVER, KeyTable
-from controlplane.evidence.measured import evidence_of, limit_of, words_of
+from controlplane.evidence.measured import MetricsEvidence, evidence_of, limit_of, words_of
 from controlplane.evidence.mixture import Opened, Starts
 from controlplane.evidence.plan import BinnedPlan, GuardrailPlan, JudgePlan, check_plan
 from controlplane.evidence.several import blamed
@@ -39,17 +40,16 @@ class Judge:
         self._plan = plan
         self._starts = Starts()
         self._table = KeyTable(metric_count=len(plan.guardrails), keys_max=keys_max)
-        self._guardrails = [
-            evidence_of(planned, column, self._starts, follow_up_slots=plan.follow_up_slots)
-            for column, planned in enumerate(plan.guardrails)
-        ]
+        self._kinds = evidence_of(plan.guardrails, self._starts, follow_up_slots=plan.follow_up_slots)
+        self._log_omegas: Floats = np.log([guardrail.omega for guardrail in plan.guardrails])
         self._last_slot = NEVER
         self._step_slot: int | None = None
         self._weight_bp = 0
         self._next_weight_bp: int | None = None
         self._step_keys = [0, 0]  # distinct keys under the step's weight, per arm
+        self._words = ["no limit: no step has begun"] * len(plan.guardrails)
         self._contested_count = 0
-        self._worse_log_e = [0.0] * len(plan.guardrails)  # as of the last slot
+        self._worse_log_e: Floats = np.zeros(len(plan.guardrails))  # as of the last slot
         self._decided: tuple[int, float, str] | None = None  # slot, ln e, metric that weighed most
 
     def begin_step(self, *, slot: int, weight_bp: int, next_weight_bp: int | None) -> None:
@@ -66,9 +66,11 @@ class Judge:
             raise SlotOrderError("the begin of a step in slot", slot, after=latest - 1)
         self._step_slot, self._weight_bp, self._next_weight_bp = slot, weight_bp, next_weight_bp
         self._step_keys = [0, 0]
+        self._words = [words_of(planned, next_weight_bp) for planned in self._plan.guardrails]
         self._open(self._starts.begin_step(slot))
-        for guardrail, planned in zip(self._guardrails, self._plan.guardrails, strict=True):
-            guardrail.begin_step(slot, limit=limit_of(planned, next_weight_bp))
+        limits = [limit_of(planned, next_weight_bp) for planned in self._plan.guardrails]
+        for kind, places in self._kinds:
+            kind.begin_step(slot, limits=[limits[place] for place in places])
 
     def fold(self, slot: int, strata: Sequence[Stratum]) -> None:
         """Take in all strata of one closed slot. Slots come once, oldest first; gaps are allowed.
@@ -83,17 +85,17 @@ class Judge:
         if self._starts.is_due(slot):
             self._open(self._starts.restart(slot))
         self._contested_count += len(checked.contested)
-        for guardrail in self._guardrails:
-            guardrail.mature(slot - 1)
+        for kind, _ in self._kinds:
+            kind.mature(slot - 1)
         self._fold_strata(checked)
-        for guardrail in self._guardrails:
-            guardrail.mature(slot)
+        for kind, _ in self._kinds:
+            kind.mature(slot)
         self._decide(slot)
 
     def assess(self) -> Assessment:
         """What the evidence says now. Changes nothing."""
-        worse_log_e = float(np.logaddexp.reduce(self._weighed()))
-        rows = tuple(self._row(index) for index in range(len(self._guardrails)))
+        worse_log_e = float(log_sum(self._weighed()))
+        rows = self._rows()
         verdict = Verdict.NOT_ENOUGH_EVIDENCE
         if self._decided is not None:
             verdict = Verdict.WORSE
@@ -102,7 +104,7 @@ class Judge:
             verdict = Verdict.GOOD_ENOUGH
         baseline_keys, candidate_keys = self._step_keys
         share = observed_share(candidate_keys, baseline_keys + candidate_keys, self._weight_bp)
-        named = blamed(self._worse_log_e, alpha=self._plan.rollback_alpha)
+        named = blamed(self._worse_log_e.tolist(), alpha=self._plan.rollback_alpha)
         return Assessment(verdict, rows, share, worse_log_e, tuple(rows[index].metric for index in named))
 
     def _fold_strata(self, checked: CheckedSlot) -> None:
@@ -110,8 +112,8 @@ class Judge:
         for stratum, keys_per_arm in zip(checked.strata, checked.keys, strict=True):
             if stratum.weight_bp == self._weight_bp:
                 self._count_share(stratum.slot, keys_per_arm, checked.contested)
-            for guardrail in self._guardrails:
-                guardrail.fold(stratum, self._table, checked.contested)
+            for kind, _ in self._kinds:
+                kind.fold(stratum, self._table, checked.contested)
 
     def _count_share(self, slot: int, arms: Sequence[frozenset[int]], contested: frozenset[int]) -> None:
         if self._step_slot is None or slot < self._step_slot:
@@ -123,27 +125,32 @@ class Judge:
 
     def _open(self, opened: Opened | None) -> None:
         if opened is not None:
-            for guardrail in self._guardrails:
-                guardrail.opened(opened)
+            for kind, _ in self._kinds:
+                kind.opened(opened)
 
-    def _weighed(self) -> list[float]:
+    def _weighed(self) -> Floats:
         """ln of each omega*E; their sum is an e-value under any dependence between metrics (Vovk & Wang 2021)."""
-        return [
-            math.log(planned.omega) + log_e
-            for planned, log_e in zip(self._plan.guardrails, self._worse_log_e, strict=True)
-        ]
+        weighed: Floats = self._log_omegas + self._worse_log_e
+        return weighed
 
     def _decide(self, slot: int) -> None:
-        self._worse_log_e = [guardrail.worse_log_e() for guardrail in self._guardrails]
+        for kind, places in self._kinds:
+            self._worse_log_e[list(places)] = kind.worse_log_e()
         weighed = self._weighed()
-        worse_log_e = float(np.logaddexp.reduce(weighed))
+        worse_log_e = float(log_sum(weighed))
         if self._decided is None and worse_log_e >= -math.log(self._plan.rollback_alpha):
-            heaviest = self._guardrails[weighed.index(max(weighed))].metric
+            heaviest = self._plan.guardrails[int(weighed.argmax())].metric
             self._decided = (slot, worse_log_e, heaviest)
 
-    def _row(self, index: int) -> MetricAssessment:
-        guardrail, planned = self._guardrails[index], self._plan.guardrails[index]
-        worse_log_e, good_log_e = self._worse_log_e[index], guardrail.good_log_e()
+    def _rows(self) -> tuple[MetricAssessment, ...]:
+        rows = {}
+        for kind, places in self._kinds:
+            for metric, (place, good_log_e) in enumerate(zip(places, kind.good_log_e().tolist(), strict=True)):
+                rows[place] = self._row(kind, metric, place, good_log_e)
+        return tuple(rows[place] for place in range(len(rows)))
+
+    def _row(self, kind: MetricsEvidence, metric: int, place: int, good_log_e: float) -> MetricAssessment:
+        planned, worse_log_e = self._plan.guardrails[place], float(self._worse_log_e[place])
         worse_needed = -math.log(planned.omega * self._plan.rollback_alpha)
         good_needed = -math.log(self._plan.advance_alpha)
         is_blamed = self._decided is not None and self._decided[2] == planned.metric
@@ -153,7 +160,7 @@ class Judge:
             verdict = Verdict.WORSE
         elif has_step and good_log_e >= good_needed and not self._table.is_full:
             verdict = Verdict.GOOD_ENOUGH
-        met, requested = guardrail.met, guardrail.requested
+        met, requested = kind.met(metric), kind.requested(metric)
         return MetricAssessment(
             metric=planned.metric,
             verdict=verdict,
@@ -169,8 +176,8 @@ class Judge:
             baseline_request_bad=requested.baseline_bad,
             candidate_requests=requested.candidate_n,
             candidate_request_bad=requested.candidate_bad,
-            limit=words_of(planned, self._next_weight_bp) if has_step else "no limit: no step has begun",
-            findings=(*self._findings(planned.metric), *guardrail.findings()),
+            limit=self._words[place],
+            findings=(*self._findings(planned.metric), *kind.findings(metric)),
         )
 
     def _findings(self, metric: str) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def log_e(
     )
 
 
-def project_all(share: Floats, a: Floats, b: Floats, d: float) -> Floats:
+def project_all(share: Floats, a: Floats, b: Floats, d: float | Floats) -> Floats:
     """`project` over arrays that broadcast: line by line the same."""
     rest, top = 1.0 - share, 1.0 - d
     shift = (rest * (d - a - top) + share * (d - b - 1.0)) / 3.0
@@ -65,7 +65,7 @@ def project_all(share: Floats, a: Floats, b: Floats, d: float) -> Floats:
     p: Floats = (
         2.0 * radius * np.cos((np.arccos(np.minimum(np.maximum(cosine, -1.0), 1.0)) - 2.0 * np.pi) / 3.0) - shift
     )
-    edge = min(_EDGE, top / 4.0)
+    edge = np.minimum(_EDGE, top / 4.0)
     return np.minimum(np.maximum(p, edge), top - edge)
 
 
@@ -77,7 +77,7 @@ def log_e_all(
     *,
     a: Floats,
     b: Floats,
-    d: float,
+    d: float | Floats,
 ) -> Floats:
     """`log_e` over arrays that broadcast: 60 us for one value, but no more for 64 components times 4 alternatives."""
     p = project_all(candidate_n / np.maximum(baseline_n + candidate_n, 1.0), a, b, d)

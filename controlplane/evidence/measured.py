@@ -1,33 +1,27 @@
-"""The judge's metrics behind one face: shares of requests (`guardrail.py`) and sizes in bins (`binned.py`)."""
+"""The judge's metrics behind one face: shares of requests (`guardrail.py`) and sizes in bins (`binned.py`).
 
-from typing import Protocol, assert_never
+Metrics of one kind are kept together, so that a slot's arithmetic is done for all of them at once.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
 
 from controlplane.evidence.alternatives import Counts
-from controlplane.evidence.binned import BinnedEvidence
-from controlplane.evidence.guardrail import GuardrailEvidence
+from controlplane.evidence.binned import SizeEvidence
+from controlplane.evidence.guardrail import ShareEvidence
 from controlplane.evidence.harm import excess_limit, limit_words
 from controlplane.evidence.histogram import factor_of
+from controlplane.evidence.kernel import Floats
 from controlplane.evidence.keys import KeyTable
 from controlplane.evidence.mixture import Opened, Starts
 from controlplane.evidence.plan import BinnedPlan, GuardrailPlan
 from controlplane.evidence.strata import Stratum
-from serinus.contract.weight import WEIGHT_TOTAL_BP
 
 
-class MetricEvidence(Protocol):
-    """What the judge asks of a metric. All but `fold` and `opened` are cheap."""
+class MetricsEvidence(Protocol):
+    """What the judge asks of metrics of one kind; `metric` is a place among them."""
 
-    metric: str
-
-    @property
-    def met(self) -> Counts:
-        """Keys of the step, and the bad ones."""
-
-    @property
-    def requested(self) -> Counts:
-        """Requests of the step, and the bad ones."""
-
-    def begin_step(self, slot: int | None, *, limit: float | None) -> None: ...
+    def begin_step(self, slot: int | None, *, limits: Sequence[float | None]) -> None: ...
 
     def opened(self, opened: Opened) -> None: ...
 
@@ -35,31 +29,34 @@ class MetricEvidence(Protocol):
 
     def mature(self, closed_slot: int) -> None: ...
 
-    def worse_log_e(self) -> float: ...
+    def worse_log_e(self) -> Floats:
+        """Of each metric."""
 
-    def good_log_e(self) -> float: ...
+    def good_log_e(self) -> Floats:
+        """Of each metric."""
 
-    def findings(self) -> tuple[str, ...]: ...
+    def met(self, metric: int) -> Counts:
+        """Keys of the step, and the bad ones."""
+
+    def requested(self, metric: int) -> Counts:
+        """Requests of the step, and the bad ones."""
+
+    def findings(self, metric: int) -> tuple[str, ...]: ...
 
 
 def evidence_of(
-    planned: GuardrailPlan | BinnedPlan, column: int, starts: Starts, *, follow_up_slots: int
-) -> MetricEvidence:
-    """Empty evidence; `column` is the metric's place in the key table."""
-    match planned:
-        case GuardrailPlan():
-            return GuardrailEvidence(
-                planned.metric,
-                column,
-                starts,
-                tolerance=None if planned.tolerance_bp is None else planned.tolerance_bp / WEIGHT_TOTAL_BP,
-                limit=None if planned.max_bp is None else planned.max_bp / WEIGHT_TOTAL_BP,
-                follow_up=follow_up_slots,
-            )
-        case BinnedPlan():
-            return BinnedEvidence(planned, column, starts)
-        case _:
-            assert_never(planned)
+    planned: Sequence[GuardrailPlan | BinnedPlan], starts: Starts, *, follow_up_slots: int
+) -> list[tuple[MetricsEvidence, tuple[int, ...]]]:
+    """Empty evidence of each kind, and the places of its metrics in the plan, which are those in the key table."""
+    kinds: list[tuple[MetricsEvidence, tuple[int, ...]]] = []
+    shares = {place: of for place, of in enumerate(planned) if isinstance(of, GuardrailPlan)}
+    sizes = {place: of for place, of in enumerate(planned) if isinstance(of, BinnedPlan)}
+    if shares:
+        evidence = ShareEvidence(list(shares.values()), list(shares), starts, follow_up=follow_up_slots)
+        kinds.append((evidence, tuple(shares)))
+    if sizes:
+        kinds.append((SizeEvidence(list(sizes.values()), list(sizes), starts), tuple(sizes)))
+    return kinds
 
 
 def limit_of(planned: GuardrailPlan | BinnedPlan, next_weight_bp: int | None) -> float | None:

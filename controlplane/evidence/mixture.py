@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from controlplane.evidence.kernel import Bools, Floats, Ints
+from controlplane.evidence.kernel import Bools, Floats, Ints, log_sum
 
 COMPONENTS_MAX = 64
 GAP_S_MIN = 60
@@ -84,9 +84,15 @@ class Starts:
 
     def firsts(self, previous: Ints, slot: int) -> Ints:
         """Per component: how many of these events of `slot` are first ones, given each key's previous event."""
-        opened = np.searchsorted(self.slots, previous, side="right")
-        counts = np.bincount(opened, minlength=len(self.slots) + 1)[: len(self.slots)].cumsum()
-        counts[self.slots > slot] = 0
+        counts: Ints = self.firsts_of(previous, np.zeros(len(previous), dtype=np.int64), 1, slot)[0]
+        return counts
+
+    def firsts_of(self, previous: Ints, groups: Ints, group_count: int, slot: int) -> Ints:
+        """The same for each of `group_count` groups of events. Shape (groups, components)."""
+        wide = len(self.slots) + 1
+        place = groups * wide + np.searchsorted(self.slots, previous, side="right")
+        counts = np.bincount(place, minlength=group_count * wide).reshape(group_count, wide)[:, :-1].cumsum(axis=1)
+        counts[:, self.slots > slot] = 0
         return counts
 
     def _open(self, slot: int) -> Opened:
@@ -102,35 +108,39 @@ class Starts:
 
 
 class Wealth:
-    """One metric's log e-values per component and bet, equal stakes on the bets of a component."""
+    """Log e-values per metric, component and bet. What a component's bets are worth together is kept current, so that a
+    slot costs as much as the metrics that it changed. `log_bets`: stakes per metric and bet; else they are equal."""
 
-    def __init__(self, starts: Starts, *, bets: int) -> None:
+    def __init__(self, starts: Starts, *, bets: int, metrics: int = 1, log_bets: Floats | None = None) -> None:
         self._starts = starts
-        self._log_e: Floats = np.zeros((len(starts.slots), bets))
-        self._stopped_log_e = -math.inf  # ln of the wealth of stopped components, stakes included
+        self._log_bets: Floats = np.full((metrics, bets), -math.log(bets)) if log_bets is None else log_bets
+        self._log_e: Floats = np.zeros((metrics, len(starts.slots), bets))
+        self._log_means: Floats = np.zeros((metrics, len(starts.slots)))
+        # ln of the wealth of stopped components, stakes included
+        self._stopped_log_e: Floats = np.full(metrics, -math.inf)
 
     def opened(self, opened: Opened) -> None:
         """Follow what `Starts` did."""
         stopped = opened.stopped
         if stopped is not None:
-            wealth = _log_mean(self._log_e[stopped : stopped + 1])[0] + opened.log_stake
-            self._stopped_log_e = float(np.logaddexp(self._stopped_log_e, wealth))
-            self._log_e = np.delete(self._log_e, stopped, axis=0)
-        self._log_e = np.vstack([self._log_e, np.zeros((1, self._log_e.shape[1]))])
+            wealth = self._log_means[:, stopped] + opened.log_stake
+            self._stopped_log_e = np.logaddexp(self._stopped_log_e, wealth)
+            self._log_e = np.delete(self._log_e, stopped, axis=1)
+            self._log_means = np.delete(self._log_means, stopped, axis=1)
+        self._log_e = np.concatenate([self._log_e, np.zeros_like(self._log_e[:, :1])], axis=1)
+        self._log_means = np.concatenate([self._log_means, np.zeros_like(self._log_means[:, :1])], axis=1)
 
-    def add(self, increment: Floats) -> None:
-        """Add one stratum's log e-values, shape (components, bets)."""
-        self._log_e = self._log_e + increment
+    def add(self, increment: Floats, metrics: Ints | None = None) -> None:
+        """Add one stratum's log e-values, shape (metrics, components, bets): of all metrics or of those given."""
+        of = np.arange(len(self._log_e)) if metrics is None else metrics
+        log_e = self._log_e[of] + increment
+        self._log_e[of] = log_e
+        self._log_means[of] = log_sum(log_e + self._log_bets[of][:, None])
 
-    def total(self, capped: Bools | None = None) -> float:
-        """ln of the mixture; the `capped` components count as at most 1, which only lowers it."""
-        log_parts = _log_mean(self._log_e)
+    def total(self, capped: Bools | None = None) -> Floats:
+        """ln of the mixture, per metric; `capped` (metrics, components) count at most 1: that only lowers it."""
+        parts = self._log_means
         if capped is not None:
-            log_parts = np.where(capped, np.minimum(log_parts, 0.0), log_parts)
-        log_parts = log_parts + self._starts.log_stakes
-        return float(np.logaddexp.reduce(np.append(log_parts, [math.log(self._starts.cash), self._stopped_log_e])))
-
-
-def _log_mean(log_e: Floats) -> Floats:
-    mean: Floats = np.logaddexp.reduce(log_e, axis=1) - math.log(log_e.shape[1])
-    return mean
+            parts = np.where(capped, np.minimum(parts, 0.0), parts)
+        rest = np.full((len(parts), 1), math.log(self._starts.cash))
+        return log_sum(np.concatenate([parts + self._starts.log_stakes, rest, self._stopped_log_e[:, None]], axis=1))

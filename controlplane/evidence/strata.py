@@ -12,6 +12,9 @@ difference. Rules held here:
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
 
 from controlplane.evidence.errors import CountsError, SlotOrderError, WeightError
 from serinus.contract.edge import BIN_COUNT
@@ -74,10 +77,7 @@ def check_slot(slot: int, strata: Sequence[Stratum]) -> CheckedSlot:
         if stratum.slot != slot:
             raise SlotOrderError("a stratum of slot", stratum.slot, after=slot)
         check_weight(stratum.weight_bp)
-        for counts in (*stratum.baseline.values(), *stratum.candidate.values()):
-            _check_counts(counts)
-        for binned in (*stratum.baseline_bins.values(), *stratum.candidate_bins.values()):
-            _check_bins(binned)
+        _check_stratum(stratum)
         if not stratum.weight_class:
             continue
         place = (stratum.weight_bp, stratum.snapshot, stratum.weight_class)
@@ -106,6 +106,55 @@ def is_whole(value: object) -> bool:
 def check_weight(weight_bp: int) -> None:
     if not is_whole(weight_bp) or not 0 <= weight_bp <= WEIGHT_TOTAL_BP:
         raise WeightError(weight_bp)
+
+
+def _check_stratum(stratum: Stratum) -> None:
+    """All at once; only what does not pass is looked at one by one, to say what is wrong with it."""
+    shares = (*stratum.baseline.values(), *stratum.candidate.values())
+    sizes = (*stratum.baseline_bins.values(), *stratum.candidate_bins.values())
+    if _pass(shares, sizes):
+        return
+    for counts in shares:
+        _check_counts(counts)
+    for binned in sizes:
+        _check_bins(binned)
+
+
+def _pass(shares: Collection[MetricCounts], sizes: Collection[BinCounts]) -> bool:
+    key_sets: list[Collection[int]] = [keys for counts in shares for keys in (counts.keys_ok, counts.keys_bad)]
+    key_sets += [counts.first_bins.keys() for counts in sizes]
+    numbers = [count for counts in shares for count in (counts.observed, counts.bad)]
+    held = [part for counts in sizes for part in (counts.bins.keys(), counts.bins.values(), counts.first_bins.values())]
+    if not set(map(type, chain(numbers, *key_sets, *held))) <= {int}:
+        return False
+    keys = frozenset().union(*key_sets)
+    if keys and (min(keys) < 0 or max(keys) >= _KEY_END):
+        return False
+    for counts in shares:
+        ok, bad = counts.keys_ok, counts.keys_bad
+        if not (len(bad) <= counts.bad <= counts.observed >= len(ok) + len(bad) and ok.isdisjoint(bad)):
+            return False
+    return _bins_pass(sizes)
+
+
+def _bins_pass(sizes: Collection[BinCounts]) -> bool:
+    """In range, each at least 1, and no bin with more first observations than observations."""
+    bins = list(chain.from_iterable(counts.bins for counts in sizes))
+    observed = list(chain.from_iterable(counts.bins.values() for counts in sizes))
+    firsts = list(chain.from_iterable(counts.first_bins.values() for counts in sizes))
+    for held in (bins, firsts):
+        if held and not (min(held) >= 0 and max(held) < BIN_COUNT):
+            return False
+    if observed and min(observed) < 1:
+        return False
+    place = np.repeat(np.arange(0, len(sizes) * BIN_COUNT, BIN_COUNT), [len(counts.bins) for counts in sizes]) + bins
+    first_place = (
+        np.repeat(np.arange(0, len(sizes) * BIN_COUNT, BIN_COUNT), [len(counts.first_bins) for counts in sizes])
+        + firsts
+    )
+    room = np.zeros(len(sizes) * BIN_COUNT)
+    room[place.astype(np.int64)] = observed
+    return bool((np.bincount(first_place.astype(np.int64), minlength=len(room)) <= room).all())
 
 
 def _check_counts(counts: MetricCounts) -> None:

@@ -1,87 +1,85 @@
-"""Tails of one slot per component: how many keys, first observed since a component's start, lie above its edges.
+"""Tails of one slot: how many keys of each metric and arm, first observed since a component's start, lie above edges.
 
-Edges belong to the weight step a component started in, so components come in runs with the same edges; within a run a
-key's bin becomes one of (edges + 1) classes, and two cumulative sums give every count. A component without edges (the
-baseline had shown too little) counts nothing.
+A component's edges are those of the moment it started, each metric's its own. A component without edges (the baseline
+had shown too little) counts nothing; an edge at the last bin has nothing above it and stands where a metric has fewer
+edges than another.
 """
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-from controlplane.evidence.kernel import Ints
+from controlplane.evidence.kernel import Bools, Ints
 from controlplane.evidence.mixture import Opened, Starts
+from serinus.contract.edge import BIN_COUNT
 
+NO_EDGE = BIN_COUNT
 _UNFIXED = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Firsts:
-    """Keys of one arm in one slot: the slot each was observed in before, and its bin now."""
+    """Keys of one slot, all metrics: groups ascend, 2 * metric + arm (1: the candidate); the slot each was observed in
+    before, and its bin now."""
 
+    groups: Ints
     previous: Ints
     bins: Ints
 
 
 @dataclass(frozen=True, slots=True)
 class Tails:
-    """Per component: keys counted, and those of them above each edge."""
+    """Per metric and arm, and whatever else was asked for: keys counted, and those of them above each edge."""
 
-    n: Ints  # (components,)
-    above: Ints  # (components, edges)
+    n: Ints  # (metrics, 2, ...)
+    above: Ints  # (metrics, 2, ..., edges)
 
 
 class ComponentEdges:
     """Mutable; follows `Starts`."""
 
-    def __init__(self, starts: Starts, edge_count: int) -> None:
+    def __init__(self, starts: Starts, metric_count: int, edge_count: int) -> None:
         self._starts = starts
-        self._edges: Ints = np.full((len(starts.slots), edge_count), _UNFIXED, dtype=np.int64)
-        self._runs: list[tuple[int, int]] = [(0, len(starts.slots))]
+        self._edges: Ints = np.full((metric_count, len(starts.slots), edge_count), _UNFIXED, dtype=np.int64)
 
     @property
-    def is_fixed(self) -> bool:
-        """Every component has its edges."""
-        return bool(self._edges[-1, 0] != _UNFIXED)
+    def is_fixed(self) -> Bools:
+        """Per metric: every component has its edges."""
+        fixed: Bools = self._edges[:, -1, 0] != _UNFIXED
+        return fixed
 
-    def fix(self, edges: Ints) -> None:
-        """Give edges to the components that have none."""
-        self._edges[self._edges[:, 0] == _UNFIXED] = edges
-        self._cut()
+    def fix(self, metric: int, edges: Ints) -> None:
+        """Give edges to the components of a metric that have none."""
+        of_metric = self._edges[metric]
+        of_metric[of_metric[:, 0] == _UNFIXED] = edges
 
-    def opened(self, opened: Opened, edges: Ints | None) -> None:
-        """A component has started, with these edges."""
+    def opened(self, opened: Opened, edges: Ints) -> None:
+        """A component has started, with these edges (metrics, edges); `_UNFIXED` where there are none yet."""
         if opened.stopped is not None:
-            self._edges = np.delete(self._edges, opened.stopped, axis=0)
-        row = np.full(self._edges.shape[1], _UNFIXED) if edges is None else edges
-        self._edges = np.vstack([self._edges, row])
-        self._cut()
+            self._edges = np.delete(self._edges, opened.stopped, axis=1)
+        self._edges = np.concatenate([self._edges, edges[:, None]], axis=1)
 
-    def count(self, keys: Firsts, slot: int, *, shift: int = 0) -> Tails:
-        """Count `keys` of `slot`, their bins moved `shift` down."""
-        component_count, edge_count = self._edges.shape
+    def count(self, keys: Firsts, slot: int, *, shifts: Ints) -> Tails:
+        """Count `keys` of `slot` per component, the candidate's bins moved down by the metric's shift."""
+        component_count = self._edges.shape[1]
+        metrics = keys.groups >> 1
         opened = np.searchsorted(self._starts.slots, keys.previous, side="right")
-        n = np.bincount(opened, minlength=component_count + 1)[:component_count].cumsum()
-        above = np.zeros((component_count, edge_count), dtype=np.int64)
-        for first, end in self._runs:
-            edges = self._edges[first]
-            if edges[0] == _UNFIXED:
-                n[first:end] = 0
-                continue
-            order = np.argsort(edges)
-            # Class c: above exactly the c lowest edges. Components from `opened` on count the key.
-            classes = np.searchsorted(edges[order], keys.bins - shift, side="left")
-            place = np.maximum(opened, first) * (edge_count + 1) + classes
-            counts = np.bincount(place, minlength=(component_count + 2) * (edge_count + 1))
-            in_run = counts.reshape(-1, edge_count + 1)[first:end].cumsum(axis=0)
-            higher = in_run[:, ::-1].cumsum(axis=1)[:, ::-1]
-            above[first:end, order] = higher[:, 1:]
-        started = self._starts.slots <= slot
-        return Tails(np.where(started, n, 0), np.where(started[:, None], above, 0))
+        is_live = (self._starts.slots <= slot) & (self._edges[:, :, 0] != _UNFIXED)
+        counted = (np.arange(component_count) >= opened[:, None]) & is_live[metrics]
+        return tails(keys, counted, self._edges, shifts=shifts)
 
-    def _cut(self) -> None:
-        """Runs of neighbouring components with the same edges."""
-        changes = np.flatnonzero((np.diff(self._edges, axis=0) != 0).any(axis=1)) + 1
-        cuts = [0, *changes.tolist(), len(self._edges)]
-        self._runs = list(itertools.pairwise(cuts))
+
+def tails(keys: Firsts, counted: Bools, edges: Ints, *, shifts: Ints) -> Tails:
+    """`counted` (keys, x) says which keys count in which x; `edges` (metrics, x or 1, edges)."""
+    metrics, arms = keys.groups >> 1, keys.groups & 1
+    bins = keys.bins - shifts[metrics] * arms
+    above = (bins[:, None, None] > edges[metrics]) & counted[..., None]
+    return Tails(*(_by_group(values, keys.groups, len(edges)) for values in (counted, above)))
+
+
+def _by_group(values: Bools, groups: Ints, metric_count: int) -> Ints:
+    sums: Ints = np.zeros((2 * metric_count, *values.shape[1:]), dtype=np.int64)
+    first = np.flatnonzero(np.diff(groups, prepend=-1))
+    if len(first):
+        sums[groups[first]] = np.add.reduceat(values, first, axis=0, dtype=np.int64)
+    return sums.reshape(metric_count, 2, *values.shape[1:])

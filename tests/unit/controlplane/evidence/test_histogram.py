@@ -32,26 +32,26 @@ def test_a_shift_is_the_count_above_the_edge_of_each_observation_moved_down(
     bins: dict[int, int], edges: list[int], shift: int
 ) -> None:
     expected = [sum(count for bin_, count in bins.items() if bin_ - shift > edge) for edge in edges]
-    assert above(dense(bins), np.array(edges), shift=shift).tolist() == expected
+    assert above(dense([bins]), np.array([edges]) + shift).tolist() == [expected]
 
 
 def test_edges_are_the_quantiles_of_what_the_baseline_did_and_the_limits() -> None:
-    tally = BaselineTally()
-    tally.add(dense(dict.fromkeys(range(1, 100), 2) | {100: 1}))
-    assert tally.edges(()) is None, "199 are too few"
-    tally.add(dense({100: 1}))
+    tally = BaselineTally(1)
+    tally.add(dense([dict.fromkeys(range(1, 100), 2) | {100: 1}]))
+    assert tally.edges(0, ()) is None, "199 are too few"
+    tally.add(dense([{100: 1}]))
     assert EDGE_OBSERVATIONS_MIN == 200
-    edges = tally.edges((200,))
+    edges = tally.edges(0, (200,))
     assert edges is not None
     assert edges.tolist() == [50, 75, 90, 95, 99, 200]
 
 
 def test_the_tally_follows_a_baseline_that_has_moved() -> None:
-    tally = BaselineTally()
+    tally = BaselineTally(1)
     for _ in range(20):
-        tally.add(dense({100: 1000}))
+        tally.add(dense([{100: 1000}]))
     for _ in range(20):
-        tally.add(dense({120: 1000}))
-    edges = tally.edges(())
+        tally.add(dense([{120: 1000}]))
+    edges = tally.edges(0, ())
     assert edges is not None
     assert edges.tolist() == [120] * 5

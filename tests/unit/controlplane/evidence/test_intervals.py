@@ -76,11 +76,11 @@ def test_means_of_scores_are_held_and_the_batches_may_be_of_any_size() -> None:
 def test_a_quantile_lies_between_the_bins_of_its_band() -> None:
     rng = np.random.default_rng(3)
     bins = np.rint(rng.normal(100, 8, 20_000)).astype(int)
-    counts = dense({int(b): int(c) for b, c in zip(*np.unique(bins, return_counts=True), strict=True)})
+    counts = dense([{int(b): int(c) for b, c in zip(*np.unique(bins, return_counts=True), strict=True)}])[0]
     low, high = quantile_band(counts, 0.5, alpha=0.05)
     assert 98 <= low <= 100 <= high <= 102
     assert quantile_band(counts, 0.999, alpha=0.05)[1] == len(counts) - 1
-    lowest, highest = distribution_band(dense({}), alpha=0.05)
+    lowest, highest = distribution_band(dense([{}])[0], alpha=0.05)
     assert (lowest[0], highest[0]) == (0.0, 1.0)
 
 

@@ -79,25 +79,25 @@ def test_at_most_64_components_bet_and_what_stops_keeps_its_wealth() -> None:
         wealth.opened(starts.restart(slot))
     increment = np.zeros((COMPONENTS_MAX, 2))
     increment[1] = math.log(1000.0)
-    wealth.add(increment)
+    wealth.add(increment[None])
     before = wealth.total()
     opened = starts.restart(COMPONENTS_MAX)
     wealth.opened(opened)
     assert opened.stopped == 1
     assert len(starts.slots) == COMPONENTS_MAX
     assert starts.slots[:2].tolist() == [0, 2]
-    assert wealth.total() == pytest.approx(before)
-    wealth.add(np.full((COMPONENTS_MAX, 2), -50.0))
-    assert wealth.total() == pytest.approx(math.log(1000.0 * stake(1) + starts.cash))
+    assert wealth.total()[0] == pytest.approx(before)
+    wealth.add(np.full((1, COMPONENTS_MAX, 2), -50.0))
+    assert wealth.total()[0] == pytest.approx(math.log(1000.0 * stake(1) + starts.cash))
 
 
 def test_the_mixture_of_fresh_components_is_worth_one() -> None:
     starts = Starts()
     starts.begin_step(0)
     wealth = Wealth(starts, bets=6)
-    assert wealth.total() == pytest.approx(0.0)
+    assert wealth.total()[0] == pytest.approx(0.0)
     wealth.opened(starts.restart(60))
-    assert wealth.total() == pytest.approx(0.0)
+    assert wealth.total()[0] == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize("weights", [(0.1, 0.1, 0.5, 0.5), (0.5, 0.9, 0.9, 0.1)])
@@ -117,6 +117,24 @@ def test_the_mean_of_the_mixture_is_exactly_one_when_every_key_fails_once(weight
             chance *= math.prod(weight if arm else 1 - weight for arm in of_slot)
             new = starts.firsts(np.array([NEVER, NEVER]), slot)
             candidate = starts.firsts(np.array([NEVER] * sum(of_slot), dtype=np.int64), slot)
-            wealth.add(kernel.log_e(new, candidate, weight))
-        mean += chance * math.exp(wealth.total())
+            wealth.add(kernel.log_e(new, candidate, weight)[None])
+        mean += chance * math.exp(wealth.total()[0])
     assert mean == pytest.approx(1.0)
+
+
+def test_only_the_metrics_that_are_given_move_and_bets_may_have_stakes_of_their_own() -> None:
+    starts = Starts()
+    starts.begin_step(0)
+    wealth = Wealth(starts, bets=2, metrics=3, log_bets=np.log([[0.5, 0.5], [0.5, 0.5], [0.9, 0.1]]))
+    wealth.add(np.full((2, 1, 2), [math.log(3.0), 0.0]), np.array([1, 2]))
+    assert np.exp(wealth.total()).tolist() == pytest.approx([1.0, 0.5 * 2.0 + 0.5, 0.5 * 2.8 + 0.5])
+
+
+def test_events_of_many_groups_are_counted_as_each_alone() -> None:
+    starts = Starts()
+    for slot in (10, 20, 30):
+        starts.begin_step(slot)
+    previous, groups = np.array([NEVER, 9, 10, 19, 20, 29]), np.array([0, 2, 2, 0, 2, 0])
+    together = starts.firsts_of(previous, groups, 3, 30)
+    for group in range(3):
+        assert together[group].tolist() == starts.firsts(previous[groups == group], 30).tolist()
