@@ -4,6 +4,7 @@ Envoy itself cannot tell: its counters say nothing was lost while a third of the
 lost = all entries up to a poll that is `LAG_MS` old, minus everything received until now by all sidecars of this Envoy
 (old and new process at a hand-over both add to one ledger). The lag covers Envoy's flush (0.1 s) and the second at
 which a process adds what it received. The sum never goes back: entries that were counted lost and come later stay so.
+It is a lower bound: while requests come, what was received since the poll hides as many that were lost before it.
 
 A sidecar killed with -9 never adds its last second: those entries count as lost, rightly, since their outcomes were
 not reported. A restart of Envoy (its counter or its uptime went back) opens a new base: what came since the last poll
