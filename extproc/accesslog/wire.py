@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from extproc.accesslog.entry import Entry
 from extproc.accesslog.native import placed
@@ -93,9 +94,7 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         weight_bp = int(_tag(tags.get("weight_bp")) or 0)
         body_us = _tag(tags.get("body_us") or tags.get("us_rx_body_beg"))
         first_body_us = int(body_us) if body_us else None
-        # Envoy gives an entry its duration when the request has ended.
-        ran_ms = _tag(tags.get("ran_ms")) if is_running else ""
-        duration_us = int(ran_ms) * 1_000 if ran_ms else _us(common.duration)
+        duration_us = _duration_us(common, tags, is_running=is_running)
         bucket, cohort, key_hash, pin = _own_tag(common)
         if cohort is None and _tag(tags.get("cohort")):  # a native route says it
             cohort, pin = tags["cohort"], _tag(tags.get("pin")) or None
@@ -105,7 +104,6 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         return Skipped("running" if is_running else "malformed")
     if not 0 <= weight_bp <= WEIGHT_TOTAL_BP:
         return Skipped("running" if is_running else "malformed")
-    start = common.start_time
     return Entry(
         service=service,
         rollout=_tag(tags.get("rollout")),
@@ -116,7 +114,7 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         candidate=_tag(tags.get("candidate")),
         baseline=_tag(tags.get("baseline")),
         version=_tag(tags.get("version")),
-        start_us=start.seconds * 1_000_000 + start.nanos // 1_000,
+        start_us=_us(common.start_time),
         duration_us=duration_us,
         bucket=bucket,
         cohort=cohort,
@@ -154,8 +152,14 @@ def _tag(value: str | None) -> str:
     return "" if value is None or value == _NO_VALUE else value
 
 
-def _us(duration: Duration) -> int:
-    return duration.seconds * 1_000_000 + duration.nanos // 1_000
+def _duration_us(common: accesslog_pb2.AccessLogCommon, tags: Mapping[str, str], *, is_running: bool) -> int:
+    """Envoy gives an entry its duration when the request has ended; until then the line says it. Raises ValueError."""
+    ran_ms = _tag(tags.get("ran_ms")) if is_running else ""
+    return int(ran_ms) * 1_000 if ran_ms else _us(common.duration)
+
+
+def _us(time: Duration | Timestamp) -> int:
+    return time.seconds * 1_000_000 + time.nanos // 1_000
 
 
 _OwnTag = tuple[int | None, str | None, int | None, str | None]
