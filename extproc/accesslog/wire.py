@@ -123,9 +123,7 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         ending=_ending(entry, _tag(tags.get("flags"))),
         attempts=common.upstream_request_attempt_count,
         request_id=entry.request.request_id or common.stream_id,
-        ttfb_us=_us(common.time_to_first_upstream_rx_byte)
-        if common.HasField("time_to_first_upstream_rx_byte")
-        else None,
+        ttfb_us=_ttfb_us(common),
         body_us=first_body_us,
         is_running=is_running,
     )
@@ -156,6 +154,11 @@ def _duration_us(common: accesslog_pb2.AccessLogCommon, tags: Mapping[str, str],
     """Envoy gives an entry its duration when the request has ended; until then the line says it. Raises ValueError."""
     ran_ms = _tag(tags.get("ran_ms")) if is_running else ""
     return int(ran_ms) * 1_000 if ran_ms else _us(common.duration)
+
+
+def _ttfb_us(common: accesslog_pb2.AccessLogCommon) -> int | None:
+    has_it = common.HasField("time_to_first_upstream_rx_byte")
+    return _us(common.time_to_first_upstream_rx_byte) if has_it else None
 
 
 def _us(time: Duration | Timestamp) -> int:
