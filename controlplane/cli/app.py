@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli import certs, judge, objects, operate, processes, tokens
+from controlplane.cli import certs, judge, objects, operate, processes, simulate, tokens
 
 app = typer.Typer(
     name="serinus",
@@ -49,6 +49,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     operate.abort,
     tokens.token,
     judge.judge,
+    simulate.simulate,
     processes.controlplane,
     processes.bootstrap,
 )

@@ -4,7 +4,8 @@ Rolled back where the versions are alike it is a false alarm; exposure is the ca
 in blocks, each with users of its own, so that no result hangs on one population.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from controlplane.simulate.policies.rank_sum import RankSumPolicy
 from controlplane.simulate.policies.serinus import SerinusPolicy
 from controlplane.simulate.policies.success_rate import ARGO_FAILURES, FLAGGER_FAILURES, SuccessRatePolicy
 from controlplane.simulate.policies.z_peek import ZPeekPolicy
+from controlplane.simulate.trace import Trace
 from controlplane.simulate.traffic import Traffic
 from controlplane.simulate.worlds import LATE_S, World, world_of
 
@@ -39,6 +41,7 @@ class Setting:
     rollouts: int
     seed: int
     alpha: float = 0.05
+    trace: Trace | None = None  # its load, scaled to `rps` on average; None: always `rps`
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,17 @@ class Result:
     early_share: float  # rolled back before the candidate differed
     median_requests: float | None
     median_seconds: float | None
+    promoted_share: float  # within the ramp
+    median_seconds_to_promote: float | None
 
 
-def run(judge: str, setting: Setting) -> Result:
-    """Raises JudgeNameError, WorldError."""
+def run(judge: str, setting: Setting, progress: Callable[[int], None] = lambda _: None) -> Result:
+    """Raises JudgeNameError, WorldError. `progress` hears how many rollouts are done."""
     if judge not in JUDGES:
         raise JudgeNameError(f"no judge {judge!r}", next_step=f"one of {', '.join(JUDGES)}")
     if not 0 < setting.rollouts <= ROLLOUTS_MAX:
         raise JudgeNameError(f"{setting.rollouts} rollouts", next_step=f"1 to {ROLLOUTS_MAX}")
-    seconds, served = [], []
+    blocks = []
     for first in range(0, setting.rollouts, _BLOCK):
         # Blocks are seeded by their number: a longer run begins with the shorter one.
         rng = np.random.default_rng([setting.seed, first // _BLOCK])
@@ -71,11 +76,13 @@ def run(judge: str, setting: Setting) -> Result:
             seconds=SECONDS,
             rng=rng,
         )
+        if setting.trace is not None:
+            world = replace(world, load=setting.trace.load(SECONDS, rng))
         paths = min(_BLOCK, setting.rollouts - first)
-        block = _play(world, policy_of(judge, world, paths, setting.alpha), paths, rng)
-        seconds.append(block[0])
-        served.append(block[1])
-    return _result(judge, setting, np.concatenate(seconds), np.concatenate(served))
+        blocks.append(_play(world, policy_of(judge, world, paths, setting.alpha), paths, rng))
+        progress(first + paths)
+    ended, served, promoted = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    return _result(judge, setting, ended, served, promoted)
 
 
 def policy_of(judge: str, world: World, paths: int, alpha: float) -> Policy:
@@ -100,8 +107,8 @@ def policy_of(judge: str, world: World, paths: int, alpha: float) -> Policy:
             )
 
 
-def _play(world: World, policy: Policy, paths: int, rng: np.random.Generator) -> tuple[Ints, Floats]:
-    """Per path: the seconds until the rollback (0: none), and the candidate's requests until then.
+def _play(world: World, policy: Policy, paths: int, rng: np.random.Generator) -> tuple[Ints, Floats, Bools]:
+    """Per path: the seconds until the rollback (0: none), the candidate's requests until then, and whether promoted.
 
     In `late` worlds requests are counted from the onset."""
     traffic = Traffic(world, paths, rng)
@@ -116,7 +123,7 @@ def _play(world: World, policy: Policy, paths: int, rng: np.random.Generator) ->
         ended[policy.observe(second, seen) & is_live] = second + 1
         if ended.all():
             break
-    return ended, served
+    return ended, served, policy.promoted() & (ended == 0)
 
 
 def onset_of(world: World) -> int:
@@ -125,7 +132,7 @@ def onset_of(world: World) -> int:
     return int(np.argmax(differs)) if differs.any() else 0
 
 
-def _result(judge: str, setting: Setting, ended: Ints, served: Floats) -> Result:
+def _result(judge: str, setting: Setting, ended: Ints, served: Floats, promoted: Bools) -> Result:
     onset = LATE_S if setting.world == "late" and setting.candidate_errors != setting.baseline_errors else 0
     is_early = (ended > 0) & (ended <= onset)
     is_found = ended > onset
@@ -137,4 +144,6 @@ def _result(judge: str, setting: Setting, ended: Ints, served: Floats) -> Result
         early_share=float(is_early.mean()),
         median_requests=float(np.median(served[is_found])) if is_found.any() else None,
         median_seconds=float(np.median(ended[is_found] - onset)) if is_found.any() else None,
+        promoted_share=float(promoted.mean()),
+        median_seconds_to_promote=float(SECONDS) if promoted.any() else None,
     )

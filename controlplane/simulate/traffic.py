@@ -59,21 +59,23 @@ class Traffic:
         self._second += 1
         rates = self._world.baseline[t], self._world.candidate[t]
         if self._world.users is None:
-            started, events = self._anonymous(weight_bp, rates), None
+            started, events = self._anonymous(t, weight_bp, rates), None
         else:
-            started, events = self._sticky(weight_bp, rates)
+            started, events = self._sticky(t, weight_bp, rates)
         return Second(started, self._ended(started), events)
 
-    def _anonymous(self, weight_bp: Ints, rates: tuple[float, float]) -> tuple[ArmCounts, ArmCounts]:
+    def _anonymous(self, second: int, weight_bp: Ints, rates: tuple[float, float]) -> tuple[ArmCounts, ArmCounts]:
         share = weight_bp / WEIGHT_TOTAL_BP
-        n_a, n_b = (self._rng.poisson(self._world.rps * part) for part in (1.0 - share, share))
+        n_a, n_b = (self._rng.poisson(self._world.requests(second) * part) for part in (1.0 - share, share))
         return ArmCounts(n_a, self._rng.binomial(n_a, rates[0])), ArmCounts(n_b, self._rng.binomial(n_b, rates[1]))
 
-    def _sticky(self, weight_bp: Ints, rates: tuple[float, float]) -> tuple[tuple[ArmCounts, ArmCounts], Events]:
+    def _sticky(
+        self, second: int, weight_bp: Ints, rates: tuple[float, float]
+    ) -> tuple[tuple[ArmCounts, ArmCounts], Events]:
         world, rng = self._world, self._rng
         moved = rates[0] / world.baseline[0]
         worse = rates[1] / rates[0]
-        drawn = rng.poisson(world.rps * self._mean_bad * moved * max(worse, 1.0), self._paths)
+        drawn = rng.poisson(world.requests(second) * self._mean_bad * moved * max(worse, 1.0), self._paths)
         paths = np.repeat(np.arange(self._paths), drawn)
         users = np.minimum(np.searchsorted(self._cumulative, rng.random(len(paths))), len(self._cumulative) - 1)
         arms = (self._buckets[paths, users] < weight_bp[paths]).astype(np.int64)
@@ -81,7 +83,7 @@ class Traffic:
         paths, users, arms = paths[kept], users[kept], arms[kept]
         bad = [np.bincount(paths[arms == arm], minlength=self._paths) for arm in (0, 1)]
         share = self._candidate_share(weight_bp)
-        n = [rng.poisson(world.rps * part) for part in (1.0 - share, share)]
+        n = [rng.poisson(world.requests(second) * part) for part in (1.0 - share, share)]
         # All but a failure's own request come on top of it: a count is never below its failures.
         counts = tuple(ArmCounts(np.maximum(of, k), k) for of, k in zip(n, bad, strict=True))
         places = np.unique(paths * len(self._cumulative) + users, return_index=True)[1]

@@ -47,11 +47,16 @@ class World:
     baseline: Floats
     candidate: Floats
     users: Users | None = None
+    load: Floats | None = None  # requests per second, over `rps`, by second; None: always `rps`
     stream_s: tuple[int, int] | None = None  # good answers take that long, uniformly; None: no time at all
 
     @property
     def seconds(self) -> int:
         return len(self.baseline)
+
+    def requests(self, second: int) -> float:
+        """Expected in that second."""
+        return self.rps if self.load is None else self.rps * float(self.load[second])
 
 
 def world_of(
@@ -69,7 +74,7 @@ def world_of(
     if name == "late":
         own = np.where(np.arange(seconds) >= LATE_S, own, rate)
     own = np.minimum(own, 1.0)
-    return World(rps, rate, own, _users(name, baseline, rng), STREAM_S if name == "streams" else None)
+    return World(rps, rate, own, _users(name, baseline, rng), stream_s=STREAM_S if name == "streams" else None)
 
 
 def _shared(name: str, rate: float, seconds: int) -> Floats:

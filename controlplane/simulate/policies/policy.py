@@ -19,6 +19,9 @@ class Policy(Protocol):
     def observe(self, second: int, seen: Second) -> Bools:
         """Take second number `second` in; which paths are rolled back now (and stay so)."""
 
+    def promoted(self) -> Bools:
+        """Which paths have been through every step, had they not been rolled back. Asked when the ramp is over."""
+
 
 def ramp_weight(second: int) -> int:
     """10, 20 … 90 % by the clock."""

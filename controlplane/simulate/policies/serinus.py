@@ -39,6 +39,9 @@ class SerinusPolicy:
             self.weight_bp = self._next_weight(second + 1, seen)
         return self._is_worse
 
+    def promoted(self) -> Bools:
+        return np.ones(len(self.weight_bp), dtype=bool)  # the clock's weights wait for nobody
+
     def log_e(self) -> Floats:
         """ln of the mixture, per path."""
         mean = _log_sum(self._log_e) - np.log(self._log_e.shape[-1])

@@ -23,6 +23,7 @@ class SuccessRatePolicy:
         self.weight_bp = everywhere(paths, RAMP_BP[0])
         self._failures_max = failures
         self._holds = holds
+        self._is_through: Bools = np.zeros(paths, dtype=bool)
         self._failures: Ints = np.zeros(paths, dtype=np.int64)
         self._n: Ints = np.zeros(paths, dtype=np.int64)
         self._bad: Ints = np.zeros(paths, dtype=np.int64)
@@ -33,8 +34,12 @@ class SuccessRatePolicy:
         if (second + 1) % STEP_S == 0:
             passed = (self._n > 0) & (self._n - self._bad >= SUCCESS_MIN * self._n)
             self._failures = self._failures + ~passed
+            self._is_through = (self._step == len(RAMP_BP) - 1) & (passed | (not self._holds))
             self._step = np.minimum(self._step + (passed | (not self._holds)), len(RAMP_BP) - 1)
             self.weight_bp = np.array(RAMP_BP)[self._step]
             self._n, self._bad = np.zeros_like(self._n), np.zeros_like(self._bad)
         rolled_back: Bools = self._failures >= self._failures_max
         return rolled_back
+
+    def promoted(self) -> Bools:
+        return self._is_through

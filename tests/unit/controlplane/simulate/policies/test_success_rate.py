@@ -33,6 +33,16 @@ def test_failed_minutes_are_never_forgotten(failures: int, expected: bool) -> No
     assert bool(policy.observe(240, second(100, 0))[0]) is expected
 
 
+def test_who_has_passed_nine_minutes_is_through_and_who_was_held_is_not() -> None:
+    for bad, is_through in (((0,) * 9, True), ((0,) * 8, False), ((2, *(0,) * 8), False)):
+        policy = SuccessRatePolicy(1, failures=5, holds=True)
+        minutes(policy, *bad)
+        assert bool(policy.promoted()[0]) is is_through
+    policy = SuccessRatePolicy(1, failures=5, holds=False)
+    minutes(policy, *(2, *(0,) * 8))
+    assert policy.promoted()[0]
+
+
 def test_a_minute_without_traffic_fails() -> None:
     policy = SuccessRatePolicy(1, failures=1, holds=True)
     for number in range(60):
