@@ -89,7 +89,7 @@ proto: $(DEV_STAMP) ## regenerate the messages; fails if they differed from what
 	git diff --exit-code -- $(PROTO_DIRS)
 
 .PHONY: bench
-bench: $(DEV_STAMP) ## measures, prints tables, writes reports/bench (figures: docs/performance.md); about 8 minutes
+bench: $(DEV_STAMP) ## measures, prints tables, writes reports/bench (figures: docs/performance.md, docs/judge.md); about half an hour
 	$(BIN)/python -m tests.bench
 
 .PHONY: fuzz

@@ -15,11 +15,13 @@ Rate = Callable[[int], float]
 
 @dataclass(frozen=True)
 class Users:
-    """Who sends: `count` sticky users, or (0) a new key with every request. `rates` per user replace the world's."""
+    """Who sends: `count` sticky users, or (0) a new key with every request. `rates` per user replace the world's; the
+    `broken` always fail on the candidate."""
 
     count: int = 0
     rates: np.ndarray | None = None
     shares: np.ndarray | None = None
+    broken: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class Traffic:
         rates = np.where(is_candidate, world.candidate(second), world.baseline(second))
         if world.users.rates is not None:
             rates = np.where(is_candidate, rates / world.baseline(second), 1.0) * world.users.rates[users]
+        if world.users.broken is not None:
+            rates = np.where(is_candidate & world.users.broken[users], 1.0, rates)
         is_bad = rng.random(n) < rates
         return Stratum(
             slot=slot,
