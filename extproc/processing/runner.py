@@ -1,9 +1,9 @@
-"""The beat by which the event loop shows that it keeps up; `overload` judges it. It beats only while requests come."""
+"""The beat by which the event loop shows that it keeps up; `overload` judges it. It beats only while many come."""
 
 import asyncio
 import time
 
-from extproc.processing.overload import BACKLOG, BEAT_S, Overload
+from extproc.processing.overload import BACKLOG, BEAT_S, STRIDE, Overload
 
 
 class Pace:
@@ -13,16 +13,22 @@ class Pace:
         self._overload = Overload()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._due_s = 0.0
+        self._look_at = STRIDE
 
     def is_behind(self) -> bool:
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._overload.caught_up(time.monotonic())
-            self._wind()
         overload = self._overload
         overload.opened += 1
-        # Not the loop's own clock: uvloop's stands still for a whole turn.
-        return overload.opened >= BACKLOG and overload.look(time.monotonic())
+        return overload.opened >= self._look_at and self._look()
+
+    def _look(self) -> bool:
+        now_s = time.monotonic()  # not the loop's own: uvloop's stands still for a whole turn
+        if self._loop is not None:
+            return self._overload.look(now_s)
+        if not self._overload.is_calm(now_s):
+            self._loop = asyncio.get_running_loop()
+            self._look_at = BACKLOG
+            self._wind()
+        return False
 
     def _wind(self) -> None:
         assert self._loop is not None
@@ -34,3 +40,4 @@ class Pace:
             self._wind()
         else:
             self._loop = None
+            self._look_at = STRIDE

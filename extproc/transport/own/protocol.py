@@ -105,8 +105,8 @@ class H2Protocol(asyncio.Protocol):
         worked_off = self._connection.work_off(data)
         if worked_off < len(data):
             self._receive(data[worked_off:])
-        elif self._transport is not None and (out := self._connection.output()):
-            self._transport.write(out)
+        elif self._connection.send.out and self._transport is not None:
+            self._transport.write(self._connection.output())
 
     def _receive(self, data: bytes) -> None:
         connection, calls = self._connection, self._calls

@@ -3,7 +3,17 @@
 import pytest
 
 from extproc.processing import codec
-from extproc.processing.overload import BACKLOG, BEAT_S, BEHIND_S, BUSY, LATE_S, Overload, ShedSession
+from extproc.processing.overload import (
+    BACKLOG,
+    BEAT_S,
+    BEHIND_S,
+    BUSY,
+    LATE_S,
+    STRIDE,
+    STRIDE_S,
+    Overload,
+    ShedSession,
+)
 from serinus.envoywire import ext_proc_pb2
 from tests.unit.extproc.messages import request_headers, response_headers
 from tests.unit.extproc.processing.test_session import MORE, Stream
@@ -75,11 +85,21 @@ def test_a_machine_that_gives_us_no_time_is_no_backlog_of_ours() -> None:
         loop.beats(late_s=0.040)
 
 
-def test_beats_stop_when_nothing_comes() -> None:
+def test_beats_stop_when_few_come() -> None:
     loop = Loop()
-    loop.opens(1)
+    loop.opens(BUSY)
     assert loop.beats()
+    loop.opens(BUSY - 1)
     assert not loop.beats()
+
+
+def test_beats_are_needed_where_many_come_at_a_time() -> None:
+    loop = Loop()
+    loop.opens(STRIDE, each_s=STRIDE_S / STRIDE * 1.01)
+    assert loop.overload.is_calm(loop.now_s)
+    loop.opens(STRIDE, each_s=STRIDE_S / STRIDE * 0.99)
+    assert not loop.overload.is_calm(loop.now_s)
+    assert loop.overload.opened == STRIDE
 
 
 def test_a_request_that_is_shed_passes_as_it_is_and_is_counted() -> None:
