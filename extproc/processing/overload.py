@@ -4,6 +4,11 @@ Envoy waits 50 ms for an answer and then goes on without one. Past that an answe
 behind it is late too; so a loop that cannot keep up answers the rest cheaply until it has caught up, and the requests
 that come after that are tagged again. Nothing is queued here; what waits, waits in the socket, which is bounded.
 
+The loop is asked to beat each `BEAT_S` as soon as `STRIDE` streams come within `STRIDE_S`, for as long as so many come.
+It is behind when it has worked for `BEHIND_S` without one beat on time and has opened `BACKLOG` streams in that time:
+both, since a machine that gave us no CPU for a moment is no backlog of ours, and what waited is answered in time once
+we run again. Observations and log entries are never shed.
+"""
 
 from extproc.processing import codec
 from extproc.processing.session import ProcessSession, Reply
