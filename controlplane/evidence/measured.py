@@ -1,4 +1,5 @@
-"""The judge's metrics behind one face: shares of requests (`guardrail.py`) and sizes in bins (`binned.py`).
+"""The judge's metrics behind one face: shares of requests (`guardrail.py`), sizes in bins (`binned.py`) and scores
+(`scores.py`).
 
 Metrics of one kind are kept together, so that a slot's arithmetic is done for all of them at once.
 """
@@ -14,8 +15,10 @@ from controlplane.evidence.histogram import factor_of
 from controlplane.evidence.kernel import Floats
 from controlplane.evidence.keys import KeyTable
 from controlplane.evidence.mixture import Opened, Starts
-from controlplane.evidence.plan import BinnedPlan, GuardrailPlan
+from controlplane.evidence.plan import AnyPlan, BinnedPlan, GuardrailPlan, ScorePlan
+from controlplane.evidence.scores import ScoreEvidence
 from controlplane.evidence.strata import Stratum
+from serinus.contract.weight import WEIGHT_TOTAL_BP
 
 
 class MetricsEvidence(Protocol):
@@ -45,7 +48,7 @@ class MetricsEvidence(Protocol):
 
 
 def evidence_of(
-    planned: Sequence[GuardrailPlan | BinnedPlan], starts: Starts, *, follow_up_slots: int
+    planned: Sequence[AnyPlan], starts: Starts, *, follow_up_slots: int
 ) -> list[tuple[MetricsEvidence, tuple[int, ...]]]:
     """Empty evidence of each kind, and the places of its metrics in the plan, which are those in the key table."""
     kinds: list[tuple[MetricsEvidence, tuple[int, ...]]] = []
@@ -56,20 +59,26 @@ def evidence_of(
         kinds.append((evidence, tuple(shares)))
     if sizes:
         kinds.append((SizeEvidence(list(sizes.values()), list(sizes), starts), tuple(sizes)))
+    if scores := {place: of for place, of in enumerate(planned) if isinstance(of, ScorePlan)}:
+        kinds.append((ScoreEvidence(list(scores.values()), list(scores), starts), tuple(scores)))
     return kinds
 
 
-def limit_of(planned: GuardrailPlan | BinnedPlan, next_weight_bp: int | None) -> float | None:
+def limit_of(planned: AnyPlan, next_weight_bp: int | None) -> float | None:
     """What an advance must exclude: an excess, or (sizes) a factor; None when there is nothing to show."""
     if isinstance(planned, GuardrailPlan):
         return excess_limit(planned.budget_bp, next_weight_bp)
+    if isinstance(planned, ScorePlan):
+        return None if next_weight_bp is None else planned.margin_bp / WEIGHT_TOTAL_BP
     return None if next_weight_bp is None else factor_of(planned.margin_bins)
 
 
-def words_of(planned: GuardrailPlan | BinnedPlan, next_weight_bp: int | None) -> str:
+def words_of(planned: AnyPlan, next_weight_bp: int | None) -> str:
     """The same for people."""
     if isinstance(planned, GuardrailPlan):
         return limit_words(planned.budget_bp, next_weight_bp, is_margin=planned.tolerance_bp is not None)
     if next_weight_bp is None:
         return "no limit: last step"
+    if isinstance(planned, ScorePlan):
+        return f"mean score lower by less than {planned.margin_bp / 100:g} points of 100"
     return f"no more than {100 * (factor_of(planned.margin_bins) - 1):.1f}% above the baseline at every edge"

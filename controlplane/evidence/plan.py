@@ -14,6 +14,10 @@ FOLLOW_UP_SLOTS_MAX = 3_600
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
 # Edges cost power (they share the stakes) and memory (64 components x 6 ratios x 8 bytes each).
 LIMITS_MAX = 4
+# Badness of a score, 1 - score, in hundredths: 0..100.
+BADNESS_BINS = 101
+# An advance bets against a margin with at most 1/(largest contrast - margin), and the largest may be as little as 1/2.
+SCORE_MARGIN_BP_END = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,21 @@ class BinnedPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ScorePlan:
+    """One judged mean of scores in 0..1; limits in basis points of the scale."""
+
+    metric: str
+    omega: float  # its share of rollback_alpha; the shares sum to 1
+    tolerance_bp: int  # roll back only if the mean is lower by more than this
+    margin_bp: int  # advance only if the mean is lower by less than this
+
+
+AnyPlan = GuardrailPlan | BinnedPlan | ScorePlan
+
+
+@dataclass(frozen=True, slots=True)
 class JudgePlan:
-    guardrails: tuple[GuardrailPlan | BinnedPlan, ...]
+    guardrails: tuple[AnyPlan, ...]
     rollback_alpha: float
     advance_alpha: float
     follow_up_slots: int  # seconds after a key's first meeting in which its failures count
@@ -57,6 +74,8 @@ def check_plan(plan: JudgePlan) -> None:
             raise PlanError(f"guardrail {guardrail.metric}: omega is {guardrail.omega}, must be above 0")
         if isinstance(guardrail, BinnedPlan):
             _check_binned(guardrail)
+        elif isinstance(guardrail, ScorePlan):
+            _check_score(guardrail)
         else:
             _check_guardrail(guardrail)
     total = math.fsum(guardrail.omega for guardrail in plan.guardrails)
@@ -79,6 +98,14 @@ def _check_guardrail(guardrail: GuardrailPlan) -> None:
     max_bp = guardrail.max_bp
     if max_bp is not None and not (is_whole(max_bp) and 0 < max_bp < WEIGHT_TOTAL_BP):
         raise PlanError(f"{where}: max_bp is {max_bp}, must be 1..{WEIGHT_TOTAL_BP - 1}")
+
+
+def _check_score(planned: ScorePlan) -> None:
+    for name, value, lowest in (("tolerance_bp", planned.tolerance_bp, 0), ("margin_bp", planned.margin_bp, 1)):
+        if not is_whole(value) or not lowest <= value < SCORE_MARGIN_BP_END:
+            raise PlanError(
+                f"guardrail {planned.metric}: {name} is {value}, must be {lowest}..{SCORE_MARGIN_BP_END - 1}"
+            )
 
 
 def _check_binned(planned: BinnedPlan) -> None:
