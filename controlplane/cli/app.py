@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli import certs, judge, objects, operate, processes, simulate, tokens
+from controlplane.cli import certs, judge, objects, operate, plan, processes, simulate, tokens
 
 app = typer.Typer(
     name="serinus",
@@ -48,6 +48,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     operate.promote,
     operate.abort,
     tokens.token,
+    plan.plan,
     judge.judge,
     simulate.simulate,
     processes.controlplane,

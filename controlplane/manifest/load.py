@@ -1,7 +1,7 @@
 """Manifest text -> typed objects, or every problem at once with file and line. Nothing is changed on an error."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -44,8 +44,12 @@ class Manifest:
         return Problem(self.document.file, self.document.line_of(("spec", *path)), _dotted(("spec", *path)), message)
 
 
-def load(files: Iterable[tuple[str, str]]) -> list[Manifest]:
-    """Read (name, text) pairs. Raises ManifestError holding every problem found."""
+def load(files: Iterable[tuple[str, str]], *, auto_steps: Sequence[str] = ()) -> list[Manifest]:
+    """Read (name, text) pairs. Raises ManifestError holding every problem found.
+
+    `auto_steps` stand for `steps: auto` of rollouts, of which `Manifest.data` still says so: who plans a rollout finds
+    the list with them in place. Without, `auto` is refused.
+    """
     manifests: list[Manifest] = []
     problems: list[Problem] = []
     for file, text in files:
@@ -55,7 +59,7 @@ def load(files: Iterable[tuple[str, str]]) -> list[Manifest]:
             problems.extend(error.problems)
             continue
         for document in documents:
-            found = _object(document)
+            found = _object(document, auto_steps)
             problems.extend(found) if isinstance(found, list) else manifests.append(found)
     problems.extend(_repeated(manifests))
     if problems:
@@ -81,7 +85,7 @@ def _repeated(manifests: list[Manifest]) -> list[Problem]:
     return problems
 
 
-def _object(document: Document) -> Manifest | list[Problem]:
+def _object(document: Document, auto_steps: Sequence[str]) -> Manifest | list[Problem]:
     data = document.data
     problems = [_problem(document, (key,), _unknown_key(key, TOP_KEYS)) for key in data if key not in TOP_KEYS]
     if data.get("apiVersion") != API_VERSION:
@@ -94,7 +98,10 @@ def _object(document: Document) -> Manifest | list[Problem]:
     metadata = _validated(document, _Metadata, data.get("metadata"), "metadata", problems)
     if kind not in KINDS:
         return problems
-    spec = _validated(document, KINDS[kind], data.get("spec"), "spec", problems)
+    value = data.get("spec")
+    if auto_steps and kind == "Rollout" and isinstance(value, dict) and value.get("steps") == "auto":
+        value = {**value, "steps": list(auto_steps)}
+    spec = _validated(document, KINDS[kind], value, "spec", problems)
     if problems or spec is None or metadata is None:
         return problems
     return Manifest(kind=kind, name=metadata.name, spec=spec, data=data["spec"], document=document)

@@ -17,16 +17,16 @@ from controlplane.manifest.field import (
     Host,
     Name,
     PercentBp,
-    PointsBp,
     Spec,
     as_tuple,
     choice,
     not_built,
 )
+from controlplane.manifest.guardrail import Guardrail
 from controlplane.manifest.limit import Limit, Limits
 from controlplane.manifest.text_match import FILE_PATTERN
 from controlplane.manifest.version import Version
-from serinus.contract.metric import ERRORS, FINISH_LENGTH
+from serinus.contract.metric import ERRORS
 from serinus.contract.request import StickyKind, StickySource
 
 API_VERSION = "serinus/v1"
@@ -149,44 +149,12 @@ class Confidence(Spec):
     advance_alpha: Annotated[float, BeforeValidator(_alpha)] = 0.05
 
 
-_METRICS_PLANNED = {"ttft", "time_per_output_token", "duration", "tokens"}
-
-
-def _metric(value: object) -> object:
-    if value in _METRICS_PLANNED:
-        raise ValueError(f"metric {value!r} is not built yet in this version; use errors or finish_reason")
-    if value not in (ERRORS, "finish_reason"):
-        raise ValueError(f"unknown metric {value!r}; known: errors, finish_reason")
-    return value
-
-
-class Guardrail(Spec):
-    """One judged metric. `margin_bp` None: the rollout's harm budget is its budget."""
-
-    metric: Annotated[str, BeforeValidator(_metric)]
-    of: str | None = None
-    margin_bp: PointsBp | None = Field(default=None, alias="margin")
-    max_bp: Annotated[None, not_built("`max`")] = Field(default=None, alias="max")
-
-    @model_validator(mode="after")
-    def _known(self) -> "Guardrail":
-        if self.metric == "finish_reason" and (self.of != "length" or self.margin_bp is None):
-            raise ValueError(
-                "metric finish_reason needs `of: length` and a `margin` in percentage points, for example 5pp"
-            )
-        if self.metric == ERRORS and self.of is not None:
-            raise ValueError("metric errors takes no `of`")
-        return self
-
-    @property
-    def metric_id(self) -> str:
-        """The name of the metric in slots and series: `errors`, `finish_reason:length`."""
-        return FINISH_LENGTH if self.metric == "finish_reason" else self.metric
-
-
 def _parse_steps(value: object) -> object:
     if value == "auto":
-        raise ValueError("`steps: auto` is not built yet in this version; write a list such as [1%, 10%, 100%]")
+        raise ValueError(
+            "`steps: auto` needs the traffic, which is not known here; `serinus plan -f FILE --rps N --users N` gives "
+            "the list to write instead"
+        )
     return as_tuple(value)
 
 

@@ -156,7 +156,7 @@ def test_text_that_is_no_manifest_is_refused(text: str, part: str) -> None:
         ("[50%, 10%, 100%]", "must rise"),
         ("[10%, 50%]", "end with 100%"),
         ("[0%, 100%]", "above 0%"),
-        ("auto", "not built"),
+        ("auto", "serinus plan"),
         ("[]", "at least 1"),
     ],
 )
@@ -170,7 +170,7 @@ def test_what_is_not_built_is_refused_by_name(key: str) -> None:
     assert f"`{key}` is not built yet in this version" in problem
 
 
-@pytest.mark.parametrize("metric", ["ttft", "time_per_output_token"])
+@pytest.mark.parametrize("metric", ["tokens", "time_per_output_token"])
 def test_metrics_that_are_not_built_are_refused_by_name(metric: str) -> None:
     assert (
         f"metric '{metric}' is not built yet"
