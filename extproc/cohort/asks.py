@@ -75,10 +75,12 @@ class _Field(dict[bytes, int]):
 
     def holding(self, text: bytes) -> int:
         found = self.present | self.exact.get(text, 0)
-        for length, prefixes in self.prefixes.items():
-            found |= prefixes.get(text[:length], 0)
-        for length, suffixes in self.suffixes.items():
-            found |= suffixes.get(text[-length:], 0)
+        if self.prefixes:
+            for length, prefixes in self.prefixes.items():
+                found |= prefixes.get(text[:length], 0)
+        if self.suffixes:
+            for length, suffixes in self.suffixes.items():
+                found |= suffixes.get(text[-length:], 0)
         if self.moduli:
             number = number_of(text)
             if number is not None:

@@ -13,7 +13,7 @@ from extproc.cohort.ruling import Ruling
 from extproc.processing import codec, scan
 from extproc.processing.tag import TagWriter
 from extproc.telemetry.tables import Counter
-from serinus.contract.bucket import place_of
+from serinus.contract.bucket import BUCKET_COUNT, hash_of, place_of
 from serinus.contract.headers import COHORT_NO_KEY
 from serinus.contract.request import PLAIN_KEY_BYTES
 
@@ -58,7 +58,8 @@ class Tagging:
         plan: _Plan = ruling.plan or _plan(ruling)
         self._requests.add(plan.result)
         salted = policy.salted + key
-        return plan.writer.with_key(salted, *place_of(salted))
+        hashed = hash_of(salted)
+        return plan.writer.with_key(salted, hashed, hashed % BUCKET_COUNT)
 
     def answer(self, service: str, values: Values) -> bytes:
         """The answer to a message that was read."""

@@ -8,6 +8,8 @@ A key is a byte string as it stood on the wire, without leading and trailing bla
 import xxhash
 
 BUCKET_COUNT = 10_000
+# Of a key that is salted already.
+hash_of = xxhash.xxh64_intdigest
 
 
 def salted_key(salt: str, key: bytes) -> bytes:
@@ -17,12 +19,12 @@ def salted_key(salt: str, key: bytes) -> bytes:
 
 def key_hash(salt: str, key: bytes) -> int:
     """The 64-bit salted hash that stands for a sticky key everywhere outside the request path."""
-    return xxhash.xxh64_intdigest(salted_key(salt, key))
+    return hash_of(salted_key(salt, key))
 
 
 def place_of(salted: bytes) -> tuple[int, int]:
     """The key hash and the bucket of a key that is salted already, as Envoy logs the one that it hashed."""
-    hashed = xxhash.xxh64_intdigest(salted)
+    hashed = hash_of(salted)
     return hashed, hashed % BUCKET_COUNT
 
 

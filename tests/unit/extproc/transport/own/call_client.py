@@ -73,7 +73,8 @@ class Client(Peer):
 
     def says(self, *pieces: bytes) -> None:
         for piece in pieces:
-            for event in self.connection.receive(piece, 0.0):
+            left = piece[self.connection.work_off(piece) :]  # as `H2Protocol` does
+            for event in self.connection.receive(left, 0.0):
                 try:
                     self.calls.handle(event)
                 except RuntimeError:
