@@ -8,13 +8,17 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from controlplane.evidence.judge import GuardrailPlan, Judge, JudgePlan
+from controlplane.engine.plan import judge_plan
+from controlplane.engine.slow import SlowShare
+from controlplane.evidence.judge import Judge
+from controlplane.evidence.strata import Stratum
 from controlplane.evidence.verdict import Assessment, MetricAssessment, Verdict
 from controlplane.ingest.merge import SlotMerge
 from controlplane.ingest.rows import Row
 from controlplane.manifest.schema import RolloutSpec
 from controlplane.rollout.effects import BeginStep
 from controlplane.rollout.events import EvidenceFact, RoutingFact
+from serinus.contract.metric import HISTOGRAM_UNITS
 from serinus.contract.weight import format_bp
 
 # One point a closed slot; past this the path is thinned to every second point. 4,096 seconds at full detail.
@@ -40,25 +44,6 @@ class Sample:
     metrics: tuple[MetricSample, ...]
 
 
-def judge_plan(spec: RolloutSpec) -> JudgePlan:
-    """A rollout's guardrails as the judge wants them. Every guardrail has the same stake (omega)."""
-    share = 1.0 / len(spec.guardrails)
-    return JudgePlan(
-        guardrails=tuple(
-            GuardrailPlan(
-                metric=guardrail.metric_id,
-                omega=share,
-                tolerance_bp=guardrail.margin_bp,
-                budget_bp=guardrail.margin_bp if guardrail.margin_bp is not None else spec.harm_budget_bp,
-            )
-            for guardrail in spec.guardrails
-        ),
-        rollback_alpha=spec.confidence.rollback_alpha,
-        advance_alpha=spec.confidence.advance_alpha,
-        follow_up_slots=-(-spec.pace.follow_up_ms // 1000),
-    )
-
-
 class EvidenceTracker:
     def __init__(self, spec: RolloutSpec, *, rollout: str, baseline: str) -> None:
         self.merge = SlotMerge(rollout=rollout, baseline=baseline, candidate=spec.candidate)
@@ -67,6 +52,7 @@ class EvidenceTracker:
         self._begins: deque[BeginStep] = deque()
         self._begun: BeginStep | None = None
         self._totals: dict[str, list[int]] = {g.metric_id: [0, 0, 0, 0] for g in spec.guardrails}
+        self._slow = {g.metric_id: SlowShare() for g in spec.guardrails if g.is_size}
         self._samples: list[Sample] = []
         self._stride = 1
         self._folded = 0
@@ -91,6 +77,7 @@ class EvidenceTracker:
             for stratum in strata:
                 self._add_totals(stratum.baseline, 0)
                 self._add_totals(stratum.candidate, 2)
+                self._add_sizes(stratum)
             assessment = self._judge.assess()
             self._sample(slot, assessment)
             self._show(assessment)
@@ -123,6 +110,12 @@ class EvidenceTracker:
             if totals is not None:
                 totals[offset] += counts.observed
                 totals[offset + 1] += counts.bad
+
+    def _add_sizes(self, stratum: Stratum) -> None:
+        for name, slow in self._slow.items():
+            bins = [arm[name].bins if name in arm else {} for arm in (stratum.baseline_bins, stratum.candidate_bins)]
+            for place, count in enumerate(slow.counts(*bins)):
+                self._totals[name][place] += count
 
     def _sample(self, slot: int, assessment: Assessment) -> None:
         self._folded += 1
@@ -189,6 +182,9 @@ def metric_sentence(row: MetricAssessment, *, verdict: Verdict | None = None) ->
         f"{row.metric}: candidate {row.candidate_bad} of {row.candidate_n} users, "
         f"baseline {row.baseline_bad} of {row.baseline_n}"
     )
+    if row.metric in HISTOGRAM_UNITS and row.findings:
+        # Of a size, a share means nothing without where it was cut.
+        counts += f" ({row.findings[-1]})"
     match verdict or row.verdict:
         case Verdict.WORSE:
             return f"{counts}: worse, evidence {row.worse_log_e:.1f} of {row.worse_needed:.1f} needed (ln)"

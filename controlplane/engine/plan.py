@@ -1,0 +1,41 @@
+"""A rollout's manifest -> the judge's plan. Pure."""
+
+from controlplane.evidence.histogram import bins_covering, bins_within
+from controlplane.evidence.judge import BinnedPlan, GuardrailPlan, JudgePlan
+from controlplane.manifest.guardrail import WHOLE_BP, Guardrail
+from controlplane.manifest.schema import RolloutSpec
+
+# An advance shows that the candidate is not slower up to the baseline's p95; a rollback looks at the p99 too. To show
+# it for the p99 as well takes a healthy candidate more than twice as long (docs/statistics.md, sizes).
+ADVANCE_THROUGH = 0.95
+
+
+def judge_plan(spec: RolloutSpec) -> JudgePlan:
+    """A rollout's guardrails as the judge wants them. Every guardrail has the same stake (omega)."""
+    share = 1.0 / len(spec.guardrails)
+    return JudgePlan(
+        guardrails=tuple(_planned(guardrail, share, spec.harm_budget_bp) for guardrail in spec.guardrails),
+        rollback_alpha=spec.confidence.rollback_alpha,
+        advance_alpha=spec.confidence.advance_alpha,
+        follow_up_slots=-(-spec.pace.follow_up_ms // 1000),
+    )
+
+
+def _planned(guardrail: Guardrail, omega: float, harm_budget_bp: int) -> GuardrailPlan | BinnedPlan:
+    margin_bp = guardrail.margin_bp
+    if guardrail.is_size:
+        factor = 1.0 + (margin_bp or 0) / WHOLE_BP
+        return BinnedPlan(
+            metric=guardrail.metric_id,
+            omega=omega,
+            tolerated_bins=bins_covering(factor),
+            margin_bins=bins_within(factor),
+            advance_through=ADVANCE_THROUGH,
+        )
+    return GuardrailPlan(
+        metric=guardrail.metric_id,
+        omega=omega,
+        tolerance_bp=margin_bp,
+        budget_bp=margin_bp if margin_bp is not None else harm_budget_bp,
+        max_bp=guardrail.max_bp,
+    )

@@ -1,0 +1,91 @@
+"""A guardrail of a rollout: what is judged, and by how much the candidate may differ.
+
+Shares of requests (`errors`, `finish_reason`) have margins in percentage points and may have an absolute `max`; sizes
+(`latency`, `ttft`) have margins in percent, as factors: 10% is "no more than 1.1 times as slow at every edge".
+"""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+
+from controlplane.manifest.field import Spec
+from controlplane.manifest.units import parse_percent_bp, parse_points_bp
+from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, TTFT
+
+FINISH_REASON = "finish_reason"
+SHARES = {ERRORS: ERRORS, FINISH_REASON: FINISH_LENGTH}
+# The sidecar reports them of every request that ended well, whatever the protocol.
+SIZES = {LATENCY: LATENCY, TTFT: TTFT}
+_PLANNED = {"time_per_output_token", "tokens"}
+# One bin of a histogram is a factor of 2^(1/8) = 1.0905: a smaller margin cannot be shown.
+SIZE_MARGIN_BP_MIN = 910
+WHOLE_BP = 10_000
+
+
+def _metric(value: object) -> object:
+    known = ", ".join([*SHARES, *SIZES])
+    if value in _PLANNED:
+        raise ValueError(f"metric {value!r} is not built yet in this version; use one of {known}")
+    if value == "duration":
+        raise ValueError("metric 'duration' is called latency")
+    if value not in SHARES and value not in SIZES:
+        raise ValueError(f"unknown metric {value!r}; known: {known}")
+    return value
+
+
+class Guardrail(Spec):
+    """One judged metric. `margin_bp` None: the rollout's harm budget is its budget."""
+
+    metric: Annotated[str, BeforeValidator(_metric)]
+    of: str | None = None
+    # Of a share: percentage points. Of a size: by how much slower or longer.
+    margin_bp: int | None = Field(default=None, alias="margin")
+    # The candidate's share alone, whatever the baseline does.
+    max_bp: int | None = Field(default=None, alias="max")
+
+    @field_validator("margin_bp", mode="before")
+    @classmethod
+    def _margin(cls, value: object, info: ValidationInfo) -> object:
+        metric = info.data.get("metric")
+        if value is None or metric is None:
+            return None
+        if metric not in SIZES:
+            return parse_points_bp(value)
+        margin_bp = parse_percent_bp(value)
+        if margin_bp < SIZE_MARGIN_BP_MIN:
+            raise ValueError(f"{value} is less than 9.1%, one bin of the histograms: nothing smaller can be shown")
+        return margin_bp
+
+    @field_validator("max_bp", mode="before")
+    @classmethod
+    def _max(cls, value: object, info: ValidationInfo) -> object:
+        if value is None:
+            return None
+        if info.data.get("metric") in SIZES:
+            raise ValueError("`max` of a size is not built yet in this version; leave it out")
+        max_bp = parse_percent_bp(value)
+        if not 0 < max_bp < WHOLE_BP:
+            raise ValueError(f"{value} is no limit; write a share between 0% and 100%, for example 5%")
+        return max_bp
+
+    @model_validator(mode="after")
+    def _known(self) -> "Guardrail":
+        if self.metric == FINISH_REASON and (self.of != "length" or self.margin_bp is None):
+            raise ValueError(
+                "metric finish_reason needs `of: length` and a `margin` in percentage points, for example 5pp"
+            )
+        if self.metric != FINISH_REASON and self.of is not None:
+            raise ValueError(f"metric {self.metric} takes no `of`")
+        if self.is_size and self.margin_bp is None:
+            raise ValueError(f"metric {self.metric} needs a `margin` in percent, for example 10%")
+        return self
+
+    @property
+    def is_size(self) -> bool:
+        """Whether it is compared by how large, not by how many."""
+        return self.metric in SIZES
+
+    @property
+    def metric_id(self) -> str:
+        """The name of the metric in slots and series: `errors`, `finish_reason:length`."""
+        return {**SHARES, **SIZES}[self.metric]

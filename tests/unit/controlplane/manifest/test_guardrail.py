@@ -1,0 +1,47 @@
+"""Guardrails of a manifest: what each kind of metric needs, and what is refused with which words."""
+
+import pytest
+from pydantic import ValidationError
+
+from controlplane.manifest.guardrail import Guardrail
+
+
+def guardrail(**values: object) -> Guardrail:
+    return Guardrail.model_validate(values)
+
+
+def test_a_share_has_points_and_may_have_an_absolute_limit() -> None:
+    both = guardrail(metric="errors", margin="2pp", max="5%")
+    assert (both.margin_bp, both.max_bp, both.is_size, both.metric_id) == (200, 500, False, "errors")
+    assert guardrail(metric="errors").max_bp is None
+    assert guardrail(metric="finish_reason", of="length", margin="5pp").metric_id == "finish_reason:length"
+
+
+@pytest.mark.parametrize("metric", ["latency", "ttft"])
+def test_the_margin_of_a_size_is_a_factor(metric: str) -> None:
+    size = guardrail(metric=metric, margin="10%")
+    assert (size.margin_bp, size.is_size, size.metric_id) == (1_000, True, metric)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"metric": "latency"}, "metric latency needs a `margin` in percent, for example 10%"),
+        ({"metric": "ttft", "margin": "5%"}, "less than 9.1%, one bin"),
+        ({"metric": "ttft", "margin": "5pp"}, "is not a percentage"),
+        ({"metric": "ttft", "margin": "10%", "max": "5%"}, "`max` of a size is not built yet"),
+        ({"metric": "ttft", "margin": "10%", "of": "length"}, "metric ttft takes no `of`"),
+        ({"metric": "errors", "margin": "5%"}, "is not a number of percentage points"),
+        ({"metric": "errors", "max": "0%"}, "0% is no limit"),
+        ({"metric": "errors", "max": "100%"}, "100% is no limit"),
+        ({"metric": "errors", "max": 5}, "5 is not a percentage"),
+        ({"metric": "tokens", "margin": "10%"}, "'tokens' is not built yet in this version"),
+        ({"metric": "duration"}, "'duration' is called latency"),
+        ({"metric": "speed", "margin": "10%"}, "unknown metric 'speed'; known: errors, finish_reason, latency, ttft"),
+        ({"metric": "finish_reason", "of": "stop", "margin": "5pp"}, "needs `of: length`"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_words(values: dict[str, object], words: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Guardrail.model_validate(values)
+    assert words in str(caught.value)
