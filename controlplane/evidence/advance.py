@@ -74,9 +74,11 @@ class MarginEvidence:
             if len(asked):
                 d = self._d[first:end][asked]
                 a, b = (pairs[asked] for pairs in good_enough_pairs(estimates, self._d[first:end]))
-                step = _log_e(counts[asked], a, b, d)
+                both = np.stack([counts[asked], (counts if new is None else new)[asked]])
+                n_a, bad_a, n_b, bad_b = np.moveaxis(both, 2, 0)[..., None]
+                step, whole = margin.log_e_all(n_a, bad_a, n_b, bad_b, a=a, b=b, d=d[:, None])
                 self._step[first + asked] += step
-                self._whole[first + asked] += step if new is None else _log_e(new[asked], a, b, d)
+                self._whole[first + asked] += whole
         self._tallies.add(counts, first)
 
     def log_e(self) -> Floats:
@@ -86,11 +88,6 @@ class MarginEvidence:
         told = np.where(step > SHOWN_LOG_E, both, np.minimum(both, step))
         value: Floats = np.where(self._has_limit, told, NOTHING_TO_SHOW_LOG_E)
         return value
-
-
-def _log_e(counts: Floats, a: Floats, b: Floats, d: Floats) -> Floats:
-    n_a, bad_a, n_b, bad_b = counts.T[..., None]
-    return margin.log_e_all(n_a, bad_a, n_b, bad_b, a=a, b=b, d=d[:, None])
 
 
 @dataclass(slots=True)

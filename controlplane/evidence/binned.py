@@ -28,7 +28,7 @@ from controlplane.evidence.keys import NEVER, KeyTable
 from controlplane.evidence.mixture import Opened, Starts, Wealth
 from controlplane.evidence.plan import QUANTILES, BinnedPlan
 from controlplane.evidence.strata import BinCounts, Stratum, is_comparison
-from controlplane.evidence.tails import NO_EDGE, ComponentEdges, Firsts, Tails, tails
+from controlplane.evidence.tails import NO_EDGE, ComponentEdges, Firsts, Tails, by_arm, tails
 from serinus.contract.metric import HISTOGRAM_UNITS
 
 # Odds ratios of a tail: a tenth slower is 1.3 at the median of a lognormal with sigma .6, and 1.6 at its p99.
@@ -178,23 +178,25 @@ class SizeEvidence:
         rows = table.rows(list(chain.from_iterable(firsts)))
         groups = np.repeat(np.arange(len(firsts)), list(map(len, firsts)))
         bins = np.fromiter(chain.from_iterable(of.values() for of in firsts), dtype=np.int64, count=len(rows))
-        return rows, Firsts(groups, table.seen[self._columns[groups >> 1], rows], bins)
+        return rows, Firsts.of(groups, table.seen[self._columns[groups >> 1], rows], bins)
 
     def _fold_good(self, firsts: Firsts, histograms: Ints, *, is_evidence: bool) -> None:
+        """In each: keys of the step as they are; keys of the step, and since the first one, moved down."""
         has_edges = self._edges[:, 0] != _UNFIXED
-        counted = has_edges[firsts.groups >> 1]
-        in_step = ((firsts.previous < self._step_slot) & counted)[:, None]
-        edges = self._edges[:, None]
-        self._met.add(tails(firsts, in_step, edges, shifts=np.zeros_like(self._margins)))
-        of_all = _requests(histograms, self._edges, np.zeros_like(self._margins), has_edges)
-        self._requested.add(of_all)
+        since = np.array([self._step_slot, self._step_slot, self._first_step_slot])
+        counted = (firsts.previous[:, None] < since) & has_edges[firsts.groups >> 1, None]
+        plain, moved = (
+            by_arm(self._edges[:, None], np.zeros_like(self._margins)),
+            by_arm(self._edges[:, None], self._margins),
+        )
+        keys = tails(firsts, counted, np.concatenate([plain, moved, moved], axis=1))
+        sent = _requests(histograms * np.repeat(has_edges, 2)[:, None], np.concatenate([plain, moved], axis=1))
+        self._met.add(keys)
+        self._requested.add(sent)
         if is_evidence and (self._has_limit & has_edges).any():
-            in_whole = ((firsts.previous < self._first_step_slot) & counted)[:, None]
-            keys = tails(firsts, np.concatenate([in_step, in_whole], axis=1), edges, shifts=self._margins)
-            moved = _requests(histograms, self._edges, self._margins, has_edges)
-            log_e = _log_e(
-                _GOOD, Tails(np.concatenate([keys.n, moved.n], 2), np.concatenate([keys.above, moved.above], 2)), 1
-            )
+            n = np.concatenate([keys.n[:, :, 1:], sent.n[:, :, 1:]], axis=2)
+            tails_above = np.concatenate([keys.above[:, :, 1:], sent.above[:, :, 1:]], axis=2)
+            log_e = _log_e(_GOOD, Tails(n, tails_above), 1)
             log_e[~self._has_limit] = 0.0
             self._keys.add(step=log_e[:, 0], whole=log_e[:, 1])
             self._requests.add(step=log_e[:, 2], whole=log_e[:, 2])
@@ -228,13 +230,12 @@ class _Sums:
         return Counts(n_a, above_a, n_b, above_b)
 
 
-def _requests(histograms: Ints, edges: Ints, shifts: Ints, has_edges: Bools) -> Tails:
-    """All observations of a stratum as one more count, the candidate's moved down."""
-    of = np.repeat(edges, 2, axis=0)
-    of[1::2] += shifts[:, None]
-    counts = histograms * np.repeat(has_edges, 2)[:, None]
-    shape = (len(edges), 2, 1)
-    return Tails(counts.sum(axis=1).reshape(shape), above(counts, of).reshape(*shape, -1))
+def _requests(histograms: Ints, edges: Ints) -> Tails:
+    """All observations of a stratum, above edges (groups, x, edges)."""
+    groups, ways, edge_count = edges.shape
+    higher = above(histograms, edges.reshape(groups, -1)).reshape(groups // 2, 2, ways, edge_count)
+    n = np.broadcast_to(histograms.sum(axis=1).reshape(-1, 2, 1), (groups // 2, 2, ways))
+    return Tails(n, higher)
 
 
 def _log_e(tables: ExactTables, counted: Tails, base: int) -> Floats:

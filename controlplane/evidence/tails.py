@@ -20,11 +20,17 @@ _UNFIXED = -1
 @dataclass(frozen=True, slots=True)
 class Firsts:
     """Keys of one slot, all metrics: groups ascend, 2 * metric + arm (1: the candidate); the slot each was observed in
-    before, and its bin now."""
+    before, and its bin now; where each group that is there begins."""
 
     groups: Ints
     previous: Ints
     bins: Ints
+    begins: Ints
+
+    @classmethod
+    def of(cls, groups: Ints, previous: Ints, bins: Ints) -> "Firsts":
+        begins = np.flatnonzero(groups[1:] != groups[:-1]) + 1
+        return cls(groups, previous, bins, np.concatenate([[0], begins]) if len(groups) else begins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +68,27 @@ class ComponentEdges:
     def count(self, keys: Firsts, slot: int, *, shifts: Ints) -> Tails:
         """Count `keys` of `slot` per component, the candidate's bins moved down by the metric's shift."""
         component_count = self._edges.shape[1]
-        metrics = keys.groups >> 1
         opened = np.searchsorted(self._starts.slots, keys.previous, side="right")
         is_live = (self._starts.slots <= slot) & (self._edges[:, :, 0] != _UNFIXED)
-        counted = (np.arange(component_count) >= opened[:, None]) & is_live[metrics]
-        return tails(keys, counted, self._edges, shifts=shifts)
+        counted = (np.arange(component_count) >= opened[:, None]) & is_live[keys.groups >> 1]
+        return tails(keys, counted, by_arm(self._edges, shifts))
 
 
-def tails(keys: Firsts, counted: Bools, edges: Ints, *, shifts: Ints) -> Tails:
-    """`counted` (keys, x) says which keys count in which x; `edges` (metrics, x or 1, edges)."""
-    metrics, arms = keys.groups >> 1, keys.groups & 1
-    bins = keys.bins - shifts[metrics] * arms
-    above = (bins[:, None, None] > edges[metrics]) & counted[..., None]
-    return Tails(*(_by_group(values, keys.groups, len(edges)) for values in (counted, above)))
+def by_arm(edges: Ints, shifts: Ints) -> Ints:
+    """Edges (metrics, x, edges) of each group: to move the candidate down is to move its edges up."""
+    both = np.repeat(edges, 2, axis=0)
+    both[1::2] += shifts[:, None, None]
+    return both
 
 
-def _by_group(values: Bools, groups: Ints, metric_count: int) -> Ints:
-    sums: Ints = np.zeros((2 * metric_count, *values.shape[1:]), dtype=np.int64)
-    first = np.flatnonzero(np.diff(groups, prepend=-1))
-    if len(first):
-        sums[groups[first]] = np.add.reduceat(values, first, axis=0, dtype=np.int64)
-    return sums.reshape(metric_count, 2, *values.shape[1:])
+def tails(keys: Firsts, counted: Bools, edges: Ints) -> Tails:
+    """`counted` (keys, x) says which keys count in which x; `edges` (groups, x or 1, edges)."""
+    above = (keys.bins[:, None, None] > edges[keys.groups]) & counted[..., None]
+    return Tails(*(_by_group(values, keys, len(edges)) for values in (counted, above)))
+
+
+def _by_group(values: Bools, keys: Firsts, group_count: int) -> Ints:
+    sums: Ints = np.zeros((group_count, *values.shape[1:]), dtype=np.int64)
+    if len(keys.begins):
+        sums[keys.groups[keys.begins]] = np.add.reduceat(values, keys.begins, axis=0, dtype=np.int64)
+    return sums.reshape(group_count // 2, 2, *values.shape[1:])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from controlplane.evidence.keys import NEVER
 from controlplane.evidence.mixture import COMPONENTS_MAX, Starts
-from controlplane.evidence.tails import NO_EDGE, ComponentEdges, Firsts, tails
+from controlplane.evidence.tails import NO_EDGE, ComponentEdges, Firsts, by_arm, tails
 
 EDGES = st.lists(st.integers(0, 20), min_size=3, max_size=3)
 
@@ -34,7 +34,7 @@ def test_each_component_counts_the_keys_it_has_not_met_above_its_own_edges(
         edges.opened(starts.restart(start), np.array([[-1] * 3, [-1] * 3 if chosen is None else chosen]))
         own.append(chosen)
     previous, bins = (np.array([key[index] for key in keys], dtype=np.int64) for index in (0, 1))
-    found = edges.count(Firsts(np.full(len(keys), 3), previous, bins), slot, shifts=np.array([0, shift]))
+    found = edges.count(Firsts.of(np.full(len(keys), 3), previous, bins), slot, shifts=np.array([0, shift]))
     assert not found.n[0].any()
     assert not found.n[1, 0].any()
     for component, since in enumerate(starts.slots.tolist()):
@@ -53,7 +53,7 @@ def test_components_wait_for_their_edges_and_the_one_that_stops_takes_its_own_al
     assert not edges.is_fixed.any()
     for slot in range(1, COMPONENTS_MAX + 1):
         edges.opened(starts.restart(slot), np.array([[-1]]))
-    key = Firsts(np.array([0]), np.array([NEVER]), np.array([9]))
+    key = Firsts.of(np.array([0]), np.array([NEVER]), np.array([9]))
     unmoved = np.array([0])
     assert edges.count(key, 99, shifts=unmoved).n.sum() == 0
     edges.fix(0, np.array([5]))
@@ -62,7 +62,7 @@ def test_components_wait_for_their_edges_and_the_one_that_stops_takes_its_own_al
 
 
 def test_the_shift_moves_the_candidate_alone() -> None:
-    keys = Firsts(np.array([0, 1]), np.array([NEVER, NEVER]), np.array([9, 9]))
-    counted = tails(keys, np.ones((2, 1), dtype=bool), np.array([[[8, NO_EDGE]]]), shifts=np.array([1]))
+    keys = Firsts.of(np.array([0, 1]), np.array([NEVER, NEVER]), np.array([9, 9]))
+    counted = tails(keys, np.ones((2, 1), dtype=bool), by_arm(np.array([[[8, NO_EDGE]]]), np.array([1])))
     assert counted.n[0, :, 0].tolist() == [1, 1]
     assert counted.above[0, :, 0].tolist() == [[1, 0], [0, 0]]
