@@ -145,7 +145,7 @@ class StreamFrames:
                 if stream_id not in lingering or lingering[stream_id].call is not None:
                     break
                 del lingering[stream_id]
-                streams.closed[stream_id] = _RESET_BY_PEER
+                streams.remember(stream_id, _RESET_BY_PEER)
                 at += _RST_BYTES
                 continue
             data_at = at + HEAD_BYTES + (word >> 8)
@@ -175,7 +175,6 @@ class StreamFrames:
             stream = streams.live[stream_id] = Stream(stream_id, sender.initial_window_bytes, None, 0, size)
             sender.answer(stream, at_once.head, answer, at_once.trailers)
             at, count = next_at, count + 1
-        streams.forget_old()
         if at_once is not None and count:
             at_once.ended(began_s, count)
         return at

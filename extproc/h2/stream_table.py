@@ -21,7 +21,7 @@ class Closed(Enum):
 class StreamTable:
     """Mutable. `last_id`: the highest identifier that the peer has used."""
 
-    __slots__ = ("_closed_before", "_limits", "closed", "last_id", "lingering", "lingering_max", "live")
+    __slots__ = ("_closed", "_closed_before", "_limits", "last_id", "lingering", "lingering_max", "live")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -29,8 +29,8 @@ class StreamTable:
         self.live: dict[int, Stream] = {}
         self.lingering: dict[int, Stream] = {}
         self.last_id = 0
-        # Two generations: the older is dropped when the newer is full (`forget_old`).
-        self.closed: dict[int, Closed] = {}
+        # Two generations: the older is dropped when the newer is full.
+        self._closed: dict[int, Closed] = {}
         self._closed_before: dict[int, Closed] = {}
 
     def find(self, stream_id: int) -> Stream | None:
@@ -63,13 +63,10 @@ class StreamTable:
         self.remember(stream.id, how)
 
     def remember(self, stream_id: int, how: Closed) -> None:
-        self.closed[stream_id] = how
-        self.forget_old()
-
-    def forget_old(self) -> None:
-        if len(self.closed) >= self._limits.closed_remembered_max:
-            self._closed_before, self.closed = self.closed, {}
+        self._closed[stream_id] = how
+        if len(self._closed) >= self._limits.closed_remembered_max:
+            self._closed_before, self._closed = self._closed, {}
 
     def how_closed(self, stream_id: int) -> Closed | None:
         """None: so long ago that it was forgotten, or never used."""
-        return self.closed.get(stream_id) or self._closed_before.get(stream_id)
+        return self._closed.get(stream_id) or self._closed_before.get(stream_id)

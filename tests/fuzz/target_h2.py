@@ -158,7 +158,7 @@ def check_bounds(connection: Connection, limits: Limits) -> None:
         if stream.queue is not None:
             queued += len(stream.queue.data)
     assert send._queued_bytes == queued <= limits.queued_bytes_max
-    assert send._window >= 0
+    assert send.window >= 0
     assert send._blocked.keys() <= live.keys()
 
 
