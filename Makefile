@@ -92,6 +92,10 @@ proto: $(DEV_STAMP) ## regenerate the messages; fails if they differed from what
 bench: $(DEV_STAMP) ## measures, prints tables, writes reports/bench (figures: docs/performance.md, docs/judge.md); about half an hour
 	$(BIN)/python -m tests.bench
 
+.PHONY: plots
+plots: $(DEV_STAMP) ## draws the pictures of docs/judge.md anew, from seeded simulations
+	$(BIN)/python -m controlplane.simulate --plots docs --rollouts 400
+
 .PHONY: fuzz
 fuzz: $(DEV_STAMP) ## 10 million inputs for each parser of the sidecar, and decoys that must be found; an hour or two
 	$(BIN)/python -m tests.fuzz --jobs 2

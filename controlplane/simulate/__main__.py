@@ -1,12 +1,15 @@
-"""`python -m controlplane.simulate`: judges head to head on synthetic traffic. `--gate` runs every healthy world."""
+"""`python -m controlplane.simulate`: judges head to head on synthetic traffic. `--gate` runs every healthy world,
+`--plots DIR` draws the pictures of docs/judge.md."""
 
 import argparse
 import json
 import math
 import sys
+from pathlib import Path
 
 from controlplane.errors import SerinusError
 from controlplane.simulate.head_to_head import JUDGES, Result, Setting, run
+from controlplane.simulate.plots import pictures
 from controlplane.simulate.report import table, values
 from controlplane.simulate.worlds import NAMES
 
@@ -18,6 +21,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit code 0; 1 if the gate is broken, 2 for a setting that cannot be."""
     asked = _parser().parse_args(arguments)
     try:
+        if asked.plots is not None:
+            for name, text in pictures(asked.rollouts).items():
+                (asked.plots / name).write_text(text, encoding="utf-8")
+            return 0
         if asked.gate:
             return _gate(asked)
         setting = _setting(asked, asked.world, asked.rps)
@@ -60,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--world", default="steady", help=", ".join(NAMES))
     parser.add_argument("--judge", default="serinus", help="comma-separated: " + ", ".join(JUDGES))
     parser.add_argument("--gate", action="store_true", help="every healthy world, exit 1 if one breaks the promise")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="write the pictures of docs/judge.md there")
     parser.add_argument("--loads", default="5,20,100", help="requests/s of the gate")
     parser.add_argument("-o", choices=("table", "json"), default="table")
     return parser
