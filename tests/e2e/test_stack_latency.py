@@ -1,0 +1,89 @@
+"""A guardrail of latency on the real three processes: answers that are all 200 but slow, in one version or in both."""
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from controlplane.evidence.histogram import EDGE_OBSERVATIONS_MIN
+from serinus.v1 import admin_pb2
+from tests.e2e.harness import Site, rollout_text, service_text, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+
+RATE = 100.0
+USERS = ["any"]  # `sticky: request`: each request is drawn by itself
+GUARDRAILS = "[{metric: errors}, {metric: latency, margin: 25%}]"
+WELL_MS = 60.0
+
+
+def services(versions: Mapping[str, str]) -> list[str]:
+    return [service_text(name, versions, host=f"{name}.test", sticky="request") for name in ("slow", "both")]
+
+
+@pytest.fixture(scope="module")
+def site(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    each = runner.run(Site.start(tmp_path_factory.mktemp("site"), services))
+    each.v1.delay_ms = each.v2.delay_ms = WELL_MS
+    yield each
+    runner.run(each.stop())
+
+
+def run(runner: asyncio.Runner, story: Coroutine[Any, Any, None]) -> None:
+    runner.run(asyncio.wait_for(story, 100))
+
+
+def latency_of(view: admin_pb2.RolloutView) -> admin_pb2.MetricView | None:
+    return next((row for row in view.metrics if row.metric == "latency"), None)
+
+
+async def until_judged(site: Site, rollout: str, more: int) -> None:
+    """Until edges stand and so many further requests of the candidate were judged by them."""
+
+    async def enough() -> bool:
+        row = latency_of(await site.admin.rollout(rollout))
+        return row is not None and row.candidate_requests >= more
+
+    await wait_for(enough, timeout_s=40, what=f"{more} judged latencies of the candidate")
+
+
+def test_a_slowdown_of_both_versions_moves_nothing(runner: asyncio.Runner, site: Site) -> None:
+    async def story() -> None:
+        async with site.client.load(USERS, rate=RATE, host="both.test") as load:
+            await site.admin.apply(rollout_text("both-v2", "both", steps=("50%", "100%"), guardrails=GUARDRAILS))
+            await until_judged(site, "both-v2", 50)
+            site.v1.delay_ms = site.v2.delay_ms = 3 * WELL_MS
+            await until_judged(site, "both-v2", 50 + 2 * EDGE_OBSERVATIONS_MIN)
+            view = await site.admin.rollout("both-v2")
+        site.v1.delay_ms = site.v2.delay_ms = WELL_MS
+        assert load.failed == []
+        assert (view.phase, view.weight_bp) == ("observing", 5_000), view.message
+        row = latency_of(view)
+        assert row is not None
+        assert row.verdict != "worse"
+        await site.admin.abort("both-v2")
+
+    run(runner, story())
+
+
+def test_a_candidate_that_answers_well_but_slowly_is_rolled_back_and_told_why(
+    runner: asyncio.Runner, site: Site
+) -> None:
+    async def story() -> None:
+        async with site.client.load(USERS, rate=RATE, host="slow.test") as load:
+            site.v2.delay_ms = 1.5 * WELL_MS
+            await site.admin.apply(rollout_text("slow-v2", "slow", steps=("50%", "100%"), guardrails=GUARDRAILS))
+
+            async def ended() -> admin_pb2.RolloutView | None:
+                view = await site.admin.rollout("slow-v2")
+                return view if view.terminal else None
+
+            view = await wait_for(ended, timeout_s=60, what="a rollback")
+        assert load.failed == []
+        assert view.phase == "rolled_back"
+        assert "latency: candidate" in view.message, view.message
+        assert "bad means above" in view.message, view.message
+        assert "worse" in view.message, view.message
+
+    run(runner, story())
