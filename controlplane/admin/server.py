@@ -11,6 +11,7 @@ from grpc_reflection.v1alpha import reflection
 
 from controlplane.admin import wire
 from controlplane.engine.evidence import metric_sentence
+from controlplane.engine.people import interval_sentence, more_sentence
 from controlplane.engine.routing import place
 from controlplane.engine.runner import Engine
 from controlplane.errors import SerinusError
@@ -175,6 +176,9 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         if not rollout.is_terminal and view.message:
             sentences.append(f"Now: {view.message}.")
         sentences += [f"{metric_sentence(row)}." for row in rows]
+        if not rollout.is_terminal:
+            said = [sentence(row) for row in rows for sentence in (interval_sentence, more_sentence)]
+            sentences += [f"{words}." for words in said if words]
         sentences.append(wire.guarantee_sentence(rollout))
         return admin_pb2.ExplainResponse(
             rollout=view,
