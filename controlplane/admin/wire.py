@@ -102,8 +102,14 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
     if not rollout.is_terminal:
         _add_proxies(view, engine, rollout.spec.service)
     if tracker is not None:
+        named = tracker.named("" if rollout.is_terminal else _snapshot_of(engine, rollout))
+        view.finding, view.finding_text = (named.finding.value, named.sentence) if named else ("", "")
         view.findings.extend(annotation_sentences(tracker.samples()))
     return view
+
+
+def _snapshot_of(engine: Engine, rollout: Rollout) -> str:
+    return engine.publisher.route_snapshot(rollout.spec.service)
 
 
 def _add_proxies(view: admin_pb2.RolloutView, engine: Engine, service: str) -> None:
@@ -115,7 +121,7 @@ def _add_proxies(view: admin_pb2.RolloutView, engine: Engine, service: str) -> N
 
 
 def _add_quality(view: admin_pb2.RolloutView, engine: Engine, rollout: Rollout, tracker: EvidenceTracker) -> None:
-    routing = tracker.routing_fact(engine.publisher.route_snapshot(rollout.spec.service))
+    routing = tracker.routing_fact(_snapshot_of(engine, rollout))
     view.routing_mismatches = routing.mismatches
     nodes = engine.publisher.connected_nodes(rollout.spec.service)
     data = engine.registry.data_fact(nodes, engine.now_ms())

@@ -206,13 +206,15 @@ def describe(
 
 def _describe_rollout(view: admin_pb2.RolloutView) -> None:
     """The screen, and in full what it has to cut: Envoy's own words, and what should be known."""
-    from controlplane.cli.view import render_rollout
+    from controlplane.cli.view import finding_words, render_rollout
 
     Console().print(render_rollout(view))
     if view.rejections:
         typer.echo("")
         rows = [[r.node, r.group, r.type, r.message] for r in view.rejections]
         table(["REJECTED BY", "GROUP", "TYPE", "ENVOY'S WORDS"], rows)
+    if view.finding:
+        typer.echo(f"\nfinding: {finding_words(view)}")
     for finding in view.findings:
         typer.echo(f"\nnote: {finding}")
 

@@ -107,11 +107,18 @@ def _header(view: admin_pb2.RolloutView, width: int) -> list[Text]:
 
 
 def _notes(view: admin_pb2.RolloutView, width: int) -> list[Text]:
-    """What the proxies reject, and the first thing that should be known beside."""
+    """What the proxies reject, what the evidence looks like, and the first thing that should be known beside."""
     lines = [Text(text, style="bold red") for text in _rejections(view, width)]
+    if view.finding:
+        lines += [Text(text, style="bold yellow") for text in _wrapped(f"≈ {finding_words(view)}", width, 2)]
     return lines + [
         Text(text, style="yellow") for each in view.findings[:1] for text in _wrapped(f"! {each}", width, 2)
     ]
+
+
+def finding_words(view: admin_pb2.RolloutView) -> str:
+    """What the evidence looks like, by its name and in a sentence."""
+    return f"{view.finding.replace('_', ' ')}: {view.finding_text}"
 
 
 def _rejections(view: admin_pb2.RolloutView, width: int) -> list[str]:

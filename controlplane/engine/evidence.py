@@ -9,11 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from controlplane.engine.plan import judge_plan
+from controlplane.engine.situation import RecentOutcomes
 from controlplane.engine.slow import SlowShare
+from controlplane.evidence.finding import Finding, Named, Situation
+from controlplane.evidence.finding import name as name_of
 from controlplane.evidence.judge import Judge
 from controlplane.evidence.strata import Stratum
 from controlplane.evidence.verdict import Assessment, MetricAssessment, Verdict
-from controlplane.ingest.merge import SlotMerge
+from controlplane.ingest.merge import AHEAD_S_MAX, SlotMerge
 from controlplane.ingest.rows import Row
 from controlplane.manifest.schema import RolloutSpec
 from controlplane.rollout.effects import BeginStep
@@ -47,6 +50,9 @@ class Sample:
 class EvidenceTracker:
     def __init__(self, spec: RolloutSpec, *, rollout: str, baseline: str) -> None:
         self.merge = SlotMerge(rollout=rollout, baseline=baseline, candidate=spec.candidate)
+        self._versions = (baseline, spec.candidate)
+        self._recent = RecentOutcomes(rollout=rollout, versions=self._versions)
+        self._closed: tuple[int, int] | None = None  # the first and the last slot that were closed
         self._judge = Judge(judge_plan(spec))
         self._first_bp = spec.steps_bp[0]
         self._begins: deque[BeginStep] = deque()
@@ -64,10 +70,13 @@ class EvidenceTracker:
         self._begins.append(step)
 
     def add(self, rows: Iterable[Row], *, now_slot: int) -> None:
+        rows = tuple(rows)
         self.merge.add(rows, now_slot=now_slot)
+        self._recent.add(rows, before_slot=now_slot + AHEAD_S_MAX)
 
     def close(self, through_slot: int) -> None:
         """Judge every slot up to `through_slot` that was not judged before."""
+        self._closed = (self._closed[0] if self._closed else through_slot, through_slot)
         for slot, strata in self.merge.close(through_slot):
             self._begin_due(slot)
             if self._begun is None:
@@ -149,6 +158,25 @@ class EvidenceTracker:
             sentence=assessment_sentence(self.assessment),
             findings=tuple(finding for row in self.assessment.rows for finding in row.findings),
         )
+
+    def named(self, snapshot: str) -> Named | None:
+        """What all this looks like together, in one name, under the snapshot in force. None: nothing stands out."""
+        if self._closed is None:
+            return None
+        first, through = self._closed
+        last = first if self._recent.last_slot is None else self._recent.last_slot
+        routing = self.routing_fact(snapshot)
+        found = name_of(
+            Situation(
+                silent_s=max(through - last, 0),
+                is_worse=self.assessment is not None and self.assessment.verdict is Verdict.WORSE,
+                mismatches=routing.mismatches,
+                is_split_plausible=routing.share_plausible,
+                baseline=self._recent.level(self._versions[0], through),
+                candidate=self._recent.level(self._versions[1], through),
+            )
+        )
+        return None if found.finding is Finding.NONE else found
 
     def routing_fact(self, snapshot: str) -> RoutingFact:
         """What was seen under the snapshot in force; the share test speaks of the judge's step."""

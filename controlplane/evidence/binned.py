@@ -21,7 +21,7 @@ import numpy as np
 from controlplane.evidence.advance import SHOWN_LOG_E, WHOLE_STAKE
 from controlplane.evidence.alternatives import Counts
 from controlplane.evidence.harm import NOTHING_TO_SHOW_LOG_E
-from controlplane.evidence.histogram import EDGE_OBSERVATIONS_MIN, BaselineTally, above, dense, factor_of
+from controlplane.evidence.histogram import EDGE_OBSERVATIONS_MIN, BaselineTally, above, dense, factor_of, size_words
 from controlplane.evidence.hypergeometric import ExactTables
 from controlplane.evidence.kernel import Bools, Floats, Ints, log_sum
 from controlplane.evidence.keys import NEVER, KeyTable
@@ -146,7 +146,7 @@ class SizeEvidence:
             return (f"no edges yet: {EDGE_OBSERVATIONS_MIN} observations of the baseline are needed first",)
         edge, unit = self._telling(metric), HISTOGRAM_UNITS.get(self._planned[metric].metric, "")
         name = f"p{100 * QUANTILES[edge]:g} of the baseline" if edge < len(QUANTILES) else "the limit"
-        return (f"bad means above {factor_of(int(self._edges[metric, edge]) + 1):.4g} {unit}, {name}",)
+        return (f"bad means above {size_words(factor_of(int(self._edges[metric, edge]) + 1), unit)}, {name}",)
 
     def _telling(self, metric: int) -> int:
         return int(self._met.telling(self._edges)[metric])

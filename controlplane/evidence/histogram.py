@@ -50,6 +50,15 @@ def above(counts: Ints, edges: Ints) -> Ints:
     return np.take_along_axis(upwards, np.clip(edges + 1, 0, BIN_COUNT), axis=1)
 
 
+def size_words(value: float, unit: str) -> str:
+    """A size for people; `unit` as the contract names it: microseconds become what is read at a glance."""
+    if unit != "us":
+        return f"{value:.4g} {unit}".rstrip()
+    if value < 1e3:
+        return f"{value:.0f} µs"
+    return f"{value / 1e3:.3g} ms" if value < 1e6 else f"{value / 1e6:.3g} s"
+
+
 class BaselineTally:
     """The baseline's recent distribution, a row a metric: counts by bin, forgetting by halves past 10,000 of them."""
 

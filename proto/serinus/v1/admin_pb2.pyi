@@ -225,7 +225,7 @@ class EventView(_message.Message):
     def __init__(self, at_ms: _Optional[int] = ..., kind: _Optional[str] = ..., text: _Optional[str] = ..., action: _Optional[str] = ..., reason: _Optional[str] = ..., revision: _Optional[int] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class RolloutView(_message.Message):
-    __slots__ = ("name", "service", "baseline", "candidate", "phase", "step_index", "step_count", "weight_bp", "observed_ratio", "observed_keys", "message", "metrics", "events", "started_at_ms", "now_ms", "ended_at_ms", "revision", "terminal", "steps_bp", "routing_mismatches", "untagged_recent", "lost_entries_recent", "rejections", "findings")
+    __slots__ = ("name", "service", "baseline", "candidate", "phase", "step_index", "step_count", "weight_bp", "observed_ratio", "observed_keys", "message", "metrics", "events", "started_at_ms", "now_ms", "ended_at_ms", "revision", "terminal", "steps_bp", "routing_mismatches", "untagged_recent", "lost_entries_recent", "rejections", "findings", "finding", "finding_text")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     BASELINE_FIELD_NUMBER: _ClassVar[int]
@@ -250,6 +250,8 @@ class RolloutView(_message.Message):
     LOST_ENTRIES_RECENT_FIELD_NUMBER: _ClassVar[int]
     REJECTIONS_FIELD_NUMBER: _ClassVar[int]
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    FINDING_FIELD_NUMBER: _ClassVar[int]
+    FINDING_TEXT_FIELD_NUMBER: _ClassVar[int]
     name: str
     service: str
     baseline: str
@@ -274,7 +276,9 @@ class RolloutView(_message.Message):
     lost_entries_recent: int
     rejections: _containers.RepeatedCompositeFieldContainer[RejectionView]
     findings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., service: _Optional[str] = ..., baseline: _Optional[str] = ..., candidate: _Optional[str] = ..., phase: _Optional[str] = ..., step_index: _Optional[int] = ..., step_count: _Optional[int] = ..., weight_bp: _Optional[int] = ..., observed_ratio: _Optional[float] = ..., observed_keys: _Optional[int] = ..., message: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[MetricView, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., ended_at_ms: _Optional[int] = ..., revision: _Optional[int] = ..., terminal: _Optional[bool] = ..., steps_bp: _Optional[_Iterable[int]] = ..., routing_mismatches: _Optional[int] = ..., untagged_recent: _Optional[int] = ..., lost_entries_recent: _Optional[int] = ..., rejections: _Optional[_Iterable[_Union[RejectionView, _Mapping]]] = ..., findings: _Optional[_Iterable[str]] = ...) -> None: ...
+    finding: str
+    finding_text: str
+    def __init__(self, name: _Optional[str] = ..., service: _Optional[str] = ..., baseline: _Optional[str] = ..., candidate: _Optional[str] = ..., phase: _Optional[str] = ..., step_index: _Optional[int] = ..., step_count: _Optional[int] = ..., weight_bp: _Optional[int] = ..., observed_ratio: _Optional[float] = ..., observed_keys: _Optional[int] = ..., message: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[MetricView, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., ended_at_ms: _Optional[int] = ..., revision: _Optional[int] = ..., terminal: _Optional[bool] = ..., steps_bp: _Optional[_Iterable[int]] = ..., routing_mismatches: _Optional[int] = ..., untagged_recent: _Optional[int] = ..., lost_entries_recent: _Optional[int] = ..., rejections: _Optional[_Iterable[_Union[RejectionView, _Mapping]]] = ..., findings: _Optional[_Iterable[str]] = ..., finding: _Optional[str] = ..., finding_text: _Optional[str] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
     __slots__ = ("rollout",)

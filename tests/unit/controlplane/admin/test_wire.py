@@ -7,6 +7,7 @@ from controlplane.engine.evidence import Sample
 from controlplane.engine.group import Group
 from controlplane.engine.routing import GroupTarget
 from controlplane.engine.world import Service
+from controlplane.evidence.finding import Finding, Named
 from controlplane.rollout.model import RolledBack
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import ROUTE
@@ -48,6 +49,11 @@ def test_a_service_says_its_data_path_and_why() -> None:
 class PlayedTracker:
     path: list[Sample]
     assessment: None = None
+    looks: Named | None = None
+
+    def named(self, snapshot: str) -> Named | None:
+        assert snapshot == "", "an ended rollout has no snapshot in force"
+        return self.looks
 
     def samples(self) -> list[Sample]:
         return self.path
@@ -70,3 +76,13 @@ def test_what_the_diagnostics_note_stands_under_the_findings_of_a_rollout() -> N
     calm = rollout_view(EngineAtRest({ended.name: PlayedTracker(path(CALM, CALM))}), ended, ())  # type: ignore[arg-type]
     assert any("the candidate left what was usual" in each for each in noted.findings)
     assert list(calm.findings) == []
+
+
+def test_what_the_evidence_looks_like_is_shown_by_its_name_and_nothing_where_nothing_stands_out() -> None:
+    ended = rollout(RolledBack("worse", T0_MS))
+    capacity = Named(Finding.CAPACITY, "too few replicas?")
+    shown = [
+        rollout_view(EngineAtRest({ended.name: PlayedTracker([], looks=looks)}), ended, ())  # type: ignore[arg-type]
+        for looks in (capacity, None)
+    ]
+    assert [(each.finding, each.finding_text) for each in shown] == [("capacity", "too few replicas?"), ("", "")]

@@ -195,9 +195,18 @@ def test_what_should_be_known_stands_on_the_screen() -> None:
     )
 
 
+def test_what_the_evidence_looks_like_stands_on_the_screen() -> None:
+    lines = "\n".join(shown(rollout(finding="shared_incident", finding_text="both versions fail more than before")))
+    assert "≈ shared incident: both versions fail more than before" in lines
+
+
 def test_with_everything_to_tell_at_once_it_still_fits() -> None:
     view = rollout(
-        rejections=rejecting(3, words="much to say " * 40), findings=["a long finding " * 20], untagged_recent=5
+        rejections=rejecting(3, words="much to say " * 40),
+        findings=["a long finding " * 20],
+        finding="capacity",
+        finding_text="too few " * 40,
+        untagged_recent=5,
     )
     view.metrics.extend(metric(f"metric-{index}") for index in range(METRICS_SHOWN_MAX + 2))
     view.events.extend(event(1_000_000 + index, f"event {index}") for index in range(9))

@@ -11,6 +11,7 @@ from controlplane.evidence.histogram import (
     bins_within,
     dense,
     factor_of,
+    size_words,
 )
 
 
@@ -55,3 +56,18 @@ def test_the_tally_follows_a_baseline_that_has_moved() -> None:
     edges = tally.edges(0, ())
     assert edges is not None
     assert edges.tolist() == [120] * 5
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (850.4, "us", "850 µs"),
+        (1_000.0, "us", "1 ms"),
+        (819_700.0, "us", "820 ms"),
+        (1_234_567.0, "us", "1.23 s"),
+        (512.0, "tokens", "512 tokens"),
+        (7.5, "", "7.5"),
+    ],
+)
+def test_a_size_is_said_as_people_read_it(value: float, unit: str, words: str) -> None:
+    assert size_words(value, unit) == words
