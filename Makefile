@@ -54,12 +54,12 @@ test: $(DEV_STAMP) ## everything the README promises, real Envoy included, < 10 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 -m "not e2e and not llm"
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "e2e and not alone and not llm"
-	$(BIN)/python -m pytest -q -m "alone and not llm"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "e2e and not alone and not demo"
+	$(BIN)/python -m pytest -q -m "alone and not demo"
 
 .PHONY: test-llm
-test-llm: $(DEV_STAMP) $(LLM_STAMP) ## the demo with a real LLM, as a test, < 6 minutes
-	$(BIN)/python -m pytest -q -m llm tests/llm
+test-llm: $(DEV_STAMP) $(LLM_STAMP) ## the demos as tests, simulated and with a real LLM, < 6 minutes
+	$(BIN)/python -m pytest -q -m "llm or demo"
 
 .PHONY: check
 check: $(DEV_STAMP) ## the quick part of `make test`: format, lint, types, arrows, unit tests
@@ -114,6 +114,7 @@ verify: $(DEV_STAMP) $(LLM_STAMP) ## the long proofs: all tests, the real LLM la
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure boundary
 	$(BIN)/python -m controlplane.simulate --gate --rollouts 2000
 	$(BIN)/python -m tests.fuzz --seconds 60
+	$(BIN)/python -m tests.fuzz --blind decoy-crash decoy-hang decoy-memory
 
 .PHONY: clean
 clean: ## remove the virtual environment, caches and run directories

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.demo_process import DEMO, assert_act_went_well, left_running, play
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.demo]
 
 
 @pytest.mark.timeout(320)
@@ -30,7 +30,13 @@ def test_a_good_candidate_is_promoted_a_broken_one_rolled_back_and_no_user_sees_
 def test_ctrl_c_ends_everything_that_was_started(tmp_path: Path) -> None:
     log = tmp_path / "said.txt"
     with log.open("wb") as out:
-        demo = subprocess.Popen([*DEMO, "--simulated", "--state", str(tmp_path / "state")], stdout=out, stderr=out)
+        demo = subprocess.Popen(
+            [*DEMO, "--simulated", "--state", str(tmp_path / "state")],
+            stdout=out,
+            stderr=out,
+            # A job that a shell put into the background ignores Ctrl-C, and so would what it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  no thread is running
+        )
         try:
             deadline = time.monotonic() + 60.0
             while "users: " not in log.read_text() and demo.poll() is None and time.monotonic() < deadline:

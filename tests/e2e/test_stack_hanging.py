@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.harness import Site, rollout_text, service_text, wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = pytest.mark.e2e
 
 USERS = [f"user-{n}" for n in range(600)]
 RATE = 60.0

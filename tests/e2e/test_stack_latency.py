@@ -10,7 +10,7 @@ from controlplane.evidence.histogram import EDGE_OBSERVATIONS_MIN
 from serinus.v1 import admin_pb2
 from tests.e2e.harness import Site, rollout_text, service_text, wait_for
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = pytest.mark.e2e
 
 RATE = 100.0
 USERS = ["any"]  # `sticky: request`: each request is drawn by itself

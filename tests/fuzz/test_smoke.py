@@ -29,9 +29,9 @@ def test_every_target_passes_for_some_seconds(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("how", [[], ["--blind"]])
-def test_every_decoy_is_found_for_what_it_is(tmp_path: Path, how: list[str]) -> None:
-    done = ran(tmp_path, "--jobs", "2", *how, *target.DECOYS)
+def test_every_decoy_is_found_for_what_it_is(tmp_path: Path) -> None:
+    """Blindly, as without atheris, in `make verify`: half a minute."""
+    done = ran(tmp_path, "--jobs", "2", *target.DECOYS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("found: ") == len(target.DECOYS)
 

@@ -1,5 +1,4 @@
 import json
-from pathlib import Path
 
 import pytest
 
@@ -11,11 +10,6 @@ def test_it_prints_a_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "flagger" in capsys.readouterr().out
     assert main(["--rollouts", "5", "--rps", "5", "-o", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["results"][0]["judge"] == "serinus"
-
-
-def test_the_pictures_of_the_docs_are_written_where_one_says(tmp_path: Path) -> None:
-    assert main(["--plots", str(tmp_path), "--rollouts", "2"]) == 0
-    assert len(list(tmp_path.glob("judge-*.svg"))) == 3
 
 
 def test_a_setting_that_cannot_be_is_refused_in_words(capsys: pytest.CaptureFixture[str]) -> None:
