@@ -28,6 +28,8 @@ from tests.e2e.upstream import ModelUpstream
 
 T = TypeVar("T")
 CALL_TIMEOUT_S = 10.0
+# A control plane that starts for ten seconds on a busy machine is met at once: by default a channel then waits as long again.
+RECONNECT = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
 UNTAGGED = "http.serinus.ext_proc.tag.failure_mode_allowed"
 TAGGED = "http.serinus.ext_proc.tag.stream_msgs_received"
 
@@ -108,7 +110,7 @@ class Admin:
     """The operator's API, as the CLI calls it."""
 
     def __init__(self, address: str) -> None:
-        self._channel = grpc.aio.insecure_channel(address)
+        self._channel = grpc.aio.insecure_channel(address, options=RECONNECT)
         self._stub = admin_pb2_grpc.AdminStub(self._channel)
 
     async def close(self) -> None:
