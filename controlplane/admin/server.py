@@ -3,13 +3,15 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from controlplane.admin import wire
+from controlplane.admin.access.server import caller
 from controlplane.engine.evidence import metric_sentence
 from controlplane.engine.people import interval_sentence, more_sentence
 from controlplane.engine.routing import place
@@ -17,8 +19,9 @@ from controlplane.engine.runner import Engine
 from controlplane.errors import SerinusError
 from controlplane.manifest import regex
 from controlplane.rollout.events import Abort, Command, Pause, Promote, Resume
-from controlplane.rollout.explain import plan_sentence, state_sentence
+from controlplane.rollout.explain import guarantee_sentence, plan_sentence, state_sentence
 from controlplane.rollout.model import Rollout
+from controlplane.security.identity import Caller
 from serinus.contract.condition import Surroundings
 from serinus.v1 import admin_pb2, admin_pb2_grpc
 
@@ -28,6 +31,8 @@ T = TypeVar("T")
 
 # A watcher that stopped reading is cut off by gRPC's own flow control; these bound how many may watch.
 WATCHERS_MAX = 100
+# Of all calls at once, those that send nothing among them: a coroutine and a few KB each.
+CALLS_MAX = 500
 WATCH_EVERY_S = 1.0
 TEXT_CHARS_MAX = 1_000
 KINDS = ("", "service", "rollout", "proxy", "group")
@@ -51,7 +56,7 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
             files = [(file.name or "-", file.text) for file in request.files]
             if not files:
                 raise InvalidRequestError("nothing to apply", next_step="give at least one file")
-            changes = await self._engine.apply(files, dry_run=request.dry_run, actor=_text(request.actor) or "unknown")
+            changes = await self._engine.apply(files, dry_run=request.dry_run, actor=_caller(request).actor)
             objects = [admin_pb2.AppliedObject(kind=c.kind, name=c.name, change=c.change, note=c.note) for c in changes]
             return admin_pb2.ApplyResponse(objects=objects)
 
@@ -177,9 +182,10 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
             sentences.append(f"Now: {view.message}.")
         sentences += [f"{metric_sentence(row)}." for row in rows]
         if not rollout.is_terminal:
-            said = [sentence(row) for row in rows for sentence in (interval_sentence, more_sentence)]
+            seconds = tracker.step_seconds() if tracker else 0
+            said = [words for row in rows for words in (interval_sentence(row), more_sentence(row, seconds))]
             sentences += [f"{words}." for words in said if words]
-        sentences.append(wire.guarantee_sentence(rollout))
+        sentences.append(guarantee_sentence(rollout))
         return admin_pb2.ExplainResponse(
             rollout=view,
             sentences=sentences,
@@ -205,8 +211,13 @@ class _NoSuchServiceError(SerinusError):
         super().__init__(f"no service {name}; services: {', '.join(known) or 'none'}")
 
 
+def _caller(request: Any) -> Caller:
+    """What the request says of its actor stands behind what the connection has shown."""
+    return replace(caller(), claimed=_text(request.actor))
+
+
 def _who(request: admin_pb2.OperatorRequest | admin_pb2.PromoteRequest) -> tuple[str, str]:
-    return _text(request.actor) or "unknown", _text(request.reason)
+    return _caller(request).actor, _text(request.reason)
 
 
 def _text(text: str) -> str:

@@ -7,10 +7,12 @@ import numpy as np
 from controlplane.engine.annotations import annotation_sentences
 from controlplane.engine.evidence import EvidenceTracker, Sample
 from controlplane.engine.group import Group
+from controlplane.engine.people import intervals, needed
 from controlplane.engine.record import LastDecision
 from controlplane.engine.routing import Placement
 from controlplane.engine.runner import Engine
 from controlplane.engine.world import Service
+from controlplane.evidence.intervals import Interval
 from controlplane.evidence.verdict import Assessment, MetricAssessment
 from controlplane.manifest.schema import ServiceSpec
 from controlplane.rollout.model import (
@@ -45,6 +47,9 @@ SAMPLES_SHOWN = 2_000
 # A thousand proxies that reject one thing say it in the same words.
 REJECTIONS_SHOWN = 20
 UP_TO_DATE = "up to date"
+# What a MetricView has under the assessment's own names.
+_COUNTS = [f"{arm}_{what}" for arm in ("baseline", "candidate") for what in ("n", "bad", "requests", "request_bad")]
+_METRIC_FIELDS = (*_COUNTS, "metric", "verdict", "limit", "worse_log_e", "worse_needed", "good_log_e", "good_needed")
 
 
 def service_view(service: Service, rollout: Rollout | None) -> admin_pb2.ServiceView:
@@ -81,7 +86,7 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
         phase=rollout.phase.kind,
         step_index=step_index_of(rollout.phase),
         step_count=len(rollout.spec.steps_bp),
-        steps_bp=rollout.spec.steps_bp,
+        steps_bp=rollout.spec.weights_bp,
         weight_bp=weight_bp_of(rollout),
         message=_message(rollout, engine.last.get(rollout.name), records),
         events=[event_view(record) for record in records[-EVENTS_SHOWN:]],
@@ -94,7 +99,8 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
     if isinstance(rollout.phase, Promoted):
         view.step_index = len(rollout.spec.steps_bp) - 1
     if assessment is not None:
-        view.metrics.extend(metric_view(row) for row in assessment.rows)
+        seconds = 0 if tracker is None or rollout.is_terminal else tracker.step_seconds()
+        view.metrics.extend(metric_view(row, step_seconds=seconds) for row in assessment.rows)
         view.observed_keys = assessment.share.keys
         view.observed_ratio = _ratio(assessment.share.candidate_keys, assessment.share.keys)
     if tracker is not None and not rollout.is_terminal:
@@ -102,14 +108,10 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
     if not rollout.is_terminal:
         _add_proxies(view, engine, rollout.spec.service)
     if tracker is not None:
-        named = tracker.named("" if rollout.is_terminal else _snapshot_of(engine, rollout))
+        named = tracker.named(engine.publisher.snapshot_of(rollout))
         view.finding, view.finding_text = (named.finding.value, named.sentence) if named else ("", "")
         view.findings.extend(annotation_sentences(tracker.samples()))
     return view
-
-
-def _snapshot_of(engine: Engine, rollout: Rollout) -> str:
-    return engine.publisher.route_snapshot(rollout.spec.service)
 
 
 def _add_proxies(view: admin_pb2.RolloutView, engine: Engine, service: str) -> None:
@@ -121,7 +123,7 @@ def _add_proxies(view: admin_pb2.RolloutView, engine: Engine, service: str) -> N
 
 
 def _add_quality(view: admin_pb2.RolloutView, engine: Engine, rollout: Rollout, tracker: EvidenceTracker) -> None:
-    routing = tracker.routing_fact(_snapshot_of(engine, rollout))
+    routing = tracker.routing_fact(engine.publisher.snapshot_of(rollout))
     view.routing_mismatches = routing.mismatches
     nodes = engine.publisher.connected_nodes(rollout.spec.service)
     data = engine.registry.data_fact(nodes, engine.now_ms())
@@ -138,25 +140,20 @@ def _message(rollout: Rollout, last: LastDecision | None, records: Sequence[Reco
     return records[-1].text if records else ""
 
 
-def metric_view(row: MetricAssessment) -> admin_pb2.MetricView:
-    return admin_pb2.MetricView(
-        metric=row.metric,
-        role="guardrail",
-        baseline_n=row.baseline_n,
-        baseline_bad=row.baseline_bad,
-        candidate_n=row.candidate_n,
-        candidate_bad=row.candidate_bad,
-        worse_log_e=row.worse_log_e,
-        worse_needed=row.worse_needed,
-        good_log_e=row.good_log_e,
-        good_needed=row.good_needed,
-        verdict=row.verdict,
-        limit=row.limit,
-        baseline_requests=row.baseline_requests,
-        baseline_request_bad=row.baseline_request_bad,
-        candidate_requests=row.candidate_requests,
-        candidate_request_bad=row.candidate_request_bad,
-    )
+def metric_view(row: MetricAssessment, *, step_seconds: int) -> admin_pb2.MetricView:
+    """`step_seconds`: how long the step has been judged; 0: it is over, or has not begun."""
+    view = admin_pb2.MetricView(role="guardrail", **{name: getattr(row, name) for name in _METRIC_FIELDS})
+    if found := intervals(row):
+        view.baseline_interval.CopyFrom(_interval(found.baseline))
+        view.candidate_interval.CopyFrom(_interval(found.candidate))
+        view.difference_interval.CopyFrom(_interval(found.difference))
+    if step_seconds and (more := needed(row, step_seconds)):
+        view.more_users, view.more_seconds = more.users, more.seconds or 0.0
+    return view
+
+
+def _interval(interval: Interval) -> admin_pb2.IntervalView:
+    return admin_pb2.IntervalView(low=interval.low, high=interval.high)
 
 
 def event_view(record: Record) -> admin_pb2.EventView:
@@ -264,16 +261,6 @@ def refusal_view(refusal: Refusal, *, at_ms: int) -> admin_pb2.RefusalView:
 
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
-
-
-def guarantee_sentence(rollout: Rollout) -> str:
-    """What the two error probabilities promise, in one sentence."""
-    confidence = rollout.spec.confidence
-    return (
-        f"However often anyone looks: a candidate that is no worse is rolled back with probability at most "
-        f"{confidence.rollback_alpha:.3g}, and a step is taken that breaks the harm budget with probability at most "
-        f"{confidence.advance_alpha:.3g}."
-    )
 
 
 def assessment_rows(assessment: Assessment | None) -> Sequence[MetricAssessment]:

@@ -18,6 +18,7 @@ from controlplane.evidence.planning import steps_auto
 from controlplane.manifest.errors import ManifestError
 from controlplane.manifest.load import Manifest, load
 from controlplane.manifest.schema import RolloutSpec, ServiceSpec
+from controlplane.manifest.units import in_time
 from serinus.contract.metric import ERRORS
 from serinus.contract.request import StickyKind
 from serinus.contract.weight import format_bp
@@ -146,11 +147,7 @@ def _print(manifest: Manifest, traffic: Traffic, ask: Ask, found: Outlook) -> No
 
 
 def _duration(seconds: float) -> str:
-    if math.isinf(seconds):
-        return "never"
-    if seconds < 600:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 36_000 else f"{seconds / 3600:.0f} h"
+    return "never" if math.isinf(seconds) else in_time(seconds)
 
 
 def _count(count: float) -> str:

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from controlplane.manifest.units import in_time
 from serinus.contract.weight import format_bp
 from serinus.v1 import admin_pb2
 
 COLUMNS, LINES = 80, 24
 # More metrics than this leave no room for events on 24 lines (two lines each); the rest is counted, worst first.
 METRICS_SHOWN_MAX = 5
+# So many have room for a third line, with the intervals and what is missing.
+METRICS_IN_FULL_MAX = 3
 EVENTS_SHOWN_MIN = 3
 MESSAGE_LINES_MAX = 2
 REJECTION_LINES_MAX = 3
@@ -28,6 +31,7 @@ PHASES = {
     "preparing": ("◌", "PREPARING", "cyan"),
     "publishing": ("◌", "PUBLISHING", "cyan"),
     "observing": ("●", "OBSERVING", "cyan"),
+    "baking": ("◔", "BAKING", "cyan"),
     "paused": ("‖", "PAUSED", "yellow"),
     "rolling_back": ("↩", "ROLLING BACK", "red"),
     "rolled_back": ("↩", "ROLLED BACK", "red"),
@@ -163,8 +167,11 @@ def _metrics(view: admin_pb2.RolloutView, shown_max: int) -> list[Text]:
     rows = sorted(view.metrics, key=lambda row: _URGENCY.index(row.verdict) if row.verdict in _URGENCY else 0)
     if not rows:
         return [*lines, Text("nothing is judged yet: no request has run its course", style="dim")]
+    in_full = len(rows) <= min(METRICS_IN_FULL_MAX, shown_max)
     for row in rows[:shown_max]:
         lines += _metric(row)
+        if in_full and (more := beside(row)):
+            lines.append(Text(f"  {more}", style="dim"))
     if len(rows) > shown_max:
         lines.append(Text(f"and {len(rows) - shown_max} more that are no worse: serinus explain {view.name}"))
     return lines
@@ -179,6 +186,23 @@ def _metric(row: admin_pb2.MetricView) -> list[Text]:
         f"{_evidence(row.worse_log_e, row.worse_needed):<16}{_evidence(row.good_log_e, row.good_needed)}"
     )
     return [numbers, Text.assemble("  ", (f"{sign} {word}", f"bold {colour}"), f"; {row.limit}")]
+
+
+def beside(row: admin_pb2.MetricView) -> str:
+    """What is not known yet: intervals of both arms and of their difference, and how much more is needed."""
+    parts = []
+    if row.HasField("difference_interval"):
+        arms = f"{_interval(row.baseline_interval)} | {_interval(row.candidate_interval)}"
+        low, high = row.difference_interval.low, row.difference_interval.high
+        parts.append(f"95%: {arms}, apart {100 * low:+.1f}..{100 * high:+.1f} points")
+    if row.more_users:
+        rate = f" ({in_time(row.more_seconds)})" if row.more_seconds else ""
+        parts.append(f"about {row.more_users} more users{rate}")
+    return "; ".join(parts)
+
+
+def _interval(interval: admin_pb2.IntervalView) -> str:
+    return f"{100 * interval.low:.1f}-{100 * interval.high:.1f}%"
 
 
 def _share(bad: int, count: int) -> str:

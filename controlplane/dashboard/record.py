@@ -25,6 +25,8 @@ class MetricRecord:
     baseline_request_bad: int
     candidate_requests: int
     candidate_request_bad: int
+    # Shares of bad users, candidate less baseline, 95 %, at whatever time somebody looks; None: not told.
+    difference: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,9 @@ class RolloutRecord:
     events: tuple[EventRecord, ...]
     sentences: tuple[str, ...]
     points: tuple[Point, ...]
+    # What the evidence looked like together, by its name and in a sentence; "": nothing stood out.
+    finding: str = ""
+    finding_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from serinus.contract.weight import format_bp
 
 VERDICTS = {"worse": "✖ worse", "good_enough": "✔ good enough", "not_enough_evidence": "? not enough evidence"}
 PHASES = {"promoted": "✔ promoted", "rolled_back": "↩ rolled back", "aborted": "■ aborted"}
-METRIC_HEADINGS = ("metric", "baseline", "candidate", "worse", "good enough", "limit", "verdict")
+METRIC_HEADINGS = ("metric", "baseline", "candidate", "difference, 95%", "worse", "good enough", "limit", "verdict")
 EVENT_HEADINGS = ("after", "decision", "what and why")
 
 _CSS = """
@@ -35,7 +35,7 @@ def render_html(record: RolloutRecord, sections: Sequence[Section] = ()) -> str:
     parts = [
         f"<h1>{_text(title)}</h1>",
         f'<p class="phase">{_text(_headline(record))}</p>',
-        _list(record.sentences),
+        _list(_said(record)),
         *[_html_section(section) for section in sections],
         "<h2>Weight</h2>",
         _picture(weight_svg(record), "the candidate's weight over time, configured and observed"),
@@ -61,7 +61,7 @@ def render_markdown(record: RolloutRecord, sections: Sequence[Section] = ()) -> 
     parts = [
         f"# Rollout {record.name}: {record.candidate} over {record.baseline} in service {record.service}",
         f"**{_headline(record)}**",
-        "\n".join(f"- {_inline(sentence)}" for sentence in record.sentences),
+        "\n".join(f"- {_inline(sentence)}" for sentence in _said(record)),
     ]
     for section in sections:
         parts.append(f"## {_inline(section.heading)}")
@@ -85,11 +85,19 @@ def _headline(record: RolloutRecord) -> str:
     return f"{PHASES.get(record.phase, record.phase)}; steps {steps}; started {begun}, took {took_s:.0f} s"
 
 
+def _said(record: RolloutRecord) -> tuple[str, ...]:
+    """The sentences, and what the evidence looks like by its name."""
+    if not record.finding:
+        return record.sentences
+    return (*record.sentences, f"The evidence looks like: {record.finding.replace('_', ' ')} ({record.finding_text}).")
+
+
 def _metric_cells(row: MetricRecord) -> tuple[str, ...]:
     return (
         row.metric,
         _share(row.baseline_bad, row.baseline_n),
         _share(row.candidate_bad, row.candidate_n),
+        _difference(row),
         f"{row.worse_log_e:.1f} of {row.worse_needed:.1f}",
         f"{min(row.good_log_e, 99.0):.1f} of {row.good_needed:.1f}",
         row.limit,
@@ -99,6 +107,14 @@ def _metric_cells(row: MetricRecord) -> tuple[str, ...]:
 
 def _share(bad: int, count: int) -> str:
     return f"{bad} of {count} users ({100 * bad / count:.1f}%)" if count else "no user"
+
+
+def _difference(row: MetricRecord) -> str:
+    """Candidate less baseline, in percentage points."""
+    if row.difference is None:
+        return "not told"
+    low, high = row.difference
+    return f"{100 * low:+.2f} to {100 * high:+.2f} pp"
 
 
 def _event_rows(record: RolloutRecord) -> list[tuple[str, ...]]:

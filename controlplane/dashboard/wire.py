@@ -24,6 +24,8 @@ def rollout_record(response: admin_pb2.ExplainResponse) -> RolloutRecord:
         ),
         sentences=tuple(response.sentences),
         points=tuple(_point(sample) for sample in response.samples),
+        finding=view.finding,
+        finding_text=view.finding_text,
     )
 
 
@@ -44,6 +46,9 @@ def _metric(row: admin_pb2.MetricView) -> MetricRecord:
         baseline_request_bad=row.baseline_request_bad,
         candidate_requests=row.candidate_requests,
         candidate_request_bad=row.candidate_request_bad,
+        difference=(row.difference_interval.low, row.difference_interval.high)
+        if row.HasField("difference_interval")
+        else None,
     )
 
 

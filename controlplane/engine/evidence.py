@@ -54,7 +54,7 @@ class EvidenceTracker:
         self._recent = RecentOutcomes(rollout=rollout, versions=self._versions)
         self._closed: tuple[int, int] | None = None  # the first and the last slot that were closed
         self._judge = Judge(judge_plan(spec))
-        self._first_bp = spec.steps_bp[0]
+        self._first_bp = spec.weights_bp[0]
         self._begins: deque[BeginStep] = deque()
         self._begun: BeginStep | None = None
         self._totals: dict[str, list[int]] = {g.metric_id: [0, 0, 0, 0] for g in spec.guardrails}
@@ -148,6 +148,12 @@ class EvidenceTracker:
 
     def samples(self) -> list[Sample]:
         return list(self._samples)
+
+    def step_seconds(self) -> int:
+        """How long the step in force has been judged; 0 before the first."""
+        if self._begun is None or self._begun.step_index < 0:
+            return 0
+        return max(self._last_slot - self._begun.slot + 1, 0)
 
     def evidence_fact(self) -> EvidenceFact:
         if self.assessment is None:

@@ -10,6 +10,7 @@ from controlplane.engine.group import Group, Plan
 from controlplane.engine.routing import GroupTarget
 from controlplane.engine.secrets import NO_FILES
 from controlplane.rollout.events import FleetFact
+from controlplane.rollout.model import Rollout
 from controlplane.snapshot.model import ServiceRoute
 from controlplane.snapshot.resource import ROUTE, VIRTUAL_HOST
 from controlplane.snapshot.route import service_snapshot
@@ -111,6 +112,10 @@ class Publisher:
         """The ids of the proxies that are connected now: all of them, or those that serve a service."""
         groups = self._groups.values() if service is None else self._serving(service)
         return tuple(view.node.node_id for group in groups for view in group.fleet.connected)
+
+    def snapshot_of(self, rollout: Rollout) -> str:
+        """The snapshot that routes a rollout's requests now; "" once it has ended."""
+        return "" if rollout.is_terminal else self.route_snapshot(rollout.spec.service)
 
     def route_snapshot(self, service: str) -> str:
         """The routing revision of a service, as it stands in its routes' metadata and comes back with each outcome."""

@@ -1,6 +1,7 @@
 """Rollout series for Prometheus, refreshed from the engine at each scrape."""
 
 from controlplane.engine.runner import Engine
+from controlplane.evidence.finding import Finding
 from controlplane.rollout.model import Rollout, ended_at_ms_of, weight_bp_of
 from controlplane.telemetry.catalogue import SIDECARS, XDS_NACKS, XDS_PUSHES, XDS_STREAMS
 from controlplane.telemetry.exporter import Exporter
@@ -27,6 +28,7 @@ def refresh(engine: Engine, exporter: Exporter) -> None:
 
 def _row(engine: Engine, rollout: Rollout) -> RolloutSeries:
     tracker = engine.trackers.get(rollout.name)
+    named = tracker.named(engine.publisher.snapshot_of(rollout)) if tracker else None
     assessment = tracker.assessment if tracker else None
     evidence: dict[tuple[str, str], tuple[float, float]] = {}
     observed: float | None = None
@@ -46,4 +48,5 @@ def _row(engine: Engine, rollout: Rollout) -> RolloutSeries:
         observed_ratio=observed,
         evidence=evidence,
         ended_at_ms=ended_at_ms_of(rollout),
+        finding=named.finding.value if named else Finding.NONE.value,
     )

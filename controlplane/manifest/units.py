@@ -25,6 +25,13 @@ def parse_points_bp(text: object) -> int:
     return _exact_bp(found[1], text)
 
 
+def in_time(seconds: float) -> str:
+    """A duration in words, as exact as it matters: `40 s`, `12 min`, `3 h`."""
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 36_000 else f"{seconds / 3600:.0f} h"
+
+
 def _exact_bp(digits: str, text: str) -> int:
     try:
         scaled = Decimal(digits) * 100

@@ -34,6 +34,12 @@ ROLLOUT_WEIGHT = Metric(
 ROLLOUT_OBSERVED = Metric(
     "serinus_rollout_observed_ratio", Kind.GAUGE, "Observed share of distinct sticky keys.", (*_ROLLOUT, "version")
 )
+ROLLOUT_FINDING = Metric(
+    "serinus_rollout_finding",
+    Kind.GAUGE,
+    "1 for what the evidence looks like; none: nothing stands out.",
+    (*_ROLLOUT, "finding"),
+)
 ROLLOUT_EVIDENCE = Metric(
     "serinus_rollout_log_evidence",
     Kind.GAUGE,
@@ -75,6 +81,7 @@ CATALOGUE = (
     ROLLOUT_PHASE,
     ROLLOUT_WEIGHT,
     ROLLOUT_OBSERVED,
+    ROLLOUT_FINDING,
     ROLLOUT_EVIDENCE,
     ROLLOUT_EVIDENCE_NEEDED,
     DECISIONS,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from controlplane.telemetry.catalogue import (
     ROLLOUT_EVIDENCE,
     ROLLOUT_EVIDENCE_NEEDED,
+    ROLLOUT_FINDING,
     ROLLOUT_OBSERVED,
     ROLLOUT_PHASE,
     ROLLOUT_WEIGHT,
@@ -19,6 +20,7 @@ LIVE_METRICS = (
     ROLLOUT_PHASE,
     ROLLOUT_WEIGHT,
     ROLLOUT_OBSERVED,
+    ROLLOUT_FINDING,
     ROLLOUT_EVIDENCE,
     ROLLOUT_EVIDENCE_NEEDED,
     VERSION_INFO,
@@ -38,6 +40,7 @@ class RolloutSeries:
     observed_ratio: float | None
     evidence: Mapping[tuple[str, str], tuple[float, float]]
     ended_at_ms: int = 0
+    finding: str = "none"
 
     def is_shown(self, now_ms: int) -> bool:
         return not self.ended_at_ms or now_ms - self.ended_at_ms < ENDED_MS_MAX
@@ -52,6 +55,8 @@ def series(row: RolloutSeries) -> Iterator[tuple[Metric, float, tuple[str, ...]]
     if row.observed_ratio is not None:
         yield ROLLOUT_OBSERVED, row.observed_ratio, (*names, row.candidate)
         yield ROLLOUT_OBSERVED, 1 - row.observed_ratio, (*names, row.baseline)
+    # One of the eight names, so a rollout has one such series at a time.
+    yield ROLLOUT_FINDING, 1, (*names, row.finding)
     for (metric, direction), (value, needed) in row.evidence.items():
         yield ROLLOUT_EVIDENCE, value, (*names, metric, direction)
         yield ROLLOUT_EVIDENCE_NEEDED, needed, (*names, metric, direction)

@@ -171,7 +171,7 @@ class ClusterHealthView(_message.Message):
     def __init__(self, version: _Optional[str] = ..., endpoints: _Optional[int] = ..., healthy: _Optional[int] = ..., cluster: _Optional[str] = ...) -> None: ...
 
 class MetricView(_message.Message):
-    __slots__ = ("metric", "role", "baseline_n", "baseline_bad", "candidate_n", "candidate_bad", "worse_log_e", "worse_needed", "good_log_e", "good_needed", "verdict", "limit", "baseline_requests", "baseline_request_bad", "candidate_requests", "candidate_request_bad")
+    __slots__ = ("metric", "role", "baseline_n", "baseline_bad", "candidate_n", "candidate_bad", "worse_log_e", "worse_needed", "good_log_e", "good_needed", "verdict", "limit", "baseline_requests", "baseline_request_bad", "candidate_requests", "candidate_request_bad", "baseline_interval", "candidate_interval", "difference_interval", "more_users", "more_seconds")
     METRIC_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     BASELINE_N_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +188,11 @@ class MetricView(_message.Message):
     BASELINE_REQUEST_BAD_FIELD_NUMBER: _ClassVar[int]
     CANDIDATE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
     CANDIDATE_REQUEST_BAD_FIELD_NUMBER: _ClassVar[int]
+    BASELINE_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATE_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    MORE_USERS_FIELD_NUMBER: _ClassVar[int]
+    MORE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     metric: str
     role: str
     baseline_n: int
@@ -204,7 +209,20 @@ class MetricView(_message.Message):
     baseline_request_bad: int
     candidate_requests: int
     candidate_request_bad: int
-    def __init__(self, metric: _Optional[str] = ..., role: _Optional[str] = ..., baseline_n: _Optional[int] = ..., baseline_bad: _Optional[int] = ..., candidate_n: _Optional[int] = ..., candidate_bad: _Optional[int] = ..., worse_log_e: _Optional[float] = ..., worse_needed: _Optional[float] = ..., good_log_e: _Optional[float] = ..., good_needed: _Optional[float] = ..., verdict: _Optional[str] = ..., limit: _Optional[str] = ..., baseline_requests: _Optional[int] = ..., baseline_request_bad: _Optional[int] = ..., candidate_requests: _Optional[int] = ..., candidate_request_bad: _Optional[int] = ...) -> None: ...
+    baseline_interval: IntervalView
+    candidate_interval: IntervalView
+    difference_interval: IntervalView
+    more_users: int
+    more_seconds: float
+    def __init__(self, metric: _Optional[str] = ..., role: _Optional[str] = ..., baseline_n: _Optional[int] = ..., baseline_bad: _Optional[int] = ..., candidate_n: _Optional[int] = ..., candidate_bad: _Optional[int] = ..., worse_log_e: _Optional[float] = ..., worse_needed: _Optional[float] = ..., good_log_e: _Optional[float] = ..., good_needed: _Optional[float] = ..., verdict: _Optional[str] = ..., limit: _Optional[str] = ..., baseline_requests: _Optional[int] = ..., baseline_request_bad: _Optional[int] = ..., candidate_requests: _Optional[int] = ..., candidate_request_bad: _Optional[int] = ..., baseline_interval: _Optional[_Union[IntervalView, _Mapping]] = ..., candidate_interval: _Optional[_Union[IntervalView, _Mapping]] = ..., difference_interval: _Optional[_Union[IntervalView, _Mapping]] = ..., more_users: _Optional[int] = ..., more_seconds: _Optional[float] = ...) -> None: ...
+
+class IntervalView(_message.Message):
+    __slots__ = ("low", "high")
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    low: float
+    high: float
+    def __init__(self, low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...
 
 class EventView(_message.Message):
     __slots__ = ("at_ms", "kind", "text", "action", "reason", "revision", "actor")

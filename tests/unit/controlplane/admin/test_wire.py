@@ -8,7 +8,7 @@ from controlplane.engine.group import Group
 from controlplane.engine.routing import GroupTarget
 from controlplane.engine.world import Service
 from controlplane.evidence.finding import Finding, Named
-from controlplane.rollout.model import RolledBack
+from controlplane.rollout.model import RolledBack, Rollout
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import ROUTE
 from controlplane.xds.events import Node
@@ -59,12 +59,19 @@ class PlayedTracker:
         return self.path
 
 
+class NothingPublished:
+    def snapshot_of(self, rollout: Rollout) -> str:
+        assert rollout.is_terminal
+        return ""
+
+
 @dataclass
 class EngineAtRest:
     """What the view of a rollout that ended asks for."""
 
     trackers: dict[str, PlayedTracker]
     last: dict[str, object] = field(default_factory=dict)
+    publisher: NothingPublished = field(default_factory=NothingPublished)
 
     def now_ms(self) -> int:
         return T0_MS + 1_000

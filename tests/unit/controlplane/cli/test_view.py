@@ -71,6 +71,30 @@ def full() -> admin_pb2.RolloutView:
     return view
 
 
+def told(**changes: object) -> admin_pb2.MetricView:
+    """A metric with everything that is not known yet."""
+    row = metric(**changes, more_users=37, more_seconds=1_300.0)
+    for name, low, high in (("baseline", 0.002, 0.031), ("candidate", 0.0, 0.11), ("difference", -0.04, 0.12)):
+        interval = getattr(row, f"{name}_interval")
+        interval.low, interval.high = low, high
+    return row
+
+
+def test_a_metric_shows_what_is_not_known_yet() -> None:
+    lines = shown(rollout(metrics=[told(), metric("finish_reason:length")]))
+    at = next(index for index, line in enumerate(lines) if line.startswith("errors "))
+    assert (
+        lines[at + 2]
+        == "  95%: 0.2-3.1% | 0.0-11.0%, apart -4.0..+12.0 points; about 37 more users (22 min)"[:79] + "…"
+    )
+    assert lines[at + 3].startswith("finish_reason:length")
+
+
+def test_many_metrics_leave_out_what_is_not_known_yet() -> None:
+    view = rollout(metrics=[told(name=f"finish_reason:{n}") for n in range(4)])
+    assert not any("apart" in line for line in shown(view))
+
+
 def test_the_header_says_name_phase_step_and_both_weights() -> None:
     head, route, *_ = shown(rollout())
     assert head.startswith("chat-v2  ● OBSERVING  step 2/3  weight 50% (observed 49.6% of 412 users)")

@@ -153,3 +153,22 @@ def test_markdown_cells_cannot_break_out_of_their_table_or_block() -> None:
 
 def test_the_same_record_gives_the_same_file() -> None:
     assert render_html(rollout_record(explained())) == render_html(rollout_record(explained()))
+
+
+def test_the_difference_of_the_arms_stands_with_its_interval() -> None:
+    response = explained()
+    response.rollout.metrics[1].difference_interval.low = 0.4512
+    response.rollout.metrics[1].difference_interval.high = 0.99
+    record = rollout_record(response)
+    for text in (render_html(record), render_markdown(record)):
+        assert "+45.12 to +99.00 pp" in text
+        assert "not told" in text
+
+
+def test_what_the_evidence_looks_like_is_said_by_its_name() -> None:
+    response = explained()
+    assert "evidence looks like" not in render_markdown(rollout_record(response))
+    response.rollout.finding, response.rollout.finding_text = "shared_incident", "both versions fail more"
+    record = rollout_record(response)
+    assert "The evidence looks like: shared incident (both versions fail more)." in render_markdown(record)
+    assert "The evidence looks like: shared incident (both versions fail more)." in render_html(record)

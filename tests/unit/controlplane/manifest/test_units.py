@@ -2,7 +2,7 @@
 
 import pytest
 
-from controlplane.manifest.units import parse_duration_ms, parse_percent_bp, parse_points_bp
+from controlplane.manifest.units import in_time, parse_duration_ms, parse_percent_bp, parse_points_bp
 
 
 @pytest.mark.parametrize(("text", "bp"), [("5%", 500), ("0.25%", 25), ("100%", 10_000), ("0%", 0), (" 1% ", 100)])
@@ -33,3 +33,10 @@ def test_duration_is_milliseconds(text: str, ms: int) -> None:
 def test_duration_refuses_what_is_not_one(text: object) -> None:
     with pytest.raises(ValueError, match=r"duration|year"):
         parse_duration_ms(text)
+
+
+def test_durations_are_said_as_exactly_as_it_matters() -> None:
+    assert [in_time(seconds) for seconds in (0.4, 41, 599, 720, 35_000, 40_000)] == [
+        *("0 s", "41 s", "599 s"),
+        *("12 min", "583 min", "11 h"),
+    ]
