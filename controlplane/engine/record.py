@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from controlplane.engine.world import ApplyPlan, World
 from controlplane.rollout.effects import SetBaseline
-from controlplane.rollout.machine import Action, Decision, Transition
 from controlplane.rollout.model import Rollout
+from controlplane.rollout.transition import Action, Decision, Transition
 from controlplane.store.journal import encode
 from controlplane.store.port import Record, StoredObject
 

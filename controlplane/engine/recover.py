@@ -51,7 +51,7 @@ def begins_of(rollout: Rollout, records: Iterable[Record]) -> list[BeginStep]:
 
 def begin_step(spec: RolloutSpec, phase: Observing) -> BeginStep:
     index = phase.step_index
-    return BeginStep(index, phase.entered_at_ms // 1000, spec.steps_bp[index], next_weight_bp(spec, index))
+    return BeginStep(index, phase.entered_at_ms // 1000, spec.weights_bp[index], next_weight_bp(spec, index))
 
 
 def replay(trackers: dict[str, EvidenceTracker], batches: Iterable[StoredBatch]) -> int:

@@ -25,8 +25,9 @@ from controlplane.ingest.rows import Batch, Hello
 from controlplane.manifest.load import load
 from controlplane.rollout.effects import BeginStep, SetBaseline
 from controlplane.rollout.events import Command, Event, Observed
-from controlplane.rollout.machine import Action, Transition, advance
+from controlplane.rollout.machine import advance
 from controlplane.rollout.model import Rollout
+from controlplane.rollout.transition import Action, Transition
 from controlplane.settings import PROXY_TIMEOUT_S
 from controlplane.snapshot.errors import SnapshotError
 from controlplane.snapshot.model import Gateway

@@ -18,6 +18,7 @@ from controlplane.manifest.field import (
     Name,
     PercentBp,
     Spec,
+    TimerMs,
     as_tuple,
     choice,
     not_built,
@@ -138,6 +139,13 @@ class Pace(Spec):
     follow_up_ms: DurationMs = Field(default=10_000, alias="follow_up")
 
 
+class Bake(Spec):
+    """The watch after the last step: `for` this long `holdback` of the users stay on the baseline, to compare with."""
+
+    for_ms: TimerMs = Field(alias="for")
+    holdback_bp: PercentBp = Field(default=100, alias="holdback")
+
+
 def _alpha(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1e-6 <= value <= 0.5:
         raise ValueError(f"{value!r} is not an error probability between 0.000001 and 0.5")
@@ -176,7 +184,8 @@ class RolloutSpec(Spec):
     guardrails: Annotated[tuple[Guardrail, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=20)] = (
         Guardrail(metric=ERRORS),
     )
-    bake: Annotated[None, not_built("`bake`")] = None
+    # None: promoted at the end of the last step.
+    bake: Bake | None = None
     approvals: Annotated[None, not_built("`approvals`")] = None
     freeze: Annotated[None, not_built("`freeze`")] = None
     hooks: Annotated[None, not_built("`hooks`")] = None
@@ -197,9 +206,24 @@ class RolloutSpec(Spec):
             raise ValueError("steps must rise, for example [1%, 10%, 100%]")
         if self.steps_bp[0] == 0 or self.steps_bp[-1] != 10_000:
             raise ValueError("steps start above 0% and end with 100%")
+        if self.bake is not None:
+            self._check_bake(self.bake)
         if self.harm_budget_bp == 0:
             raise ValueError("harm_budget must be above 0%: no evidence can show an excess of exactly nothing")
         names = [row.metric_id for row in self.guardrails]
         if len(names) != len(set(names)):
             raise ValueError("a metric may stand in guardrails once")
         return self
+
+    def _check_bake(self, bake: Bake) -> None:
+        before_bp = self.steps_bp[-2] if len(self.steps_bp) > 1 else 0
+        if self.steps_bp[-1] - bake.holdback_bp <= before_bp:
+            raise ValueError("the holdback of `bake` must leave the last step above the one before it")
+        if bake.for_ms >= self.pace.deadline_ms:
+            raise ValueError("`bake` is longer than pace.deadline: it could never end; next: raise pace.deadline")
+
+    @property
+    def weights_bp(self) -> tuple[int, ...]:
+        """The candidate's weight in each step: the last is less what is held back while it bakes."""
+        held_bp = self.bake.holdback_bp if self.bake is not None else 0
+        return (*self.steps_bp[:-1], self.steps_bp[-1] - held_bp)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from controlplane.evidence.verdict import Verdict
 from controlplane.manifest.schema import RolloutSpec
+from controlplane.manifest.units import in_time
 from controlplane.rollout.events import Facts
-from controlplane.rollout.model import Observing, next_weight_bp
+from controlplane.rollout.model import Baking, Observing, next_weight_bp
 from serinus.contract.weight import format_bp
 
 # Above one request in a hundred without a tag or without its log entry, what was seen may be a biased sample; below
@@ -132,7 +133,7 @@ def routing_hold(facts: Facts, weight_bp: int) -> Hold | None:
 
 def advance_hold(phase: Observing, spec: RolloutSpec, facts: Facts, now_ms: int) -> Hold | None:
     """Everything that must be true before a step ends: never time alone, never evidence alone."""
-    weight_bp = spec.steps_bp[phase.step_index]
+    weight_bp = spec.weights_bp[phase.step_index]
     held = fleet_hold(facts) or sidecar_hold(facts) or data_hold(facts) or routing_hold(facts, weight_bp)
     if held:
         return held
@@ -150,4 +151,17 @@ def advance_hold(phase: Observing, spec: RolloutSpec, facts: Facts, now_ms: int)
         return Hold("evidence_pending", "the first seconds of this step are not judged yet: requests may still finish")
     if evidence.verdict is not Verdict.GOOD_ENOUGH:
         return Hold("thin_evidence", evidence.sentence or "not enough evidence yet")
+    return None
+
+
+def bake_hold(phase: Baking, spec: RolloutSpec, facts: Facts, now_ms: int) -> Hold | None:
+    """A bake ends when its time is over and everything that shows a fault is there: what nobody saw did not bake."""
+    assert spec.bake is not None, "only a plan with a bake gets there"
+    held = fleet_hold(facts) or sidecar_hold(facts) or data_hold(facts)
+    held = held or routing_hold(facts, spec.weights_bp[phase.step_index]) or health_hold(facts, spec.candidate)
+    if held:
+        return held
+    left_ms = phase.entered_at_ms + spec.bake.for_ms - now_ms
+    if left_ms > 0 and not phase.dwell_waived:
+        return Hold("bake", f"bakes: {in_time(-(-left_ms // 1000))} left, no evidence that {spec.candidate} is worse")
     return None

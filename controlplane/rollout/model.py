@@ -39,10 +39,21 @@ class Observing:
 
 
 @dataclass(frozen=True, slots=True)
+class Baking:
+    """The last weight is in force and its step is over: watched on against the users held back, before it counts as
+    promoted. Still judged; rollback as before."""
+
+    step_index: int
+    entered_at_ms: int
+    dwell_waived: bool = False  # an operator asked not to wait for the end of the bake
+    kind: Literal["baking"] = "baking"
+
+
+@dataclass(frozen=True, slots=True)
 class Paused:
     """An operator said so. The weight stays; nothing advances; a rollback on evidence still happens."""
 
-    inner: Preparing | Publishing | Observing
+    inner: Preparing | Publishing | Observing | Baking
     since_ms: int
     actor: str
     reason: str
@@ -79,7 +90,7 @@ class Promoted:
     kind: Literal["promoted"] = "promoted"
 
 
-Running = Preparing | Publishing | Observing
+Running = Preparing | Publishing | Observing | Baking
 Phase = Running | Paused | RollingBack | RolledBack | Aborted | Promoted
 TERMINAL = (RolledBack, Aborted, Promoted)
 
@@ -103,7 +114,7 @@ class Rollout:
 def step_index_of(phase: Phase) -> int:
     """The step a phase stands in; 0 before the first."""
     match phase:
-        case Publishing(step_index=index) | Observing(step_index=index):
+        case Publishing(step_index=index) | Observing(step_index=index) | Baking(step_index=index):
             return index
         case Paused(inner=inner):
             return step_index_of(inner)
@@ -112,11 +123,10 @@ def step_index_of(phase: Phase) -> int:
 
 def weight_bp_of(rollout: Rollout) -> int:
     """The candidate's weight that must be in force, 0..10000."""
-    match rollout.phase:
-        case Publishing(step_index=index) | Observing(step_index=index):
-            return rollout.spec.steps_bp[index]
-        case Paused(inner=Publishing(step_index=index)) | Paused(inner=Observing(step_index=index)):
-            return rollout.spec.steps_bp[index]
+    phase = rollout.phase.inner if isinstance(rollout.phase, Paused) else rollout.phase
+    match phase:
+        case Publishing(step_index=index) | Observing(step_index=index) | Baking(step_index=index):
+            return rollout.spec.weights_bp[index]
         case Promoted():
             return 10_000
     return 0
@@ -132,4 +142,4 @@ def ended_at_ms_of(rollout: Rollout) -> int:
 
 def next_weight_bp(spec: RolloutSpec, step_index: int) -> int | None:
     """The weight after a step, or None after the last."""
-    return spec.steps_bp[step_index + 1] if step_index + 1 < len(spec.steps_bp) else None
+    return spec.weights_bp[step_index + 1] if step_index + 1 < len(spec.steps_bp) else None

@@ -3,7 +3,7 @@
 from controlplane.engine.record import HOLD_EVERY_MS, HOLDS_IN_FULL, LastDecision, apply_writes, internal_hold
 from controlplane.engine.world import World, plan_apply
 from controlplane.manifest.load import load
-from controlplane.rollout.machine import Action, Decision
+from controlplane.rollout.transition import Action, Decision
 from tests.unit.controlplane.manifest.samples import BOTH
 
 GROUP = "apiVersion: serinus/v1\nkind: ProxyGroup\nmetadata: {name: edge}\nspec: {listen: '0.0.0.0:8080'}\n"

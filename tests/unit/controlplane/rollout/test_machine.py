@@ -21,9 +21,10 @@ from controlplane.rollout.events import (
     RoutingFact,
     SidecarFact,
 )
-from controlplane.rollout.machine import Action, IllegalEventError, advance
+from controlplane.rollout.machine import advance
 from controlplane.rollout.model import (
     Aborted,
+    Baking,
     Observing,
     Paused,
     Phase,
@@ -34,8 +35,9 @@ from controlplane.rollout.model import (
     RollingBack,
     weight_bp_of,
 )
+from controlplane.rollout.transition import Action, IllegalEventError
 from tests.unit.controlplane.manifest.samples import ROLLOUT
-from tests.unit.controlplane.rollout.facts import T0_MS, right, rollout, without
+from tests.unit.controlplane.rollout.facts import PLAN, T0_MS, right, rollout, without
 
 NOW_MS = T0_MS + 60_000
 LATER_MS = NOW_MS + 10_000
@@ -46,6 +48,7 @@ PHASES: dict[str, Phase] = {
     "publishing last": Publishing(2, NOW_MS),
     "observing first": Observing(0, NOW_MS),
     "observing last": Observing(2, NOW_MS),
+    "baking": Baking(2, NOW_MS),
     "paused": Paused(Observing(1, NOW_MS), NOW_MS, "ada", "lunch"),
     "rolling back": RollingBack("worse", aborted=False, since_ms=NOW_MS),
     "rolled back": RolledBack("worse", NOW_MS),
@@ -78,7 +81,7 @@ ILLEGAL = {
 
 @pytest.mark.parametrize(("phase", "event"), list(itertools.product(PHASES, EVENTS)))
 def test_every_phase_answers_every_event_or_refuses_it_and_changes_nothing(phase: str, event: str) -> None:
-    state = rollout(PHASES[phase])
+    state = rollout(PHASES[phase], text=PLAN)
     if (phase, event) in ILLEGAL:
         with pytest.raises(IllegalEventError, match=r"chat-v2 is .*: cannot .* it; next: serinus get rollout chat-v2"):
             advance(state, EVENTS[event])
@@ -107,7 +110,7 @@ def test_every_phase_answers_every_event_or_refuses_it_and_changes_nothing(phase
 )
 def test_evidence_of_worse_rolls_back_first_whatever_else_is_wrong(phase: str, broken: dict[str, object]) -> None:
     facts = without(right(step_index=0, verdict=Verdict.WORSE), **broken)
-    transition = advance(rollout(PHASES[phase]), Observed(LATER_MS, facts))
+    transition = advance(rollout(PHASES[phase], text=PLAN), Observed(LATER_MS, facts))
     assert isinstance(transition.state.phase, RollingBack)
     assert transition.effects == (PublishWeight(0),)
     assert transition.decision.action is Action.ROLLBACK

@@ -1,0 +1,98 @@
+"""What the machine answers: the state after an event, what the shell must do, and the sentence that says why.
+
+Also the two moves that several rules make: back to 0 %, and on to a step. Pure; which of them happens is decided in
+`machine.py` (the world) and `commands.py` (people).
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from controlplane.errors import SerinusError
+from controlplane.rollout.effects import Effect, PublishWeight
+from controlplane.rollout.events import Event
+from controlplane.rollout.gates import Hold
+from controlplane.rollout.model import (
+    Aborted,
+    Phase,
+    Publishing,
+    RolledBack,
+    RollingBack,
+    Rollout,
+    step_index_of,
+    weight_bp_of,
+)
+from serinus.contract.weight import format_bp
+
+
+class Action(StrEnum):
+    ADVANCE = "advance"
+    HOLD = "hold"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided and why; the same sentence goes to the API, the log and the report."""
+
+    action: Action
+    code: str
+    text: str
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """`state` is the state before, unchanged, when nothing moved."""
+
+    state: Rollout
+    effects: tuple[Effect, ...]
+    decision: Decision
+
+
+class IllegalEventError(SerinusError):
+    """The rollout's phase does not know this event."""
+
+    code = "illegal_event"
+
+    def __init__(self, rollout: Rollout, event: Event) -> None:
+        verb = type(event).__name__.lower()
+        super().__init__(
+            f"rollout {rollout.name} is {rollout.phase.kind}: cannot {verb} it",
+            next_step=f"serinus get rollout {rollout.name}",
+        )
+        self.phase = rollout.phase
+        self.event = event
+
+
+def roll_back(state: Rollout, now_ms: int, decision: Decision, *, aborted: bool = False) -> Transition:
+    """Weight 0 first; the rollout has ended when every proxy has it."""
+    step = f"step {step_index_of(state.phase) + 1} of {len(state.spec.steps_bp)}"
+    at = f"at {step}, weight {format_bp(weight_bp_of(state))}"
+    told = replace(decision, text=f"{decision.text} ({at})")
+    if weight_bp_of(state) == 0:
+        # Nobody was moved yet: there is nothing to take back and no proxy to wait for.
+        end = Aborted(told.text, now_ms) if aborted else RolledBack(told.text, now_ms)
+        return Transition(moved(state, end), (PublishWeight(0),), told)
+    to = RollingBack(reason=told.text, aborted=aborted, since_ms=now_ms)
+    return Transition(moved(state, to), (PublishWeight(0),), told)
+
+
+def to_step(state: Rollout, step_index: int, now_ms: int, decision: Decision) -> Transition:
+    """On to a step: its weight goes out now."""
+    to = Publishing(step_index=step_index, since_ms=now_ms)
+    return Transition(moved(state, to), (PublishWeight(state.spec.weights_bp[step_index]),), decision)
+
+
+def moved(state: Rollout, phase: Phase) -> Rollout:
+    """The next state, one revision on."""
+    return replace(state, phase=phase, revision=state.revision + 1)
+
+
+def holds(state: Rollout, hold: Hold) -> Transition:
+    """Nothing moves, for that reason."""
+    return Transition(state, (), Decision(Action.HOLD, hold.code, hold.text))
+
+
+def said(what: str, actor: str, reason: str) -> str:
+    """What a person did, with the reason that they gave."""
+    return f"{what} by {actor}" + (f": {reason}" if reason else "")
