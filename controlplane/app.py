@@ -5,12 +5,14 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
 import grpc
 
 from controlplane.admin import server as admin
+from controlplane.admin.access.client import TokenFile
+from controlplane.admin.access.server import Door
 from controlplane.clock import SystemClock
 from controlplane.dashboard.server import HttpServer
 from controlplane.engine.runner import Engine
@@ -64,6 +66,8 @@ class ControlPlane:
             require_safe_listen(address, has_tls=has_tls, insecure=settings.insecure, flag=flag)
         require_safe_listen(settings.http, has_tls=False, insecure=settings.insecure, flag="--http")
         listen = parse_listen(settings.listen, flag="--listen")
+        tokens = TokenFile(settings.tokens).tokens if settings.tokens is not None else None
+        self._door = Door(has_tls=has_tls, tokens=tokens, clock=SystemClock())
         self._exporter = Exporter()
         self._ads = AdsServer()
         self._store = SqliteStore(settings.state_dir / "serinus.db")
@@ -85,8 +89,8 @@ class ControlPlane:
         await self.engine.start()
         await self._apply_manifests()
         calm_collector()
-        await self._serve("--admin", self._settings.admin, lambda server: admin.add_to(server, self.engine))
-        await self._serve("--xds", self._settings.xds, self._add_data_plane)
+        await self._serve_admin()
+        await self._serve_data_plane()
         http = parse_listen(self._settings.http, flag="--http")
         try:
             await self._http.start(http.host, http.port)
@@ -109,16 +113,26 @@ class ControlPlane:
                 raise
             log.error("--manifest was refused; the stored state stays in force: %s", error)
 
-    def _add_data_plane(self, server: grpc.aio.Server) -> None:
+    async def _serve_admin(self) -> None:
+        server = grpc.aio.server(
+            options=SERVER_OPTIONS, interceptors=[self._door], maximum_concurrent_rpcs=admin.CALLS_MAX
+        )
+        admin.add_to(server, self.engine)
+        await self._listen(
+            server, "--admin", self._settings.admin, asks_certificate=self._settings.admin_asks_certificate
+        )
+
+    async def _serve_data_plane(self) -> None:
+        server = grpc.aio.server(options=SERVER_OPTIONS)
         self._ads.add_to(server)
         outcomes_pb2_grpc.add_OutcomesServicer_to_server(OutcomesServicer(self.engine), server)
+        await self._listen(server, "--xds", self._settings.xds)
 
-    async def _serve(self, flag: str, address: str, add: Callable[[grpc.aio.Server], None]) -> None:
-        server = grpc.aio.server(options=SERVER_OPTIONS)
-        add(server)
+    async def _listen(self, server: grpc.aio.Server, flag: str, address: str, *, asks_certificate: bool = True) -> None:
         try:
             if self._settings.tls is not None:
-                server.add_secure_port(address, server_credentials(self._settings.tls))
+                credentials = server_credentials(self._settings.tls, is_mutual=asks_certificate)
+                server.add_secure_port(address, credentials)
             else:
                 server.add_insecure_port(address)
         except RuntimeError as error:

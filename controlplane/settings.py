@@ -44,8 +44,15 @@ class ControlPlaneSettings:
     insecure: bool = False
     secrets_dir: Path | None = None
     proxy_timeout_s: float = PROXY_TIMEOUT_S
+    tokens: Path | None = None  # of people and programs on the admin port; None: certificates alone tell who calls
+    admin_asks_certificate: bool = True  # with TLS; without, only a token tells who calls
 
     def __post_init__(self) -> None:
+        if not self.admin_asks_certificate and (self.tls is None or self.tokens is None):
+            raise SettingsError(
+                "--admin-tls server asks callers for no certificate: they need tokens, and TLS to send them over",
+                next_step="give --tokens FILE and the --tls files too, or leave --admin-tls out",
+            )
         if not PROXY_TIMEOUT_S_MIN <= self.proxy_timeout_s <= PROXY_TIMEOUT_S_MAX:
             raise SettingsError(
                 f"--proxy-timeout {self.proxy_timeout_s:g} is not between {PROXY_TIMEOUT_S_MIN:g} and "

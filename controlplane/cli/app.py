@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli import certs, judge, objects, operate, plan, processes, simulate, tokens
+from controlplane.cli import access, certs, judge, objects, operate, plan, processes, simulate, tokens
 
 app = typer.Typer(
     name="serinus",
@@ -61,3 +61,4 @@ app.command(
     add_help_option=False,
 )(processes.extproc)
 app.add_typer(certs.app, name="certs")
+app.add_typer(access.app, name="access")

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import grpc
 import typer
 
-from controlplane.security.client import channel_credentials
+from controlplane.errors import SerinusError
+from controlplane.security.client import channel_credentials, server_only_credentials
+from controlplane.security.listen import parse_listen
 from controlplane.settings import TlsFiles, tls_files
 from serinus.v1 import admin_pb2_grpc
 
@@ -18,6 +20,7 @@ T = TypeVar("T")
 
 DEFAULT_ADMIN = "127.0.0.1:7400"
 CALL_TIMEOUT_S = 10.0
+TOKEN_CHARS_MAX = 1_000  # of a file that is said to hold one
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -53,14 +56,60 @@ def tls_from_environment() -> TlsFiles | None:
     return tls_files(path("SERINUS_TLS_CA"), path("SERINUS_TLS_CERT"), path("SERINUS_TLS_KEY"))
 
 
+def token_from_environment() -> str:
+    """An operator's token, or "". A file is better than a variable, which every child process sees."""
+    path = os.environ.get("SERINUS_TOKEN_FILE")
+    if not path:
+        return os.environ.get("SERINUS_TOKEN", "").strip()
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read(TOKEN_CHARS_MAX).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise fail(f"SERINUS_TOKEN_FILE {path} cannot be read: {getattr(error, 'strerror', 'it is no text')}") from None
+
+
+def open_channel(address: str) -> grpc.Channel:
+    """A channel with what the environment says: TLS files (the CA alone, with a token), and the token."""
+    token = token_from_environment()
+    names = ("SERINUS_TLS_CA", "SERINUS_TLS_CERT", "SERINUS_TLS_KEY")
+    if token and [bool(os.environ.get(name)) for name in names] == [True, False, False]:
+        channel = grpc.secure_channel(address, server_only_credentials(Path(os.environ[names[0]])))
+    elif (tls := tls_from_environment()) is not None:
+        channel = grpc.secure_channel(address, channel_credentials(tls))
+    elif token and not parse_listen(address, flag="--admin").is_loopback:
+        raise fail(f"a token is not sent to {address} in clear; next: set SERINUS_TLS_CA to the CA's certificate")
+    else:
+        channel = grpc.insecure_channel(address)
+    return grpc.intercept_channel(channel, Bearer(token)) if token else channel
+
+
+class Bearer(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[misc,unused-ignore]
+    """Adds the token to every call."""
+
+    def __init__(self, token: str) -> None:
+        self._field = ("authorization", f"Bearer {token}")
+
+    def _add(self, proceed: Callable[[Any, Any], Any], details: Any, request: Any) -> Any:
+        fresh = _Details(details.method, details.timeout, [*(details.metadata or ()), self._field])
+        return proceed(fresh, request)
+
+    intercept_unary_unary = _add
+    intercept_unary_stream = _add
+
+
+class _Details(grpc.ClientCallDetails):  # type: ignore[misc,unused-ignore]
+    def __init__(self, method: str, timeout: float | None, metadata: list[tuple[str, str]]) -> None:
+        self.method, self.timeout, self.metadata = method, timeout, metadata
+        self.credentials = self.wait_for_ready = self.compression = None
+
+
 @contextmanager
 def admin_stub(address: str) -> Iterator[Any]:
     """A stub of `serinus.v1.Admin`; gRPC errors become one line on stderr and an exit code."""
-    tls = tls_from_environment()
-    if tls is not None:
-        channel = grpc.secure_channel(address, channel_credentials(tls))
-    else:
-        channel = grpc.insecure_channel(address)
+    try:
+        channel = open_channel(address)
+    except SerinusError as error:
+        raise fail(str(error), code=EXIT_USAGE) from None
     with channel:
         try:
             yield admin_pb2_grpc.AdminStub(channel)

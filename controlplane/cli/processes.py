@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -50,6 +51,23 @@ ProxyTimeout = Annotated[
         envvar="SERINUS_PROXY_TIMEOUT",
         help="Seconds after which a proxy that is away or slow no longer keeps a change from the others.",
     ),
+]
+
+
+class AdminTls(StrEnum):
+    """Whether callers of the admin API show a certificate (with TLS), or only the control plane does."""
+
+    MUTUAL = "mutual"
+    SERVER = "server"
+
+
+Tokens = Annotated[
+    Path | None,
+    typer.Option("--tokens", envvar="SERINUS_TOKENS", help="File of access tokens, made by `serinus access add`."),
+]
+AdminTlsOption = Annotated[
+    AdminTls,
+    typer.Option("--admin-tls", envvar="SERINUS_ADMIN_TLS", help="server: callers show a token and no certificate."),
 ]
 
 DEFAULT_STATE = Path("~/.local/state/serinus")
@@ -131,6 +149,8 @@ def controlplane(
     ] = None,
     secrets: Secrets = None,
     proxy_timeout: ProxyTimeout = PROXY_TIMEOUT_S,
+    tokens: Tokens = None,
+    admin_tls: AdminTlsOption = AdminTls.MUTUAL,
     tls_ca: TlsCa = None,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
@@ -154,6 +174,8 @@ def controlplane(
             insecure=insecure,
             secrets_dir=secrets.expanduser() if secrets else None,
             proxy_timeout_s=proxy_timeout,
+            tokens=tokens.expanduser() if tokens else None,
+            admin_asks_certificate=admin_tls is AdminTls.MUTUAL,
         )
     except SerinusError as error:
         raise fail(str(error), code=EXIT_USAGE) from error

@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 SERVER = "controlplane"
 SIDECAR = "sidecar"
-CLIENTS = ("envoy", "operator")
+CLIENTS = ("envoy", "viewer", "operator", "admin")
 ALWAYS_SERVED = ("localhost", "127.0.0.1", "::1")
 # Clocks of one laptop's containers agree; a fleet's differ by seconds. Five minutes cover both.
 _BACKDATE = datetime.timedelta(minutes=5)

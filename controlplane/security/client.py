@@ -1,6 +1,6 @@
 """Reads a party's TLS files, and the credentials of a gRPC client that shows its certificate (mutual TLS).
 
-The files are read once, at start: a renewed certificate needs a restart.
+A channel keeps the certificate that it began with; whoever opens one for each connection has the newest.
 """
 
 from pathlib import Path
@@ -30,6 +30,11 @@ def channel_credentials(files: TlsFiles) -> grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(
         root_certificates=material.ca_pem, private_key=material.key_pem, certificate_chain=material.cert_pem
     )
+
+
+def server_only_credentials(ca: Path) -> grpc.ChannelCredentials:
+    """For a caller that shows a token in the place of a certificate. Raises TlsFilesError."""
+    return grpc.ssl_channel_credentials(root_certificates=_read("--tls-ca", ca))
 
 
 def _read(flag: str, path: Path) -> bytes:

@@ -25,3 +25,27 @@ class SecretReadError(SerinusError):
     """A file of the secrets directory that cannot be read, or may not be. The message never holds its content."""
 
     code = "secret_unreadable"
+
+
+class UnauthenticatedError(SerinusError):
+    """A call that does not show who makes it, or shows what is not good. The message never holds the token."""
+
+    code = "unauthenticated"
+
+
+class ForbiddenError(SerinusError):
+    """Who calls is known, and may not do this."""
+
+    code = "forbidden"
+
+
+class TokenFileError(SerinusError):
+    """The file of access tokens cannot be read, or a line of it is none. The message never holds a hash."""
+
+    code = "invalid_token_file"
+
+
+class NodeIdentityError(SerinusError):
+    """A node whose certificate is another's."""
+
+    code = "node_identity"

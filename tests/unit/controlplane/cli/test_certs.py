@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from controlplane.cli.certs import app
 
-PARTIES = ["controlplane", "envoy", "operator", "sidecar"]
+PARTIES = ["admin", "controlplane", "envoy", "operator", "sidecar", "viewer"]
 
 
 def init(directory: Path, *args: str) -> Result:
@@ -29,7 +29,7 @@ def test_each_party_gets_a_complete_directory_and_the_ca_key_stays_apart(tmp_pat
 def test_keys_are_for_their_owner_only(tmp_path: Path) -> None:
     init(tmp_path / "certs")
     keys = list((tmp_path / "certs").glob("*/*key.pem"))
-    assert len(keys) == 5
+    assert len(keys) == len(PARTIES) + 1
     assert {stat.S_IMODE(path.stat().st_mode) for path in keys} == {0o600}
 
 
@@ -38,7 +38,7 @@ def test_a_second_init_refuses_and_changes_nothing(tmp_path: Path) -> None:
     before = contents(tmp_path)
     again = init(tmp_path)
     assert again.exit_code == 1
-    assert again.stderr.startswith(f"error: {tmp_path}/ca/cert.pem exists; next: say --renew, or --force")
+    assert again.stderr.startswith(f"error: {tmp_path}/admin/ca.pem exists; next: say --renew, or --force")
     assert contents(tmp_path) == before
 
 
