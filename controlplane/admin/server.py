@@ -181,6 +181,8 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         if not rollout.is_terminal and view.message:
             sentences.append(f"Now: {view.message}.")
         sentences += [f"{metric_sentence(row)}." for row in rows]
+        tried = tracker.dry_run.rows if tracker else ()
+        sentences += [f"Dry run, nothing follows from it: {metric_sentence(row)}." for row in tried]
         if not rollout.is_terminal:
             seconds = tracker.step_seconds() if tracker else 0
             said = [words for row in rows for words in (interval_sentence(row), more_sentence(row, seconds))]

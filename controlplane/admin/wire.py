@@ -47,6 +47,8 @@ SAMPLES_SHOWN = 2_000
 # A thousand proxies that reject one thing say it in the same words.
 REJECTIONS_SHOWN = 20
 UP_TO_DATE = "up to date"
+# The role of a metric that is judged and not acted on.
+DRY_RUN = "dry_run"
 # What a MetricView has under the assessment's own names.
 _COUNTS = [f"{arm}_{what}" for arm in ("baseline", "candidate") for what in ("n", "bad", "requests", "request_bad")]
 _METRIC_FIELDS = (*_COUNTS, "metric", "verdict", "limit", "worse_log_e", "worse_needed", "good_log_e", "good_needed")
@@ -101,6 +103,8 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
     if assessment is not None:
         seconds = 0 if tracker is None or rollout.is_terminal else tracker.step_seconds()
         view.metrics.extend(metric_view(row, step_seconds=seconds) for row in assessment.rows)
+        rows = tracker.dry_run.rows if tracker is not None else ()
+        view.metrics.extend(metric_view(row, step_seconds=seconds, role=DRY_RUN) for row in rows)
         view.observed_keys = assessment.share.keys
         view.observed_ratio = _ratio(assessment.share.candidate_keys, assessment.share.keys)
     if tracker is not None and not rollout.is_terminal:
@@ -140,9 +144,9 @@ def _message(rollout: Rollout, last: LastDecision | None, records: Sequence[Reco
     return records[-1].text if records else ""
 
 
-def metric_view(row: MetricAssessment, *, step_seconds: int) -> admin_pb2.MetricView:
+def metric_view(row: MetricAssessment, *, step_seconds: int, role: str = "guardrail") -> admin_pb2.MetricView:
     """`step_seconds`: how long the step has been judged; 0: it is over, or has not begun."""
-    view = admin_pb2.MetricView(role="guardrail", **{name: getattr(row, name) for name in _METRIC_FIELDS})
+    view = admin_pb2.MetricView(role=role, **{name: getattr(row, name) for name in _METRIC_FIELDS})
     if found := intervals(row):
         view.baseline_interval.CopyFrom(_interval(found.baseline))
         view.candidate_interval.CopyFrom(_interval(found.candidate))

@@ -90,7 +90,7 @@ def _plan(manifest: Manifest, traffic: Traffic) -> tuple[Manifest, Traffic, Ask,
         budget_bp,
         spec.confidence.rollback_alpha,
         spec.confidence.advance_alpha,
-        1.0 / len(spec.guardrails),
+        1.0 / sum(not guardrail.dry_run for guardrail in spec.guardrails),
         min_step_s,
         spec.pace.deadline_ms / 1_000,
     )

@@ -185,7 +185,8 @@ def _metric(row: admin_pb2.MetricView) -> list[Text]:
         f"{name:<21}{_share(row.baseline_bad, row.baseline_n):<14}{_share(row.candidate_bad, row.candidate_n):<14}"
         f"{_evidence(row.worse_log_e, row.worse_needed):<16}{_evidence(row.good_log_e, row.good_needed)}"
     )
-    return [numbers, Text.assemble("  ", (f"{sign} {word}", f"bold {colour}"), f"; {row.limit}")]
+    tried = "dry run, nothing follows; " if row.role == "dry_run" else ""
+    return [numbers, Text.assemble("  ", (f"{sign} {word}", f"bold {colour}"), f"; {tried}{row.limit}")]
 
 
 def beside(row: admin_pb2.MetricView) -> str:

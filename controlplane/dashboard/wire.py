@@ -33,7 +33,7 @@ def _metric(row: admin_pb2.MetricView) -> MetricRecord:
     return MetricRecord(
         metric=row.metric,
         verdict=row.verdict,
-        limit=row.limit,
+        limit=f"dry run; {row.limit}" if row.role == "dry_run" else row.limit,
         baseline_n=row.baseline_n,
         baseline_bad=row.baseline_bad,
         candidate_n=row.candidate_n,

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from controlplane.engine.dry_run import DryRun
 from controlplane.engine.plan import judge_plan
 from controlplane.engine.situation import RecentOutcomes
 from controlplane.engine.slow import SlowShare
@@ -54,6 +55,7 @@ class EvidenceTracker:
         self._recent = RecentOutcomes(rollout=rollout, versions=self._versions)
         self._closed: tuple[int, int] | None = None  # the first and the last slot that were closed
         self._judge = Judge(judge_plan(spec))
+        self.dry_run = DryRun(spec)
         self._first_bp = spec.weights_bp[0]
         self._begins: deque[BeginStep] = deque()
         self._begun: BeginStep | None = None
@@ -82,6 +84,7 @@ class EvidenceTracker:
             if self._begun is None:
                 self._begin_before_steps(slot)
             self._judge.fold(slot, strata)
+            self.dry_run.fold(slot, strata)
             self._last_slot = slot
             for stratum in strata:
                 self._add_totals(stratum.baseline, 0)
@@ -101,6 +104,7 @@ class EvidenceTracker:
         """Traffic that the candidate gets before its first step counts as started can still show that it is worse."""
         self._begun = BeginStep(step_index=-1, slot=slot, weight_bp=self._first_bp, next_weight_bp=None)
         self._judge.begin_step(slot=slot, weight_bp=self._first_bp, next_weight_bp=None)
+        self.dry_run.begin_step(self._begun)
 
     def _begin_due(self, slot: int) -> None:
         while self._begins and self._begins[0].slot <= slot:
@@ -110,6 +114,7 @@ class EvidenceTracker:
             self._judge.begin_step(
                 slot=self._begun.slot, weight_bp=self._begun.weight_bp, next_weight_bp=self._begun.next_weight_bp
             )
+            self.dry_run.begin_step(self._begun)
             self.assessment = self._judge.assess()
 
     def _add_totals(self, metrics: object, offset: int) -> None:
@@ -156,13 +161,15 @@ class EvidenceTracker:
         return max(self._last_slot - self._begun.slot + 1, 0)
 
     def evidence_fact(self) -> EvidenceFact:
+        tried = tuple((row.metric, metric_sentence(row)) for row in self.dry_run.rows if row.verdict is Verdict.WORSE)
         if self.assessment is None:
-            return EvidenceFact()
+            return EvidenceFact(dry_run_worse=tried)
         return EvidenceFact(
             step_index=self._begun.step_index if self._begun else None,
             verdict=self.assessment.verdict,
             sentence=assessment_sentence(self.assessment),
             findings=tuple(finding for row in self.assessment.rows for finding in row.findings),
+            dry_run_worse=tried,
         )
 
     def named(self, snapshot: str) -> Named | None:

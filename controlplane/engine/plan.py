@@ -1,5 +1,7 @@
 """A rollout's manifest -> the judge's plan. Pure."""
 
+from collections.abc import Sequence
+
 from controlplane.evidence.histogram import bins_covering, bins_within
 from controlplane.evidence.judge import BinnedPlan, GuardrailPlan, JudgePlan
 from controlplane.manifest.guardrail import WHOLE_BP, Guardrail
@@ -11,10 +13,20 @@ ADVANCE_THROUGH = 0.95
 
 
 def judge_plan(spec: RolloutSpec) -> JudgePlan:
-    """A rollout's guardrails as the judge wants them. Every guardrail has the same stake (omega)."""
-    share = 1.0 / len(spec.guardrails)
+    """A rollout's guardrails as the judge wants them. Every guardrail that acts has the same stake (omega)."""
+    acting = [guardrail for guardrail in spec.guardrails if not guardrail.dry_run]
+    return _plan(spec, acting)
+
+
+def dry_run_plan(spec: RolloutSpec, guardrail: Guardrail) -> JudgePlan:
+    """One guardrail that is tried out, by itself."""
+    return _plan(spec, [guardrail])
+
+
+def _plan(spec: RolloutSpec, guardrails: Sequence[Guardrail]) -> JudgePlan:
+    share = 1.0 / len(guardrails)
     return JudgePlan(
-        guardrails=tuple(_planned(guardrail, share, spec.harm_budget_bp) for guardrail in spec.guardrails),
+        guardrails=tuple(_planned(guardrail, share, spec.harm_budget_bp) for guardrail in guardrails),
         rollback_alpha=spec.confidence.rollback_alpha,
         advance_alpha=spec.confidence.advance_alpha,
         follow_up_slots=-(-spec.pace.follow_up_ms // 1000),

@@ -33,7 +33,7 @@ def _row(engine: Engine, rollout: Rollout) -> RolloutSeries:
     evidence: dict[tuple[str, str], tuple[float, float]] = {}
     observed: float | None = None
     if assessment is not None:
-        for row in assessment.rows:
+        for row in (*assessment.rows, *(tracker.dry_run.rows if tracker else ())):
             evidence[(row.metric, "worse")] = (row.worse_log_e, row.worse_needed)
             evidence[(row.metric, "good_enough")] = (row.good_log_e, row.good_needed)
         if assessment.share.keys:

@@ -43,6 +43,9 @@ class Guardrail(Spec):
     # The candidate's share alone, whatever the baseline does.
     max_bp: int | None = Field(default=None, alias="max")
 
+    # Judged and reported, but nothing follows from it.
+    dry_run: bool = False
+
     @field_validator("margin_bp", mode="before")
     @classmethod
     def _margin(cls, value: object, info: ValidationInfo) -> object:
@@ -70,6 +73,8 @@ class Guardrail(Spec):
 
     @model_validator(mode="after")
     def _known(self) -> "Guardrail":
+        if self.dry_run and self.metric == ERRORS:
+            raise ValueError("errors always acts: a guardrail of another metric may be a dry run")
         if self.metric == FINISH_REASON and (self.of != "length" or self.margin_bp is None):
             raise ValueError(
                 "metric finish_reason needs `of: length` and a `margin` in percentage points, for example 5pp"

@@ -64,6 +64,7 @@ class EvidenceFact:
     verdict: Verdict = Verdict.NOT_ENOUGH_EVIDENCE
     sentence: str = ""  # counts and evidence in words, for reasons
     findings: tuple[str, ...] = ()
+    dry_run_worse: tuple[tuple[str, str], ...] = ()  # (metric, sentence) of guardrails that are tried out
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ not know raises `IllegalEventError` and changes nothing.
 It does not publish, persist or judge: effects say what the shell must do after it recorded the transition.
 """
 
+from dataclasses import replace
 from typing import assert_never
 
 from controlplane.evidence.verdict import Verdict
@@ -76,10 +77,19 @@ def _observed(state: Rollout, event: Observed) -> Transition:
         return _finish_rollback(state, phase, facts, now_ms)
     if facts.evidence.verdict is Verdict.WORSE and not isinstance(phase, Preparing):
         return roll_back(state, now_ms, Decision(Action.ROLLBACK, "worse", facts.evidence.sentence))
+    for metric, sentence in facts.evidence.dry_run_worse:
+        if metric not in state.dry_run_told:
+            return _told(state, metric, sentence)
     if now_ms - state.started_at_ms >= state.spec.pace.deadline_ms:
         if state.spec.pace.on_deadline is OnDeadline.ROLLBACK:
             return roll_back(state, now_ms, Decision(Action.ROLLBACK, "deadline", "the deadline has passed"))
         return holds(state, Hold("deadline", "the deadline has passed; next: promote --skip-analysis, or abort"))
+    return _forward(state, event)
+
+
+def _forward(state: Rollout, event: Observed) -> Transition:
+    """Nothing is against the candidate and there is time left: what each phase waits for."""
+    phase, facts, now_ms = state.phase, event.facts, event.now_ms
     match phase:
         case Paused(actor=actor, reason=reason):
             return holds(state, Hold("paused", f"paused by {actor}" + (f": {reason}" if reason else "")))
@@ -93,6 +103,13 @@ def _observed(state: Rollout, event: Observed) -> Transition:
             return _bake(state, phase, facts, now_ms)
         case _:
             raise IllegalEventError(state, event)
+
+
+def _told(state: Rollout, metric: str, sentence: str) -> Transition:
+    """What a guardrail in a dry run would have done goes into the journal once; nothing else follows from it."""
+    told = replace(moved(state, state.phase), dry_run_told=(*state.dry_run_told, metric))
+    text = f"dry run: it would have been rolled back now: {sentence}"
+    return Transition(told, (), Decision(Action.HOLD, "dry_run_worse", text))
 
 
 def _prepare(state: Rollout, phase: Preparing, facts: Facts, now_ms: int) -> Transition:

@@ -105,6 +105,8 @@ class Rollout:
     started_at_ms: int
     revision: int
     phase: Phase
+    # Metrics of guardrails in a dry run that were said to be worse: each is told once.
+    dry_run_told: tuple[str, ...] = ()
 
     @property
     def is_terminal(self) -> bool:

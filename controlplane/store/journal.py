@@ -22,6 +22,7 @@ def encode(rollout: Rollout) -> str:
         "started_at_ms": rollout.started_at_ms,
         "revision": rollout.revision,
         "phase": _PHASE.dump_python(rollout.phase, mode="json"),
+        "dry_run_told": rollout.dry_run_told,
     }
     return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
@@ -42,6 +43,7 @@ def decode(name: str, spec: RolloutSpec, text: str) -> Rollout:
             started_at_ms=int(fields["started_at_ms"]),
             revision=int(fields["revision"]),
             phase=_PHASE.validate_python(fields["phase"]),
+            dry_run_told=tuple(map(str, fields.get("dry_run_told", ()))),
         )
     except (ValueError, KeyError, TypeError, ValidationError) as error:
         raise StoreError(

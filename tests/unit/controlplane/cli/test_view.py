@@ -115,6 +115,11 @@ def _bars() -> list[str]:
     return ["......", "-0.2/5.3", "####..", "2.1/3.0"]
 
 
+def test_a_guardrail_that_is_tried_out_says_so_beside_its_verdict() -> None:
+    text = "\n".join(shown(rollout(metrics=[metric("ttft", role="dry_run", verdict="worse")])))
+    assert "worse; dry run, nothing follows; " in text
+
+
 def test_each_verdict_has_its_sign_and_its_word() -> None:
     view = rollout()
     view.metrics.extend(

@@ -36,6 +36,7 @@ def test_the_margin_of_a_size_is_a_factor(metric: str) -> None:
         ({"metric": "errors", "max": "100%"}, "100% is no limit"),
         ({"metric": "errors", "max": 5}, "5 is not a percentage"),
         ({"metric": "tokens", "margin": "10%"}, "'tokens' is not built yet in this version"),
+        ({"metric": "errors", "dry_run": True}, "errors always acts"),
         ({"metric": "duration"}, "'duration' is called latency"),
         ({"metric": "speed", "margin": "10%"}, "unknown metric 'speed'; known: errors, finish_reason, latency, ttft"),
         ({"metric": "finish_reason", "of": "stop", "margin": "5pp"}, "needs `of: length`"),

@@ -36,6 +36,7 @@ from controlplane.rollout.model import (
     weight_bp_of,
 )
 from controlplane.rollout.transition import Action, IllegalEventError
+from controlplane.store.journal import decode, encode
 from tests.unit.controlplane.manifest.samples import ROLLOUT
 from tests.unit.controlplane.rollout.facts import PLAN, T0_MS, right, rollout, without
 
@@ -262,3 +263,21 @@ def test_the_weight_of_a_rolled_back_rollout_is_zero() -> None:
 def test_an_abort_before_anyone_was_moved_waits_for_nobody() -> None:
     transition = advance(rollout(Preparing(T0_MS)), Abort(LATER_MS, "ada", "wrong build"))
     assert transition.state.phase == Aborted("aborted by ada: wrong build (at step 1 of 3, weight 0%)", LATER_MS)
+
+
+def test_what_a_dry_run_would_have_done_is_written_once_and_moves_nothing() -> None:
+    state = rollout(Observing(0, NOW_MS))
+    worse = replace(GOOD.evidence, dry_run_worse=(("ttft", "ttft: worse"),))
+    facts = without(GOOD, evidence=worse)
+    told = advance(state, Observed(LATER_MS, facts))
+    assert (told.decision.code, told.decision.action, told.effects) == ("dry_run_worse", Action.HOLD, ())
+    assert told.decision.text == "dry run: it would have been rolled back now: ttft: worse"
+    assert told.state == replace(state, revision=8, dry_run_told=("ttft",))
+    assert decode("chat-v2", state.spec, encode(told.state)) == told.state
+    assert advance(told.state, Observed(LATER_MS, facts)).decision.code == "good_enough"
+
+
+def test_a_dry_run_never_speaks_before_evidence_that_counts() -> None:
+    evidence = replace(right(step_index=0, verdict=Verdict.WORSE).evidence, dry_run_worse=(("ttft", "x"),))
+    transition = advance(rollout(Observing(0, NOW_MS)), Observed(LATER_MS, without(GOOD, evidence=evidence)))
+    assert isinstance(transition.state.phase, RollingBack)
