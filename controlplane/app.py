@@ -21,6 +21,7 @@ from controlplane.engine.series import refresh
 from controlplane.ingest.server import OutcomesServicer
 from controlplane.manifest.errors import ManifestError
 from controlplane.security.errors import SecretReadError
+from controlplane.security.identity import LOCAL, Caller
 from controlplane.security.listen import parse_listen, require_safe_listen
 from controlplane.security.secrets.client import read_secret_file
 from controlplane.security.server import SERVER_OPTIONS, server_credentials
@@ -36,6 +37,7 @@ log = logging.getLogger("serinus")
 
 # Streams are cut after this when the process ends; Envoy keeps serving and reconnects to the next one.
 STOP_GRACE_S = 1.0
+BY_FLAG = Caller(LOCAL, "this machine", "the --manifest flag")
 # Python's own are 700, 10, 10. Garbage in cycles is rare here, the rest goes at once: 50,000 objects are some 10 MB.
 COLLECTOR_THRESHOLDS = (50_000, 20, 20)
 
@@ -105,7 +107,7 @@ class ControlPlane:
         try:
             files = [(str(path), path.read_text(encoding="utf-8")) for path in self._settings.manifests]
             if files:
-                await self.engine.apply(files, dry_run=False, actor="the --manifest flag")
+                await self.engine.apply(files, dry_run=False, actor=BY_FLAG.actor, by=BY_FLAG)
         except OSError as error:
             raise SettingsError(f"--manifest {error.filename} cannot be read: {error.strerror}") from error
         except (ManifestError, SnapshotError) as error:

@@ -33,7 +33,7 @@ def as_dict(message: Message) -> dict[str, Any]:
     return _numbers(data)  # type: ignore[no-any-return]
 
 
-_INT64_SUFFIXES = ("_ms", "_n", "_bad", "_requests", "_keys", "_recent", "_mismatches", "revision")
+_INT64_SUFFIXES = ("_ms", "_n", "_bad", "_requests", "_keys", "_recent", "_mismatches", "revision", "serial")
 
 
 def _numbers(value: Any, key: str = "") -> Any:

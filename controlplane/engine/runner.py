@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from controlplane.clock import Clock
-from controlplane.engine import recover
+from controlplane.engine import audit, recover
 from controlplane.engine.delivery import Delivery
 from controlplane.engine.evidence import EvidenceTracker
 from controlplane.engine.facts import facts_of
@@ -28,6 +28,7 @@ from controlplane.rollout.events import Command, Event, Observed
 from controlplane.rollout.machine import advance
 from controlplane.rollout.model import Rollout
 from controlplane.rollout.transition import Action, Transition
+from controlplane.security.identity import Caller
 from controlplane.settings import PROXY_TIMEOUT_S
 from controlplane.snapshot.errors import SnapshotError
 from controlplane.snapshot.model import Gateway
@@ -127,7 +128,9 @@ class Engine:
 
     # --- operators ---
 
-    async def apply(self, files: Sequence[tuple[str, str]], *, dry_run: bool, actor: str) -> tuple[Change, ...]:
+    async def apply(
+        self, files: Sequence[tuple[str, str]], *, dry_run: bool, actor: str, by: Caller | None = None
+    ) -> tuple[Change, ...]:
         """All or nothing. Raises ManifestError with every problem, SnapshotError, StoreError."""
         # Reading and checking a thousand services takes seconds, in which proxies and sidecars must not wait.
         manifests = await asyncio.to_thread(load, files)
@@ -138,33 +141,31 @@ class Engine:
             if dry_run:
                 return plan.changes
             objects, records = apply_writes(plan, actor=actor, now_ms=now_ms)
-            await self._stored(self._store.apply, objects, records)
+            await self._stored(self._store.apply, objects, [*records, *audit.applied(by, plan.changes, now_ms)])
             self.world = plan.world
             for record in records:
                 self._track(self.world.rollout(record.rollout))
             self._warn(self.delivery.take(self.world, planned, now_ms))
         return plan.changes
 
-    async def command(self, name: str, command: Command) -> Rollout:
+    async def command(self, name: str, command: Command, by: Caller | None = None) -> Rollout:
         """An operator's hand. Raises NotFoundError, IllegalEventError, StoreError."""
         async with self._changing():
-            await self._step(self.world.rollout(name), command)
+            await self._step(self.world.rollout(name), command, audit.commanded(by, name, command))
             return self.world.rollout(name)
 
     def now_ms(self) -> int:
         return self._clock.now_ms()
 
-    async def records(self, name: str) -> list[Record]:
-        """A rollout's journal, oldest first."""
-        return await self._stored(self._store.records, name)
+    async def records(self, name: str, last: int | None = None) -> list[Record]:
+        """A rollout's journal, or its newest records; oldest first."""
+        return await self._stored(self._store.records, name, last)
 
     async def changed(self, timeout_s: float) -> None:
         """Returns at the next change, or after the time."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s), self._changed:
                 await self._changed.wait()
-        except TimeoutError:
-            return
 
     # --- sidecars (ingest.server.Intake) ---
 
@@ -220,8 +221,7 @@ class Engine:
                 except Exception:
                     # One rollout that cannot be judged must not stop the others.
                     log.exception("rollout cannot be judged", extra={"fields": {"rollout": rollout.name}})
-                    held = internal_hold(self.last.get(rollout.name), now_ms)
-                    if held is not None:
+                    if held := internal_hold(self.last.get(rollout.name), now_ms):
                         self._decided(rollout, held)
 
     async def _observe(self, rollout: Rollout, closed: int | None, now_ms: int) -> None:
@@ -234,16 +234,16 @@ class Engine:
         )
         await self._step(rollout, Observed(now_ms, facts))
 
-    async def _step(self, rollout: Rollout, event: Event) -> None:
+    async def _step(self, rollout: Rollout, event: Event, acts: Sequence[Record] = ()) -> None:
         transition = advance(rollout, event)
         moved = transition.state is not rollout
         last = self.last.get(rollout.name)
         now_ms = event.now_ms
-        if not moved and last is not None and not last.must_write(transition.decision, now_ms):
+        if not moved and not acts and last is not None and not last.must_write(transition.decision, now_ms):
             last.decision = transition.decision
             return
         record = record_of(transition.state, now_ms, transition.decision, moved=moved)
-        await self._stored(self._store.append, record, transition_objects(self.world, transition, now_ms))
+        await self._stored(self._store.apply, transition_objects(self.world, transition, now_ms), [record, *acts])
         holds = (last.holds_written if last else 0) + (not moved)
         self._decided(rollout, LastDecision(transition.decision, now_ms, holds))
         fields = {"rollout": rollout.name, "revision": record.revision, "phase": transition.state.phase.kind}

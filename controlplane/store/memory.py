@@ -27,8 +27,9 @@ class MemoryStore:
     def _append(self, record: Record) -> None:
         self._records.append(replace(record, serial=len(self._records) + 1))
 
-    def records(self, rollout: str) -> list[Record]:
-        return [record for record in self._records if record.rollout == rollout]
+    def records(self, rollout: str, last: int | None = None) -> list[Record]:
+        found = [record for record in self._records if record.rollout == rollout]
+        return found if last is None else found[len(found) - min(last, len(found)) :]
 
     def latest(self) -> list[Record]:
         return list({record.rollout: record for record in self._records if record.moved}.values())

@@ -73,8 +73,8 @@ class Store(Protocol):
     def append(self, record: Record, objects: Sequence[StoredObject] = ()) -> None:
         """Append one record, and the objects that change with it, all or nothing."""
 
-    def records(self, rollout: str) -> list[Record]:
-        """A rollout's journal, oldest first."""
+    def records(self, rollout: str, last: int | None = None) -> list[Record]:
+        """A rollout's journal, or its `last` newest records; oldest first."""
 
     def latest(self) -> list[Record]:
         """The newest moved record of every rollout."""

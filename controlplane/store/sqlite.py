@@ -85,15 +85,17 @@ class SqliteStore:
     def append(self, record: Record, objects: Sequence[StoredObject] = ()) -> None:
         self.apply(objects, [record])
 
-    def records(self, rollout: str) -> list[Record]:
-        return self._records("WHERE rollout = ? ORDER BY serial", rollout)
+    def records(self, rollout: str, last: int | None = None) -> list[Record]:
+        # -1: no limit. The index on (rollout, serial) is read from its end.
+        where = "WHERE rollout = ? ORDER BY serial DESC LIMIT ?"
+        return self._records(where, rollout, -1 if last is None else last)[::-1]
 
     def latest(self) -> list[Record]:
         return self._records(
             "WHERE serial IN (SELECT max(serial) FROM journal WHERE moved GROUP BY rollout) ORDER BY serial"
         )
 
-    def _records(self, where: str, *values: str) -> list[Record]:
+    def _records(self, where: str, *values: str | int) -> list[Record]:
         rows = self._db.execute(f"SELECT {_RECORD}, serial FROM journal {where}", values)
         return [
             Record(rollout, revision, at_ms, bool(moved), state, action, code, text, actor, serial)

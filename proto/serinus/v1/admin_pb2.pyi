@@ -243,7 +243,7 @@ class EventView(_message.Message):
     def __init__(self, at_ms: _Optional[int] = ..., kind: _Optional[str] = ..., text: _Optional[str] = ..., action: _Optional[str] = ..., reason: _Optional[str] = ..., revision: _Optional[int] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class RolloutView(_message.Message):
-    __slots__ = ("name", "service", "baseline", "candidate", "phase", "step_index", "step_count", "weight_bp", "observed_ratio", "observed_keys", "message", "metrics", "events", "started_at_ms", "now_ms", "ended_at_ms", "revision", "terminal", "steps_bp", "routing_mismatches", "untagged_recent", "lost_entries_recent", "rejections", "findings", "finding", "finding_text")
+    __slots__ = ("name", "service", "baseline", "candidate", "phase", "step_index", "step_count", "weight_bp", "observed_ratio", "observed_keys", "message", "metrics", "events", "started_at_ms", "now_ms", "ended_at_ms", "revision", "terminal", "steps_bp", "routing_mismatches", "untagged_recent", "lost_entries_recent", "rejections", "findings", "finding", "finding_text", "approval_needed_bp")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     BASELINE_FIELD_NUMBER: _ClassVar[int]
@@ -270,6 +270,7 @@ class RolloutView(_message.Message):
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
     FINDING_FIELD_NUMBER: _ClassVar[int]
     FINDING_TEXT_FIELD_NUMBER: _ClassVar[int]
+    APPROVAL_NEEDED_BP_FIELD_NUMBER: _ClassVar[int]
     name: str
     service: str
     baseline: str
@@ -296,7 +297,8 @@ class RolloutView(_message.Message):
     findings: _containers.RepeatedScalarFieldContainer[str]
     finding: str
     finding_text: str
-    def __init__(self, name: _Optional[str] = ..., service: _Optional[str] = ..., baseline: _Optional[str] = ..., candidate: _Optional[str] = ..., phase: _Optional[str] = ..., step_index: _Optional[int] = ..., step_count: _Optional[int] = ..., weight_bp: _Optional[int] = ..., observed_ratio: _Optional[float] = ..., observed_keys: _Optional[int] = ..., message: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[MetricView, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., ended_at_ms: _Optional[int] = ..., revision: _Optional[int] = ..., terminal: _Optional[bool] = ..., steps_bp: _Optional[_Iterable[int]] = ..., routing_mismatches: _Optional[int] = ..., untagged_recent: _Optional[int] = ..., lost_entries_recent: _Optional[int] = ..., rejections: _Optional[_Iterable[_Union[RejectionView, _Mapping]]] = ..., findings: _Optional[_Iterable[str]] = ..., finding: _Optional[str] = ..., finding_text: _Optional[str] = ...) -> None: ...
+    approval_needed_bp: int
+    def __init__(self, name: _Optional[str] = ..., service: _Optional[str] = ..., baseline: _Optional[str] = ..., candidate: _Optional[str] = ..., phase: _Optional[str] = ..., step_index: _Optional[int] = ..., step_count: _Optional[int] = ..., weight_bp: _Optional[int] = ..., observed_ratio: _Optional[float] = ..., observed_keys: _Optional[int] = ..., message: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[MetricView, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., ended_at_ms: _Optional[int] = ..., revision: _Optional[int] = ..., terminal: _Optional[bool] = ..., steps_bp: _Optional[_Iterable[int]] = ..., routing_mismatches: _Optional[int] = ..., untagged_recent: _Optional[int] = ..., lost_entries_recent: _Optional[int] = ..., rejections: _Optional[_Iterable[_Union[RejectionView, _Mapping]]] = ..., findings: _Optional[_Iterable[str]] = ..., finding: _Optional[str] = ..., finding_text: _Optional[str] = ..., approval_needed_bp: _Optional[int] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
     __slots__ = ("rollout",)
@@ -326,6 +328,18 @@ class PromoteRequest(_message.Message):
     skip_analysis: bool
     def __init__(self, rollout: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., skip_analysis: _Optional[bool] = ...) -> None: ...
 
+class ApproveRequest(_message.Message):
+    __slots__ = ("rollout", "actor", "reason", "step_bp")
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    STEP_BP_FIELD_NUMBER: _ClassVar[int]
+    rollout: str
+    actor: str
+    reason: str
+    step_bp: int
+    def __init__(self, rollout: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., step_bp: _Optional[int] = ...) -> None: ...
+
 class OperatorResponse(_message.Message):
     __slots__ = ("rollout",)
     ROLLOUT_FIELD_NUMBER: _ClassVar[int]
@@ -349,6 +363,50 @@ class ExplainResponse(_message.Message):
     events: _containers.RepeatedCompositeFieldContainer[EventView]
     samples: _containers.RepeatedCompositeFieldContainer[Sample]
     def __init__(self, rollout: _Optional[_Union[RolloutView, _Mapping]] = ..., sentences: _Optional[_Iterable[str]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., samples: _Optional[_Iterable[_Union[Sample, _Mapping]]] = ...) -> None: ...
+
+class AuditRequest(_message.Message):
+    __slots__ = ("object", "actor", "since_ms", "limit")
+    OBJECT_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    object: str
+    actor: str
+    since_ms: int
+    limit: int
+    def __init__(self, object: _Optional[str] = ..., actor: _Optional[str] = ..., since_ms: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class AuditResponse(_message.Message):
+    __slots__ = ("entries", "more")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[AuditEntry]
+    more: bool
+    def __init__(self, entries: _Optional[_Iterable[_Union[AuditEntry, _Mapping]]] = ..., more: _Optional[bool] = ...) -> None: ...
+
+class AuditEntry(_message.Message):
+    __slots__ = ("serial", "at_ms", "actor", "verb", "objects", "reason", "address", "identity", "role", "claimed")
+    SERIAL_FIELD_NUMBER: _ClassVar[int]
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    VERB_FIELD_NUMBER: _ClassVar[int]
+    OBJECTS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    IDENTITY_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    CLAIMED_FIELD_NUMBER: _ClassVar[int]
+    serial: int
+    at_ms: int
+    actor: str
+    verb: str
+    objects: _containers.RepeatedScalarFieldContainer[str]
+    reason: str
+    address: str
+    identity: str
+    role: str
+    claimed: str
+    def __init__(self, serial: _Optional[int] = ..., at_ms: _Optional[int] = ..., actor: _Optional[str] = ..., verb: _Optional[str] = ..., objects: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., address: _Optional[str] = ..., identity: _Optional[str] = ..., role: _Optional[str] = ..., claimed: _Optional[str] = ...) -> None: ...
 
 class HeaderField(_message.Message):
     __slots__ = ("name", "value")

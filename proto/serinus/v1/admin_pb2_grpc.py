@@ -72,10 +72,20 @@ class AdminStub:
                 request_serializer=serinus_dot_v1_dot_admin__pb2.OperatorRequest.SerializeToString,
                 response_deserializer=serinus_dot_v1_dot_admin__pb2.OperatorResponse.FromString,
                 _registered_method=True)
+        self.Approve = channel.unary_unary(
+                '/serinus.v1.Admin/Approve',
+                request_serializer=serinus_dot_v1_dot_admin__pb2.ApproveRequest.SerializeToString,
+                response_deserializer=serinus_dot_v1_dot_admin__pb2.OperatorResponse.FromString,
+                _registered_method=True)
         self.Explain = channel.unary_unary(
                 '/serinus.v1.Admin/Explain',
                 request_serializer=serinus_dot_v1_dot_admin__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=serinus_dot_v1_dot_admin__pb2.ExplainResponse.FromString,
+                _registered_method=True)
+        self.Audit = channel.unary_unary(
+                '/serinus.v1.Admin/Audit',
+                request_serializer=serinus_dot_v1_dot_admin__pb2.AuditRequest.SerializeToString,
+                response_deserializer=serinus_dot_v1_dot_admin__pb2.AuditResponse.FromString,
                 _registered_method=True)
         self.Cohort = channel.unary_unary(
                 '/serinus.v1.Admin/Cohort',
@@ -134,8 +144,22 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Approve(self, request, context):
+        """of a step that waits for a person
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Explain(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Audit(self, request, context):
+        """what people did, newest last; for admins
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -185,10 +209,20 @@ def add_AdminServicer_to_server(servicer, server):
                     request_deserializer=serinus_dot_v1_dot_admin__pb2.OperatorRequest.FromString,
                     response_serializer=serinus_dot_v1_dot_admin__pb2.OperatorResponse.SerializeToString,
             ),
+            'Approve': grpc.unary_unary_rpc_method_handler(
+                    servicer.Approve,
+                    request_deserializer=serinus_dot_v1_dot_admin__pb2.ApproveRequest.FromString,
+                    response_serializer=serinus_dot_v1_dot_admin__pb2.OperatorResponse.SerializeToString,
+            ),
             'Explain': grpc.unary_unary_rpc_method_handler(
                     servicer.Explain,
                     request_deserializer=serinus_dot_v1_dot_admin__pb2.ExplainRequest.FromString,
                     response_serializer=serinus_dot_v1_dot_admin__pb2.ExplainResponse.SerializeToString,
+            ),
+            'Audit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Audit,
+                    request_deserializer=serinus_dot_v1_dot_admin__pb2.AuditRequest.FromString,
+                    response_serializer=serinus_dot_v1_dot_admin__pb2.AuditResponse.SerializeToString,
             ),
             'Cohort': grpc.unary_unary_rpc_method_handler(
                     servicer.Cohort,
@@ -399,6 +433,33 @@ class Admin:
             _registered_method=True)
 
     @staticmethod
+    def Approve(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/serinus.v1.Admin/Approve',
+            serinus_dot_v1_dot_admin__pb2.ApproveRequest.SerializeToString,
+            serinus_dot_v1_dot_admin__pb2.OperatorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Explain(request,
             target,
             options=(),
@@ -415,6 +476,33 @@ class Admin:
             '/serinus.v1.Admin/Explain',
             serinus_dot_v1_dot_admin__pb2.ExplainRequest.SerializeToString,
             serinus_dot_v1_dot_admin__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Audit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/serinus.v1.Admin/Audit',
+            serinus_dot_v1_dot_admin__pb2.AuditRequest.SerializeToString,
+            serinus_dot_v1_dot_admin__pb2.AuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -114,9 +114,9 @@ def test_a_rollback_is_published_before_anything_is_written_about_another_rollou
             self.published: Callable[[], int] = lambda: 0
             self.seen: list[int] = []
 
-        def append(self, record: Record, objects: Sequence[StoredObject] = ()) -> None:
+        def apply(self, objects: Sequence[StoredObject], records: Sequence[Record]) -> None:
             self.seen.append(self.published())
-            super().append(record, objects)
+            super().apply(objects, records)
 
     async def run() -> None:
         store = Watching()

@@ -54,6 +54,16 @@ def test_the_latest_record_is_the_last_that_moved(store: Store) -> None:
     assert [r.serial for r in store.records("r")] == [1, 2, 3]
 
 
+def test_the_newest_records_of_a_journal_are_read_oldest_first(store: Store) -> None:
+    for revision in (1, 2, 3):
+        store.append(record(revision=revision))
+        store.append(record("other", revision))
+    assert [r.revision for r in store.records("r", 2)] == [2, 3]
+    assert [r.revision for r in store.records("r", 9)] == [1, 2, 3]
+    assert store.records("r", 0) == []
+    assert store.records("none", 2) == []
+
+
 def test_a_batch_is_kept_once(store: Store) -> None:
     batch = StoredBatch("edge-1", 2**64 - 1, 1, 1000, b"x")
     assert store.save_batch(batch) is True
