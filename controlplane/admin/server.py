@@ -12,13 +12,15 @@ from grpc_reflection.v1alpha import reflection
 
 from controlplane.admin import wire
 from controlplane.admin.access.server import caller
+from controlplane.admin.audit.wire import AUDIT_READ_MAX, audit_response
+from controlplane.engine.audit import JOURNAL
 from controlplane.engine.evidence import metric_sentence
 from controlplane.engine.people import interval_sentence, more_sentence
 from controlplane.engine.routing import place
 from controlplane.engine.runner import Engine
 from controlplane.errors import SerinusError
 from controlplane.manifest import regex
-from controlplane.rollout.events import Abort, Command, Pause, Promote, Resume
+from controlplane.rollout.events import Abort, Approve, Command, Pause, Promote, Resume
 from controlplane.rollout.explain import guarantee_sentence, plan_sentence, state_sentence
 from controlplane.rollout.model import Rollout
 from controlplane.security.identity import Caller
@@ -35,6 +37,7 @@ WATCHERS_MAX = 100
 CALLS_MAX = 500
 WATCH_EVERY_S = 1.0
 TEXT_CHARS_MAX = 1_000
+OperatorCall = admin_pb2.OperatorRequest | admin_pb2.PromoteRequest | admin_pb2.ApproveRequest
 KINDS = ("", "service", "rollout", "proxy", "group")
 
 
@@ -56,7 +59,8 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
             files = [(file.name or "-", file.text) for file in request.files]
             if not files:
                 raise InvalidRequestError("nothing to apply", next_step="give at least one file")
-            changes = await self._engine.apply(files, dry_run=request.dry_run, actor=_caller(request).actor)
+            by = _caller(request)
+            changes = await self._engine.apply(files, dry_run=request.dry_run, actor=by.actor, by=by)
             objects = [admin_pb2.AppliedObject(kind=c.kind, name=c.name, change=c.change, note=c.note) for c in changes]
             return admin_pb2.ApplyResponse(objects=objects)
 
@@ -132,35 +136,43 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
     async def Pause(  # noqa: N802
         self, request: admin_pb2.OperatorRequest, context: grpc.aio.ServicerContext
     ) -> admin_pb2.OperatorResponse:
-        return await self._operate(request.rollout, context, Pause(self._now(), *_who(request)))
+        return await self._operate(request, context, Pause(self._now(), *_who(request)))
 
     async def Resume(  # noqa: N802
         self, request: admin_pb2.OperatorRequest, context: grpc.aio.ServicerContext
     ) -> admin_pb2.OperatorResponse:
-        return await self._operate(request.rollout, context, Resume(self._now(), *_who(request)))
+        return await self._operate(request, context, Resume(self._now(), *_who(request)))
 
     async def Abort(  # noqa: N802
         self, request: admin_pb2.OperatorRequest, context: grpc.aio.ServicerContext
     ) -> admin_pb2.OperatorResponse:
-        return await self._operate(request.rollout, context, Abort(self._now(), *_who(request)))
+        return await self._operate(request, context, Abort(self._now(), *_who(request)))
 
     async def Promote(  # noqa: N802
         self, request: admin_pb2.PromoteRequest, context: grpc.aio.ServicerContext
     ) -> admin_pb2.OperatorResponse:
         actor, reason = _who(request)
         command = Promote(self._now(), actor, reason, request.skip_analysis)
-        return await self._operate(request.rollout, context, command)
+        return await self._operate(request, context, command)
+
+    async def Approve(  # noqa: N802
+        self, request: admin_pb2.ApproveRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.OperatorResponse:
+        return await self._operate(request, context, Approve(self._now(), *_who(request), request.step_bp))
 
     def _now(self) -> int:
         return self._engine.now_ms()
 
     async def _operate(
-        self, name: str, context: grpc.aio.ServicerContext, command: Command
+        self,
+        request: OperatorCall,
+        context: grpc.aio.ServicerContext,
+        command: Command,
     ) -> admin_pb2.OperatorResponse:
         async def act() -> admin_pb2.OperatorResponse:
             if isinstance(command, Promote) and command.skip_analysis and not command.reason:
                 raise InvalidRequestError("--skip-analysis needs a reason", next_step="add --reason TEXT")
-            rollout = await self._engine.command(name, command)
+            rollout = await self._engine.command(request.rollout, command, _caller(request))
             return admin_pb2.OperatorResponse(rollout=await self._view(rollout))
 
         return await _answer(context, act)
@@ -195,6 +207,14 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
             samples=wire.samples_view(tracker.samples() if tracker else []),
         )
 
+    async def Audit(  # noqa: N802
+        self, request: admin_pb2.AuditRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.AuditResponse:
+        async def act() -> admin_pb2.AuditResponse:
+            return audit_response(request, await self._engine.records(JOURNAL, AUDIT_READ_MAX))
+
+        return await _answer(context, act)
+
     async def Cohort(  # noqa: N802
         self, request: admin_pb2.CohortRequest, context: grpc.aio.ServicerContext
     ) -> admin_pb2.CohortResponse:
@@ -218,7 +238,7 @@ def _caller(request: Any) -> Caller:
     return replace(caller(), claimed=_text(request.actor))
 
 
-def _who(request: admin_pb2.OperatorRequest | admin_pb2.PromoteRequest) -> tuple[str, str]:
+def _who(request: OperatorCall) -> tuple[str, str]:
     return _caller(request).actor, _text(request.reason)
 
 

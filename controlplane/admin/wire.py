@@ -22,6 +22,7 @@ from controlplane.rollout.model import (
     Rollout,
     ended_at_ms_of,
     step_index_of,
+    unapproved_bp,
     weight_bp_of,
 )
 from controlplane.snapshot.datapath import choose
@@ -39,6 +40,7 @@ STATUS_BY_CODE = {
     "not_found": "NOT_FOUND",
     "snapshot_invalid": "INVALID_ARGUMENT",
     "illegal_event": "FAILED_PRECONDITION",
+    "approval": "FAILED_PRECONDITION",
     "file_not_here": "FAILED_PRECONDITION",
     "store": "UNAVAILABLE",
 }
@@ -97,6 +99,7 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
         now_ms=engine.now_ms(),
         revision=rollout.revision,
         terminal=rollout.is_terminal,
+        approval_needed_bp=unapproved_bp(rollout),
     )
     if isinstance(rollout.phase, Promoted):
         view.step_index = len(rollout.spec.steps_bp) - 1

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli import access, certs, judge, objects, operate, plan, processes, simulate, tokens
+from controlplane.cli import access, certs, judge, objects, operate, plan, processes, records, simulate, tokens
 
 app = typer.Typer(
     name="serinus",
@@ -41,11 +41,14 @@ VERBS: tuple[Callable[..., None], ...] = (
     objects.describe,
     objects.explain,
     objects.cohort,
+    records.history,
+    records.audit,
     operate.watch,
     operate.wait,
     operate.pause,
     operate.resume,
     operate.promote,
+    operate.approve,
     operate.abort,
     tokens.token,
     plan.plan,

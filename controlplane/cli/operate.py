@@ -1,4 +1,4 @@
-"""watch, wait, pause, resume, promote, abort: an operator's eye and hand."""
+"""watch, wait, pause, resume, promote, approve, abort: an operator's eye and hand."""
 
 import sys
 import time
@@ -23,7 +23,8 @@ from controlplane.cli.client import (
     fail,
 )
 from controlplane.cli.output import OUTPUT_OPTION, Output, as_dict, emit
-from controlplane.manifest.units import parse_duration_ms
+from controlplane.manifest.units import parse_duration_ms, parse_percent_bp
+from serinus.contract.weight import format_bp
 from serinus.v1 import admin_pb2
 
 Admin = Annotated[str, ADMIN_OPTION]
@@ -136,3 +137,26 @@ def promote(
     request = admin_pb2.PromoteRequest(rollout=rollout, actor=actor(), reason=reason, skip_analysis=skip_analysis)
     response = call(admin, lambda stub: stub.Promote(request, timeout=CALL_TIMEOUT_S))
     typer.echo(f"rollout/{rollout} {response.rollout.phase}: {response.rollout.message}")
+
+
+def approve(
+    rollout: Name,
+    step: Annotated[
+        str, typer.Option("--step", help="The step to approve, such as 100%; without it the one that comes next.")
+    ] = "",
+    reason: Reason = "",
+    admin: Admin = DEFAULT_ADMIN,
+) -> None:
+    """Let a step begin that waits for a person (`approvals` of the manifest). Example: serinus approve chat-v2"""
+    try:
+        step_bp = parse_percent_bp(step) if step else 0
+    except ValueError as error:
+        raise fail(f"--step {error}", code=EXIT_USAGE) from error
+    if not step_bp:
+        view = call(admin, lambda stub: stub.Get(admin_pb2.GetRequest(kind="rollout", name=rollout)))
+        step_bp = view.rollouts[0].approval_needed_bp
+        if not step_bp:
+            raise fail(f"the next step of rollout {rollout} needs no approval; next: serinus watch {rollout} --once")
+    request = admin_pb2.ApproveRequest(rollout=rollout, actor=actor(), reason=reason, step_bp=step_bp)
+    response = call(admin, lambda stub: stub.Approve(request, timeout=CALL_TIMEOUT_S))
+    typer.echo(f"rollout/{rollout} {format_bp(step_bp)} approved: {response.rollout.message}")

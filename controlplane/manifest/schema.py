@@ -29,6 +29,7 @@ from controlplane.manifest.text_match import FILE_PATTERN
 from controlplane.manifest.version import Version
 from serinus.contract.metric import ERRORS
 from serinus.contract.request import StickyKind, StickySource
+from serinus.contract.weight import format_bp
 
 API_VERSION = "serinus/v1"
 
@@ -146,6 +147,12 @@ class Bake(Spec):
     holdback_bp: PercentBp = Field(default=100, alias="holdback")
 
 
+class Approvals(Spec):
+    """The steps that begin only after a person has approved them."""
+
+    before: Annotated[tuple[PercentBp, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=100)]
+
+
 def _alpha(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1e-6 <= value <= 0.5:
         raise ValueError(f"{value!r} is not an error probability between 0.000001 and 0.5")
@@ -186,7 +193,7 @@ class RolloutSpec(Spec):
     )
     # None: promoted at the end of the last step.
     bake: Bake | None = None
-    approvals: Annotated[None, not_built("`approvals`")] = None
+    approvals: Approvals | None = None
     freeze: Annotated[None, not_built("`freeze`")] = None
     hooks: Annotated[None, not_built("`hooks`")] = None
     notify: Annotated[None, not_built("`notify`")] = None
@@ -208,6 +215,9 @@ class RolloutSpec(Spec):
             raise ValueError("steps start above 0% and end with 100%")
         if self.bake is not None:
             self._check_bake(self.bake)
+        for step_bp in self.approvals.before if self.approvals is not None else ():
+            if step_bp not in self.steps_bp:
+                raise ValueError(f"approvals name {format_bp(step_bp)}, which is none of the steps")
         if self.harm_budget_bp == 0:
             raise ValueError("harm_budget must be above 0%: no evidence can show an excess of exactly nothing")
         names = [row.metric_id for row in self.guardrails]
@@ -221,6 +231,10 @@ class RolloutSpec(Spec):
             raise ValueError("the holdback of `bake` must leave the last step above the one before it")
         if bake.for_ms >= self.pace.deadline_ms:
             raise ValueError("`bake` is longer than pace.deadline: it could never end; next: raise pace.deadline")
+
+    def needs_approval(self, step_index: int) -> bool:
+        """Whether a person must approve a step before it begins."""
+        return self.approvals is not None and self.steps_bp[step_index] in self.approvals.before
 
     @property
     def weights_bp(self) -> tuple[int, ...]:

@@ -4,18 +4,29 @@
 from dataclasses import replace
 
 from controlplane.rollout.effects import PublishWeight
-from controlplane.rollout.events import Abort, Pause, Promote, Resume
+from controlplane.rollout.events import Abort, Approve, Pause, Promote, Resume
 from controlplane.rollout.model import (
     Baking,
     Observing,
     Paused,
+    Preparing,
     Publishing,
     RollingBack,
     Rollout,
     Running,
+    step_index_of,
     weight_bp_of,
 )
-from controlplane.rollout.transition import Action, Decision, IllegalEventError, Transition, moved, roll_back, said
+from controlplane.rollout.transition import (
+    Action,
+    ApprovalError,
+    Decision,
+    IllegalEventError,
+    Transition,
+    moved,
+    roll_back,
+    said,
+)
 from serinus.contract.weight import format_bp
 
 
@@ -50,6 +61,39 @@ def promote(state: Rollout, event: Promote) -> Transition:
     what = "rest of the bake waived" if isinstance(phase, Baking) else "minimum time waived"
     decision = Decision(Action.HOLD, "dwell_waived", said(what, event.actor, event.reason), event.actor)
     return Transition(moved(state, replace(phase, dwell_waived=True)), (), decision)
+
+
+def approve(state: Rollout, event: Approve) -> Transition:
+    """In Preparing and Observing, also while paused: of the step that comes next, once."""
+    phase = state.phase.inner if isinstance(state.phase, Paused) else state.phase
+    if not isinstance(phase, Running):
+        raise IllegalEventError(state, event)
+    step = format_bp(event.step_bp)
+    _check_approval(state, phase, event.step_bp)
+    assert isinstance(phase, Preparing | Observing), "no other phase has a step that can be approved"
+    approved = replace(phase, approved_by=event.actor)
+    to = replace(state.phase, inner=approved) if isinstance(state.phase, Paused) else approved
+    text = said(f"{step} approved", event.actor, event.reason)
+    return Transition(moved(state, to), (), Decision(Action.HOLD, "approved", text, event.actor))
+
+
+def _check_approval(state: Rollout, phase: Running, step_bp: int) -> None:
+    """Raises ApprovalError unless that step comes next and waits for it."""
+    spec, step = state.spec, format_bp(step_bp)
+    if step_bp not in spec.steps_bp or not spec.needs_approval(spec.steps_bp.index(step_bp)):
+        steps = ", ".join(format_bp(each) for each in spec.approvals.before) if spec.approvals else "none does"
+        raise ApprovalError(f"step {step} of rollout {state.name} needs no approval; those that do: {steps}")
+    index = spec.steps_bp.index(step_bp)
+    begun = -1 if isinstance(phase, Preparing) else step_index_of(phase)
+    by = phase.approved_by if isinstance(phase, Preparing | Observing) and index == begun + 1 else ""
+    if by or index <= begun:
+        who = f" by {by}" if by else " and has begun"
+        raise ApprovalError(f"step {step} of rollout {state.name} is approved{who}: nothing was changed")
+    if index > begun + 1 or not isinstance(phase, Preparing | Observing):
+        raise ApprovalError(
+            f"step {step} of rollout {state.name} does not come next: nothing was changed",
+            next_step=f"serinus get rollout {state.name}",
+        )
 
 
 def abort(state: Rollout, event: Abort) -> Transition:

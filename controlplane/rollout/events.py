@@ -116,5 +116,16 @@ class Abort:
     reason: str
 
 
-Command = Pause | Resume | Promote | Abort
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """A person lets the step of this weight begin, as the manifest writes it. The step is named so that two people who
+    approve at once approve one step, not two."""
+
+    now_ms: int
+    actor: str
+    reason: str
+    step_bp: int
+
+
+Command = Pause | Resume | Promote | Abort | Approve
 Event = Observed | Command

@@ -16,7 +16,7 @@ from controlplane.manifest.schema import OnDeadline
 from controlplane.manifest.units import in_time
 from controlplane.rollout import commands
 from controlplane.rollout.effects import BeginStep, Effect, PublishWeight, SetBaseline
-from controlplane.rollout.events import Abort, Event, Facts, Observed, Pause, Promote, Resume
+from controlplane.rollout.events import Abort, Approve, Event, Facts, Observed, Pause, Promote, Resume
 from controlplane.rollout.gates import (
     Hold,
     advance_hold,
@@ -27,6 +27,7 @@ from controlplane.rollout.gates import (
     routing_hold,
     sidecar_hold,
 )
+from controlplane.rollout.increase import increase_hold
 from controlplane.rollout.model import (
     Aborted,
     Baking,
@@ -66,6 +67,8 @@ def advance(state: Rollout, event: Event) -> Transition:
             return commands.promote(state, event)
         case Abort():
             return commands.abort(state, event)
+        case Approve():
+            return commands.approve(state, event)
     assert_never(event)
 
 
@@ -119,6 +122,8 @@ def _prepare(state: Rollout, phase: Preparing, facts: Facts, now_ms: int) -> Tra
     left_ms = phase.since_ms + state.spec.warm_up_ms - now_ms
     if left_ms > 0:
         return holds(state, Hold("warm_up", f"warming up {state.spec.candidate}: {-(-left_ms // 1000)} s left"))
+    if held := increase_hold(state, phase):
+        return holds(state, held)
     first = format_bp(state.spec.weights_bp[0])
     text = f"{state.spec.candidate} is healthy and every proxy has it: start at {first}"
     return to_step(state, 0, now_ms, Decision(Action.ADVANCE, "prepared", text))
@@ -144,7 +149,7 @@ def _publish(state: Rollout, phase: Publishing, facts: Facts, now_ms: int) -> Tr
 
 def _observe(state: Rollout, phase: Observing, facts: Facts, now_ms: int) -> Transition:
     if not phase.waived:
-        held = advance_hold(phase, state.spec, facts, now_ms)
+        held = advance_hold(phase, state.spec, facts, now_ms) or increase_hold(state, phase)
         if held:
             return holds(state, held)
     following_bp = next_weight_bp(state.spec, phase.step_index)

@@ -14,6 +14,7 @@ class Preparing:
     """Weight 0. The candidate's cluster and the cohort policy go out; nothing moves before everyone has them."""
 
     since_ms: int
+    approved_by: str = ""  # who approved the first step
     kind: Literal["preparing"] = "preparing"
 
 
@@ -35,6 +36,7 @@ class Observing:
     entered_at_ms: int
     dwell_waived: bool = False  # an operator asked not to wait for min_step
     waived: bool = False
+    approved_by: str = ""  # who approved the step after this one
     kind: Literal["observing"] = "observing"
 
 
@@ -145,3 +147,18 @@ def ended_at_ms_of(rollout: Rollout) -> int:
 def next_weight_bp(spec: RolloutSpec, step_index: int) -> int | None:
     """The weight after a step, or None after the last."""
     return spec.weights_bp[step_index + 1] if step_index + 1 < len(spec.steps_bp) else None
+
+
+def next_step_index(spec: RolloutSpec, phase: Preparing | Observing) -> int | None:
+    """The step that begins when this phase ends, or None after the last."""
+    index = 0 if isinstance(phase, Preparing) else phase.step_index + 1
+    return index if index < len(spec.steps_bp) else None
+
+
+def unapproved_bp(rollout: Rollout) -> int:
+    """The step that comes next if it still needs somebody's approval; 0: none does."""
+    phase = rollout.phase.inner if isinstance(rollout.phase, Paused) else rollout.phase
+    if not isinstance(phase, Preparing | Observing) or phase.approved_by:
+        return 0
+    index = next_step_index(rollout.spec, phase)
+    return rollout.spec.steps_bp[index] if index is not None and rollout.spec.needs_approval(index) else 0

@@ -64,6 +64,12 @@ class IllegalEventError(SerinusError):
         self.event = event
 
 
+class ApprovalError(SerinusError):
+    """A step that cannot be approved now: not the next one, not one that waits for it, or approved already."""
+
+    code = "approval"
+
+
 def roll_back(state: Rollout, now_ms: int, decision: Decision, *, aborted: bool = False) -> Transition:
     """Weight 0 first; the rollout has ended when every proxy has it."""
     step = f"step {step_index_of(state.phase) + 1} of {len(state.spec.steps_bp)}"

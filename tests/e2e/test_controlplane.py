@@ -185,6 +185,11 @@ def test_an_operators_hand_is_recorded_and_illegal_verbs_change_nothing(tmp_path
                 ("Pause", request, grpc.StatusCode.FAILED_PRECONDITION),
                 ("Resume", admin_pb2.OperatorRequest(rollout="nope"), grpc.StatusCode.NOT_FOUND),
                 (
+                    "Approve",
+                    admin_pb2.ApproveRequest(rollout="chat-v2", step_bp=5_000),
+                    grpc.StatusCode.FAILED_PRECONDITION,
+                ),
+                (
                     "Promote",
                     admin_pb2.PromoteRequest(rollout="chat-v2", skip_analysis=True),
                     grpc.StatusCode.INVALID_ARGUMENT,

@@ -28,6 +28,8 @@ def test_a_bake_holds_users_back_in_the_last_step_alone() -> None:
         ("bake: {for: 10m, holdback: 50%}", "must leave the last step above the one before it"),
         ("bake: {for: 24h}", "could never end"),
         ("bake: {for: 10m, hold: 1%}", "did you mean `holdback`?"),
+        ("approvals: {before: [20%]}", "approvals name 20%, which is none of the steps"),
+        ("approvals: {before: []}", "at least 1"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(line: str, part: str) -> None:

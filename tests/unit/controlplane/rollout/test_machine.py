@@ -9,6 +9,7 @@ from controlplane.evidence.verdict import Verdict
 from controlplane.rollout.effects import BeginStep, PublishWeight, SetBaseline
 from controlplane.rollout.events import (
     Abort,
+    Approve,
     DataFact,
     Event,
     Facts,
@@ -35,7 +36,7 @@ from controlplane.rollout.model import (
     RollingBack,
     weight_bp_of,
 )
-from controlplane.rollout.transition import Action, IllegalEventError
+from controlplane.rollout.transition import Action, ApprovalError, IllegalEventError
 from controlplane.store.journal import decode, encode
 from tests.unit.controlplane.manifest.samples import ROLLOUT
 from tests.unit.controlplane.rollout.facts import PLAN, T0_MS, right, rollout, without
@@ -66,18 +67,23 @@ EVENTS: dict[str, Event] = {
     "promote": Promote(LATER_MS, "ada", "x", skip_analysis=False),
     "promote, skip": Promote(LATER_MS, "ada", "x", skip_analysis=True),
     "abort": Abort(LATER_MS, "ada", "x"),
+    "approve": Approve(LATER_MS, "ada", "x", 5_000),
 }
+HAND = ("pause", "resume", "promote", "promote, skip", "abort", "approve")
 TERMINAL = ("rolled back", "aborted", "promoted")
 # Where an operator's command is illegal. Everything that is not named here is legal.
 ILLEGAL = {
-    *itertools.product(TERMINAL, ("pause", "resume", "promote", "promote, skip", "abort")),
-    *itertools.product(("rolling back",), ("pause", "resume", "promote", "promote, skip", "abort")),
+    *itertools.product(TERMINAL, HAND),
+    *itertools.product(("rolling back",), HAND),
     *((phase, "resume") for phase in PHASES if phase != "paused"),
     ("paused", "pause"),
     ("preparing", "promote"),
     ("publishing first", "promote"),
     ("publishing last", "promote"),
 }
+# Where the step that is approved does not come next; "paused" stands in that step.
+UNASKED = {("preparing", "approve"), *((phase, "approve") for phase in ("publishing first", "publishing last"))}
+UNASKED |= {(phase, "approve") for phase in ("observing last", "baking", "paused")}
 
 
 @pytest.mark.parametrize(("phase", "event"), list(itertools.product(PHASES, EVENTS)))
@@ -85,6 +91,10 @@ def test_every_phase_answers_every_event_or_refuses_it_and_changes_nothing(phase
     state = rollout(PHASES[phase], text=PLAN)
     if (phase, event) in ILLEGAL:
         with pytest.raises(IllegalEventError, match=r"chat-v2 is .*: cannot .* it; next: serinus get rollout chat-v2"):
+            advance(state, EVENTS[event])
+        return
+    if (phase, event) in UNASKED:
+        with pytest.raises(ApprovalError, match="nothing was changed"):
             advance(state, EVENTS[event])
         return
     transition = advance(state, EVENTS[event])
