@@ -14,6 +14,8 @@ import grpc
 from controlplane.errors import SerinusError
 from controlplane.ingest import wire
 from controlplane.ingest.rows import Batch, Hello
+from controlplane.security.errors import NodeIdentityError
+from controlplane.security.identity import require_node, sans_of
 from serinus.v1 import outcomes_pb2, outcomes_pb2_grpc
 
 
@@ -48,6 +50,10 @@ class OutcomesServicer(outcomes_pb2_grpc.OutcomesServicer):
             return
         try:
             hello = wire.hello_of(first.hello)
+            require_node("sidecar", hello.sidecar, sans_of(context.auth_context() or {}))
+        except NodeIdentityError as error:
+            await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
+            return
         except SerinusError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
             return

@@ -2,7 +2,8 @@
 
 EC P-256, SHA-256, X.509 v3 (RFC 5280). Values in, PEM bytes out; time is an argument, the keys' randomness is the
 `cryptography` package's. It is meant for one machine or a small fleet: no revocation, no intermediate; all
-certificates end on one day and are issued anew together. A client's role stands in its SAN as `spiffe://serinus/ROLE`.
+certificates end on one day and are issued anew together. A client's role stands in its SAN as `spiffe://serinus/ROLE`,
+with the name of its person or node behind it where it is for one alone.
 """
 
 import datetime
@@ -14,6 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from controlplane.security.identity import spiffe_id
 
 SERVER = "controlplane"
 SIDECAR = "sidecar"
@@ -75,14 +78,24 @@ def issue_server(authority: Authority, *, hosts: Sequence[str], now_ms: int) -> 
     return _issue(authority, SERVER, _served(hosts), [ExtendedKeyUsageOID.SERVER_AUTH], now_ms=now_ms)
 
 
-def issue_client(authority: Authority, role: str, *, now_ms: int) -> Issued:
-    """A client certificate whose SAN is `spiffe://serinus/<role>`."""
-    return _issue(authority, role, _role(role), [ExtendedKeyUsageOID.CLIENT_AUTH], now_ms=now_ms)
+def load_authority(cert_pem: bytes, key_pem: bytes, *, now_ms: int) -> Authority:
+    """A CA that was made before; what it issues ends with it. Raises ValueError for what is none, or has ended."""
+    key = serialization.load_pem_private_key(key_pem, password=None)
+    cert = x509.load_pem_x509_certificate(cert_pem)
+    left = int(days_left(cert_pem, now_ms=now_ms))
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or cert.public_key() != key.public_key() or left < 1:
+        raise ValueError("not a CA and its key, or it ends within a day")
+    return Authority(cert, key, left)
 
 
-def issue_sidecar(authority: Authority, *, now_ms: int) -> Issued:
+def issue_client(authority: Authority, role: str, *, now_ms: int, name: str = "") -> Issued:
+    """A client certificate whose SAN is `spiffe://serinus/<role>`, or `spiffe://serinus/<role>/<name>`."""
+    return _issue(authority, role, _role(role, name), [ExtendedKeyUsageOID.CLIENT_AUTH], now_ms=now_ms)
+
+
+def issue_sidecar(authority: Authority, *, now_ms: int, name: str = "") -> Issued:
     """The sidecar's: a client of the control plane, and a server of `/metrics` under the names of this machine."""
-    names = [*_role(SIDECAR), *_served(())]
+    names = [*_role(SIDECAR, name), *_served(())]
     usages = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
     return _issue(authority, SIDECAR, names, usages, now_ms=now_ms)
 
@@ -145,8 +158,8 @@ def _usage(*wanted: str) -> x509.KeyUsage:
     return x509.KeyUsage(**{name: name in wanted for name in _KEY_USAGES})
 
 
-def _role(role: str) -> list[x509.GeneralName]:
-    return [x509.UniformResourceIdentifier(f"spiffe://serinus/{role}")]
+def _role(role: str, name: str) -> list[x509.GeneralName]:
+    return [x509.UniformResourceIdentifier(spiffe_id(role, name))]
 
 
 def _served(hosts: Sequence[str]) -> list[x509.GeneralName]:

@@ -6,7 +6,7 @@ given more must follow: a node's certificate is good for that node alone. What t
 nobody here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -78,6 +78,13 @@ def certified(sans: Iterable[bytes]) -> tuple[Identity, ...]:
     return tuple(found)
 
 
+def sans_of(auth: Mapping[str, Sequence[bytes]]) -> tuple[bytes, ...] | None:
+    """The SANs of gRPC's `auth_context()`; None for a connection in clear, where nobody can show one."""
+    if auth.get("transport_security_type", [b"insecure"]) == [b"insecure"]:
+        return None
+    return tuple(auth.get(SAN_PROPERTY, ()))
+
+
 def require_node(role: str, node_id: str, sans: Iterable[bytes] | None) -> None:
     """Raises NodeIdentityError unless a certificate with these SANs may speak for the node. None: no TLS, no proof.
 
@@ -92,7 +99,7 @@ def require_node(role: str, node_id: str, sans: Iterable[bytes] | None) -> None:
     raise NodeIdentityError(
         f"node {node_id!r} comes with a certificate of another: {shown}",
         next_step=f"give it one with the SAN {spiffe_id(role, node_id)} "
-        f"(`serinus certs init --node {node_id}` makes it), or correct its node id",
+        f"(`serinus certs issue {role} {node_id}` makes it), or correct its node id",
     )
 
 

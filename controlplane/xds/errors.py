@@ -55,6 +55,12 @@ class NodeNotAdmittedError(StreamError):
         )
 
 
+class ForeignCertificateError(StreamError):
+    """The node comes with the certificate of another."""
+
+    code = "xds_unknown_node"
+
+
 class SupersededError(StreamError):
     """The node has opened a newer stream; this one is dropped."""
 

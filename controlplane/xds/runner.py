@@ -12,6 +12,9 @@ from typing import Any
 
 import grpc
 
+from controlplane.security.errors import NodeIdentityError
+from controlplane.security.identity import require_node, sans_of
+from controlplane.xds.errors import ForeignCertificateError
 from controlplane.xds.events import DeltaRequest, DeltaSend, Lingered, Node, Overdue, Request, Send
 from controlplane.xds.machine import Machine
 
@@ -82,6 +85,13 @@ class Stream:
         if not self._ended.done():
             self._error = error
             self._ended.set_result(None)
+
+    def require_certificate_of(self, node: Node) -> None:
+        """Raises ForeignCertificateError unless the client's certificate is the node's. In clear nobody is asked."""
+        try:
+            require_node("envoy", node.node_id, sans_of(self._context.auth_context() or {}))
+        except NodeIdentityError as error:
+            raise ForeignCertificateError(error.message, next_step=error.next_step) from None
 
     def later(self, event: Lingered | Overdue, seconds: float, wake: Callable[["Stream"], None]) -> None:
         """Put the event into `due` after that time, and `wake` the stream."""

@@ -214,6 +214,7 @@ class AdsServer:
         if stream.node is None:
             stream.asked_by = request.node
             node = first_node(request.node)
+            stream.require_certificate_of(node)
             stream.group = self._book.group_of(node)
         group = self._groups.get(stream.group)
         if group is None or request.type_url in stream.machine.state.types:

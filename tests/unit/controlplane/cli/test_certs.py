@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from typer.testing import CliRunner, Result
 
 from controlplane.cli.certs import app
@@ -95,3 +96,49 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert answer.exit_code == 1
     assert answer.stderr.startswith("error: ")
     assert "next: choose a --dir that you may write to" in answer.stderr
+
+
+def issue(directory: Path, *args: str) -> Result:
+    return CliRunner().invoke(app, ["issue", *args, "--dir", str(directory)])
+
+
+def sans(path: Path) -> list[str]:
+    cert = x509.load_pem_x509_certificate(path.read_bytes())
+    names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return names.get_values_for_type(x509.UniformResourceIdentifier)
+
+
+def test_a_node_gets_a_certificate_of_its_own_by_the_same_ca(tmp_path: Path) -> None:
+    init(tmp_path)
+    for role, name in (("envoy", "edge-1"), ("sidecar", "edge-1"), ("operator", "ann")):
+        assert issue(tmp_path, role, name).exit_code == 0
+        assert sans(tmp_path / f"{role}-{name}/cert.pem") == [f"spiffe://serinus/{role}/{name}"]
+        assert stat.S_IMODE((tmp_path / f"{role}-{name}/key.pem").stat().st_mode) == 0o600
+    ca = x509.load_pem_x509_certificate((tmp_path / "trust/ca.pem").read_bytes())
+    cert = x509.load_pem_x509_certificate((tmp_path / "envoy-edge-1/cert.pem").read_bytes())
+    cert.verify_directly_issued_by(ca)
+    assert cert.not_valid_after_utc <= ca.not_valid_after_utc
+
+
+def test_a_new_ca_issues_the_certificates_of_nodes_anew(tmp_path: Path) -> None:
+    init(tmp_path)
+    issue(tmp_path, "envoy", "edge-1")
+    init(tmp_path, "--force")
+    ca = x509.load_pem_x509_certificate((tmp_path / "trust/ca.pem").read_bytes())
+    x509.load_pem_x509_certificate((tmp_path / "envoy-edge-1/cert.pem").read_bytes()).verify_directly_issued_by(ca)
+    assert sans(tmp_path / "envoy-edge-1/cert.pem") == ["spiffe://serinus/envoy/edge-1"]
+
+
+def test_issue_refuses_what_it_cannot_make_and_says_what_to_do(tmp_path: Path) -> None:
+    assert "serinus certs init --dir" in issue(tmp_path, "envoy", "edge-1").stderr
+    init(tmp_path)
+    issue(tmp_path, "envoy", "edge-1")
+    for args, said in (
+        (("king", "ann"), "no role 'king'"),
+        (("envoy", "../x"), "is no name of a node or person"),
+        (("envoy", "edge-1"), "exists; next: say --force"),
+    ):
+        result = issue(tmp_path, *args)
+        assert (result.exit_code, said in result.stderr) == (1, True)
+    (tmp_path / "ca/key.pem").write_text("nothing")
+    assert "holds no CA that could sign" in issue(tmp_path, "envoy", "edge-2").stderr
