@@ -41,6 +41,7 @@ STATUS_BY_CODE = {
     "snapshot_invalid": "INVALID_ARGUMENT",
     "illegal_event": "FAILED_PRECONDITION",
     "approval": "FAILED_PRECONDITION",
+    "frozen": "FAILED_PRECONDITION",
     "file_not_here": "FAILED_PRECONDITION",
     "store": "UNAVAILABLE",
 }

@@ -23,6 +23,7 @@ from controlplane.manifest.field import (
     choice,
     not_built,
 )
+from controlplane.manifest.freeze import Freeze
 from controlplane.manifest.guardrail import Guardrail
 from controlplane.manifest.limit import Limit, Limits
 from controlplane.manifest.text_match import FILE_PATTERN
@@ -194,7 +195,7 @@ class RolloutSpec(Spec):
     # None: promoted at the end of the last step.
     bake: Bake | None = None
     approvals: Approvals | None = None
-    freeze: Annotated[None, not_built("`freeze`")] = None
+    freeze: Annotated[tuple[Freeze, ...], BeforeValidator(as_tuple), Field(max_length=20)] = ()
     hooks: Annotated[None, not_built("`hooks`")] = None
     notify: Annotated[None, not_built("`notify`")] = None
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from controlplane.rollout.effects import PublishWeight
 from controlplane.rollout.events import Abort, Approve, Pause, Promote, Resume
+from controlplane.rollout.increase import freeze_hold
 from controlplane.rollout.model import (
     Baking,
     Observing,
@@ -21,6 +22,7 @@ from controlplane.rollout.transition import (
     Action,
     ApprovalError,
     Decision,
+    FrozenError,
     IllegalEventError,
     Transition,
     moved,
@@ -51,6 +53,9 @@ def promote(state: Rollout, event: Promote) -> Transition:
     if not isinstance(phase, Running):
         raise IllegalEventError(state, event)
     if event.skip_analysis:
+        frozen = freeze_hold(state.spec, event.now_ms)
+        if frozen is not None and weight_bp_of(state) < state.spec.weights_bp[-1]:
+            raise FrozenError(f"rollout {state.name}: {frozen.text}; nothing was changed")
         last = len(state.spec.weights_bp) - 1
         to = Publishing(step_index=last, since_ms=event.now_ms, waived=True)
         text = said(f"promoted without analysis from {format_bp(weight_bp_of(state))}", event.actor, event.reason)

@@ -6,7 +6,7 @@ from controlplane.evidence.verdict import Verdict
 from controlplane.manifest.schema import RolloutSpec
 from controlplane.manifest.units import in_time
 from controlplane.rollout.events import Facts
-from controlplane.rollout.model import Baking, Observing, next_weight_bp
+from controlplane.rollout.model import Baking, Observing, Phase, next_weight_bp, since_ms_of
 from serinus.contract.weight import format_bp
 
 # Above one request in a hundred without a tag or without its log entry, what was seen may be a biased sample; below
@@ -17,6 +17,8 @@ UNSEEN_SHARE_MAX = 0.01
 UNSEEN_REQUESTS_MIN = 2
 # A thousand proxies that reject one thing say it in the same words.
 REJECTIONS_SHOWN_MAX = 5
+# Slewing moves a clock by milliseconds; a second backwards is a step.
+CLOCK_BACK_MS_MAX = 1_000
 # Outcomes that must have been seen under a weight before its step counts as started.
 ROUTED_OUTCOMES_MIN = 1
 
@@ -165,3 +167,15 @@ def bake_hold(phase: Baking, spec: RolloutSpec, facts: Facts, now_ms: int) -> Ho
     if left_ms > 0 and not phase.dwell_waived:
         return Hold("bake", f"bakes: {in_time(-(-left_ms // 1000))} left, no evidence that {spec.candidate} is worse")
     return None
+
+
+def clock_hold(phase: Phase, now_ms: int) -> Hold | None:
+    """A clock that went back says nothing about how long a phase has lasted, nor which freeze is on."""
+    back_ms = since_ms_of(phase) - now_ms
+    if back_ms <= CLOCK_BACK_MS_MAX:
+        return None
+    return Hold(
+        "clock_back",
+        f"the clock of the control plane went back: it is {in_time(back_ms / 1000)} before this phase began, "
+        "and nothing advances until then; next: check its time, or serinus abort",
+    )

@@ -21,13 +21,14 @@ from controlplane.rollout.gates import (
     Hold,
     advance_hold,
     bake_hold,
+    clock_hold,
     data_hold,
     fleet_hold,
     health_hold,
     routing_hold,
     sidecar_hold,
 )
-from controlplane.rollout.increase import increase_hold
+from controlplane.rollout.increase import increase_hold, promotion_hold
 from controlplane.rollout.model import (
     Aborted,
     Baking,
@@ -93,6 +94,8 @@ def _observed(state: Rollout, event: Observed) -> Transition:
 def _forward(state: Rollout, event: Observed) -> Transition:
     """Nothing is against the candidate and there is time left: what each phase waits for."""
     phase, facts, now_ms = state.phase, event.facts, event.now_ms
+    if held := clock_hold(phase, now_ms):
+        return holds(state, held)
     match phase:
         case Paused(actor=actor, reason=reason):
             return holds(state, Hold("paused", f"paused by {actor}" + (f": {reason}" if reason else "")))
@@ -122,7 +125,7 @@ def _prepare(state: Rollout, phase: Preparing, facts: Facts, now_ms: int) -> Tra
     left_ms = phase.since_ms + state.spec.warm_up_ms - now_ms
     if left_ms > 0:
         return holds(state, Hold("warm_up", f"warming up {state.spec.candidate}: {-(-left_ms // 1000)} s left"))
-    if held := increase_hold(state, phase):
+    if held := increase_hold(state, phase, now_ms):
         return holds(state, held)
     first = format_bp(state.spec.weights_bp[0])
     text = f"{state.spec.candidate} is healthy and every proxy has it: start at {first}"
@@ -149,12 +152,15 @@ def _publish(state: Rollout, phase: Publishing, facts: Facts, now_ms: int) -> Tr
 
 def _observe(state: Rollout, phase: Observing, facts: Facts, now_ms: int) -> Transition:
     if not phase.waived:
-        held = advance_hold(phase, state.spec, facts, now_ms) or increase_hold(state, phase)
+        held = advance_hold(phase, state.spec, facts, now_ms) or increase_hold(state, phase, now_ms)
         if held:
             return holds(state, held)
     following_bp = next_weight_bp(state.spec, phase.step_index)
     if following_bp is None:
-        return _promoted(state, now_ms) if phase.waived or state.spec.bake is None else _to_bake(state, phase, now_ms)
+        if state.spec.bake is not None and not phase.waived:
+            return _to_bake(state, phase, now_ms)
+        held = promotion_hold(state, now_ms)
+        return holds(state, held) if held else _promoted(state, now_ms)
     text = f"{facts.evidence.sentence}: go to {format_bp(following_bp)}"
     return to_step(state, phase.step_index + 1, now_ms, Decision(Action.ADVANCE, "good_enough", text))
 
@@ -169,7 +175,7 @@ def _to_bake(state: Rollout, phase: Observing, now_ms: int) -> Transition:
 
 
 def _bake(state: Rollout, phase: Baking, facts: Facts, now_ms: int) -> Transition:
-    held = bake_hold(phase, state.spec, facts, now_ms)
+    held = bake_hold(phase, state.spec, facts, now_ms) or promotion_hold(state, now_ms)
     return holds(state, held) if held else _promoted(state, now_ms)
 
 

@@ -125,6 +125,19 @@ def step_index_of(phase: Phase) -> int:
     return 0
 
 
+def since_ms_of(phase: Phase) -> int:
+    """When a phase began; of a paused one, what it has paused."""
+    match phase:
+        case Paused(inner=inner):
+            return since_ms_of(inner)
+        case Observing(entered_at_ms=since_ms) | Baking(entered_at_ms=since_ms):
+            return since_ms
+        case Preparing(since_ms=since_ms) | Publishing(since_ms=since_ms) | RollingBack(since_ms=since_ms):
+            return since_ms
+        case RolledBack(ended_at_ms=since_ms) | Aborted(ended_at_ms=since_ms) | Promoted(ended_at_ms=since_ms):
+            return since_ms
+
+
 def weight_bp_of(rollout: Rollout) -> int:
     """The candidate's weight that must be in force, 0..10000."""
     phase = rollout.phase.inner if isinstance(rollout.phase, Paused) else rollout.phase

@@ -70,6 +70,12 @@ class ApprovalError(SerinusError):
     code = "approval"
 
 
+class FrozenError(SerinusError):
+    """An increase that a freeze does not let through, whoever asks."""
+
+    code = "frozen"
+
+
 def roll_back(state: Rollout, now_ms: int, decision: Decision, *, aborted: bool = False) -> Transition:
     """Weight 0 first; the rollout has ended when every proxy has it."""
     step = f"step {step_index_of(state.phase) + 1} of {len(state.spec.steps_bp)}"

@@ -10,7 +10,11 @@ from controlplane.rollout.model import Phase, Preparing, Rollout
 from tests.unit.controlplane.manifest.samples import ROLLOUT
 
 # A plan with everything in it that a plan may hold.
-PLAN = ROLLOUT.replace("  harm_budget", "  bake: {for: 10m, holdback: 1%}\n  approvals: {before: [50%]}\n  harm_budget")
+PLAN = ROLLOUT.replace(
+    "  harm_budget",
+    "  bake: {for: 10m, holdback: 1%}\n  approvals: {before: [50%]}\n"
+    "  freeze: [{cron: '0 0 1 1 *', for: 24h, timezone: UTC}]\n  harm_budget",
+)
 T0_MS = 1_700_000_000_000
 
 

@@ -1,19 +1,22 @@
-"""What people have put before an increase: approvals."""
+"""What people have put before an increase: approvals and freeze windows."""
 
 import pytest
 
 from controlplane.evidence.verdict import Verdict
-from controlplane.rollout.events import Approve, Observed, Pause, Promote, Resume
+from controlplane.rollout.events import Abort, Approve, Observed, Pause, Promote, Resume
 from controlplane.rollout.machine import advance
 from controlplane.rollout.model import (
+    Aborted,
+    Baking,
     Observing,
     Preparing,
+    Promoted,
     Publishing,
     RolledBack,
     RollingBack,
     unapproved_bp,
 )
-from controlplane.rollout.transition import ApprovalError, IllegalEventError
+from controlplane.rollout.transition import ApprovalError, FrozenError, IllegalEventError
 from controlplane.store.journal import decode, encode
 from tests.unit.controlplane.manifest.samples import ROLLOUT
 from tests.unit.controlplane.rollout.facts import T0_MS, right, rollout
@@ -95,3 +98,54 @@ def test_the_step_that_waits_is_known_to_who_asks() -> None:
     assert unapproved_bp(rollout(Observing(1, NOW_MS), text=MANUAL)) == 10_000
     assert unapproved_bp(rollout(Observing(1, NOW_MS, approved_by="ada"), text=MANUAL)) == 0
     assert unapproved_bp(rollout(Observing(2, NOW_MS), text=MANUAL)) == 0
+
+
+# T0 is Tue 2023-11-14 22:13:20 UTC; this window is on for hours around it.
+FROZEN = ROLLOUT.replace("  harm_budget", "  freeze: [{cron: '0 18 * * TUE', for: 12h, timezone: UTC}]\n  harm_budget")
+OVER_MS = 1_700_028_000_000  # Wed 06:00:00
+
+
+def test_a_freeze_holds_every_increase_until_its_end() -> None:
+    for phase, event in ((Preparing(T0_MS), Observed(NOW_MS, right())), (Observing(0, T0_MS), good(0))):
+        held = advance(rollout(phase, text=FROZEN), event)
+        assert held.decision.code == "frozen"
+        assert held.decision.text == "no increase before Wed 2023-11-15 06:00 UTC: freeze '0 18 * * TUE'"
+        assert held.effects == ()
+        after = advance(rollout(phase, text=FROZEN), Observed(OVER_MS, event.facts))
+        assert isinstance(after.state.phase, Publishing)
+
+
+def test_a_freeze_holds_no_rollback_and_no_step_that_is_under_way() -> None:
+    worse = Observed(LATER_MS, right(step_index=1, verdict=Verdict.WORSE))
+    assert isinstance(advance(rollout(Observing(1, NOW_MS), text=FROZEN), worse).state.phase, RollingBack)
+    aborted = advance(rollout(Observing(1, NOW_MS), text=FROZEN), Abort(LATER_MS, "ada", ""))
+    assert isinstance(aborted.state.phase, RollingBack)
+    under_way = advance(rollout(Publishing(1, NOW_MS), text=FROZEN), Observed(LATER_MS, right()))
+    assert isinstance(under_way.state.phase, Observing)
+
+
+def test_a_promotion_that_moves_nobody_is_no_increase_and_one_that_takes_the_holdback_in_is() -> None:
+    assert isinstance(advance(rollout(Observing(2, NOW_MS), text=FROZEN), good(2)).state.phase, Promoted)
+    baked = FROZEN.replace("  harm_budget", "  bake: {for: 1s}\n  harm_budget")
+    assert advance(rollout(Baking(2, NOW_MS), text=baked), good(2)).decision.code == "frozen"
+    after = advance(rollout(Baking(2, NOW_MS), text=baked), Observed(OVER_MS, right(step_index=2)))
+    assert isinstance(after.state.phase, Promoted)
+
+
+def test_no_operator_raises_the_weight_in_a_freeze() -> None:
+    state = rollout(Observing(0, NOW_MS), text=FROZEN)
+    with pytest.raises(FrozenError, match=r"no increase before Wed 2023-11-15 06:00 UTC.*nothing was changed"):
+        advance(state, Promote(LATER_MS, "ada", "hotfix", skip_analysis=True))
+    moved = advance(state, Promote(OVER_MS, "ada", "hotfix", skip_analysis=True))
+    assert isinstance(moved.state.phase, Publishing)
+
+
+def test_a_clock_that_goes_back_holds_whatever_would_advance_and_no_rollback() -> None:
+    for phase in (Preparing(NOW_MS), Publishing(0, NOW_MS), Observing(0, NOW_MS), Baking(2, NOW_MS)):
+        state = rollout(phase, text=ROLLOUT.replace("  harm_budget", "  bake: {for: 1s}\n  harm_budget"))
+        held = advance(state, Observed(NOW_MS - 5_000, right(step_index=0, verdict=Verdict.GOOD_ENOUGH)))
+        assert (held.decision.code, held.state) == ("clock_back", state)
+        assert "it is 5 s before this phase began" in held.decision.text
+        slewed = advance(state, Observed(NOW_MS - 500, right(step_index=0, verdict=Verdict.GOOD_ENOUGH)))
+        assert slewed.decision.code != "clock_back"
+        assert isinstance(advance(state, Abort(NOW_MS - 5_000, "ada", "")).state.phase, RollingBack | Aborted)
