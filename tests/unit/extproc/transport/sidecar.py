@@ -74,11 +74,11 @@ async def client(path: Path) -> AsyncIterator[grpc.aio.Channel]:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    for _ in range(500):
+    for _ in range(2_000):
         if condition():
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("did not happen within 5 s")
+    raise AssertionError("did not happen within 20 s")
 
 
 def run_on(loop: str, story: Callable[[], Awaitable[None]], *, within_s: float = 30) -> None:

@@ -122,7 +122,11 @@ async def _log_at_100_hz(path: Path, done: asyncio.Event) -> list[bytes]:
             if call is None or call.done():
                 call = channel.stream_stream(port.ACCESS_LOGS_METHOD)()
             message = b"entry %d" % len(sent)
-            await call.write(message)
+            try:
+                await call.write(message)
+            except (asyncio.InvalidStateError, grpc.aio.AioRpcError):
+                call = None  # the server has ended it since it was looked at: nothing was written
+                continue
             sent.append(message)
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
