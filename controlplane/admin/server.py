@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from controlplane.admin import wire
 from controlplane.admin.access.server import caller
 from controlplane.admin.audit.wire import AUDIT_READ_MAX, audit_response
+from controlplane.admin.reading.server import InvalidRequestError, Reader
 from controlplane.engine.audit import JOURNAL
 from controlplane.engine.evidence import metric_sentence
 from controlplane.engine.people import interval_sentence, more_sentence
@@ -38,18 +39,12 @@ CALLS_MAX = 500
 WATCH_EVERY_S = 1.0
 TEXT_CHARS_MAX = 1_000
 OperatorCall = admin_pb2.OperatorRequest | admin_pb2.PromoteRequest | admin_pb2.ApproveRequest
-KINDS = ("", "service", "rollout", "proxy", "group")
-
-
-class InvalidRequestError(SerinusError):
-    """A field of the request is missing or unknown."""
-
-    code = "invalid_request"
 
 
 class AdminServicer(admin_pb2_grpc.AdminServicer):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._reader = Reader(engine)
         self._watchers = 0
 
     async def Apply(  # noqa: N802
@@ -67,52 +62,10 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         return await _answer(context, act)
 
     async def Get(self, request: admin_pb2.GetRequest, context: grpc.aio.ServicerContext) -> admin_pb2.GetResponse:  # noqa: N802
-        return await _answer(context, lambda: self._get(request.kind, request.name))
-
-    async def _get(self, kind: str, name: str) -> admin_pb2.GetResponse:
-        if kind not in KINDS:
-            raise InvalidRequestError(f"unknown kind {kind!r}", next_step=f"one of {', '.join(KINDS[1:])}")
-        engine, response = self._engine, admin_pb2.GetResponse()
-        if kind in ("", "service"):
-            services = engine.world.services
-            if name and kind == "service" and name not in services:
-                raise _NoSuchServiceError(name, sorted(services))
-            response.services.extend(
-                wire.service_view(service, engine.world.active(service.name))
-                for service in services.values()
-                if name in ("", service.name)
-            )
-        if kind in ("", "rollout"):
-            names = [name] if name and kind == "rollout" else list(engine.world.rollouts)
-            for each in names:
-                rollout = engine.world.rollout(each)
-                if name in ("", each):
-                    response.rollouts.append(await self._view(rollout))
-        groups = engine.publisher.groups.values()
-        if kind == "group":
-            response.groups.extend(wire.group_view(group) for group in groups if name in ("", group.name))
-        if kind == "proxy":
-            response.proxies.extend(
-                wire.proxy_view(engine, group, node)
-                for group in groups
-                for node in group.fleet.nodes.values()
-                if name in ("", node.node.node_id)
-            )
-            response.refusals.extend(self._refusals(name))
-        return response
-
-    def _refusals(self, name: str) -> list[admin_pb2.RefusalView]:
-        """The fleet counts time by the loop's clock; people read the calendar's."""
-        now_ms = self._engine.now_ms()
-        loop_ms = int(asyncio.get_running_loop().time() * 1000)
-        return [
-            wire.refusal_view(refusal, at_ms=now_ms - (loop_ms - refusal.at_ms))
-            for refusal in self._engine.ads.refusals
-            if name in ("", refusal.node.node_id)
-        ]
+        return await _answer(context, lambda: self._reader.get(request))
 
     async def _view(self, rollout: Rollout) -> admin_pb2.RolloutView:
-        return wire.rollout_view(self._engine, rollout, await self._engine.records(rollout.name))
+        return await self._reader.view(rollout)
 
     async def Watch(  # noqa: N802
         self, request: admin_pb2.WatchRequest, context: grpc.aio.ServicerContext
@@ -187,7 +140,8 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         rollout = engine.world.rollout(name)
         records = await engine.records(name)
         tracker = engine.trackers.get(name)
-        rows = wire.assessment_rows(tracker.assessment if tracker else None)
+        assessment = tracker.assessment if tracker else None
+        rows = assessment.rows if assessment else ()
         view = wire.rollout_view(engine, rollout, records)
         sentences = [state_sentence(rollout), plan_sentence(rollout)]
         if not rollout.is_terminal and view.message:
@@ -224,13 +178,6 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
             return wire.cohort_response(place(self._engine.world, request.service, lookup, around))
 
         return await _answer(context, act)
-
-
-class _NoSuchServiceError(SerinusError):
-    code = "not_found"
-
-    def __init__(self, name: str, known: list[str]) -> None:
-        super().__init__(f"no service {name}; services: {', '.join(known) or 'none'}")
 
 
 def _caller(request: Any) -> Caller:

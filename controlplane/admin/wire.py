@@ -13,7 +13,7 @@ from controlplane.engine.routing import Placement
 from controlplane.engine.runner import Engine
 from controlplane.engine.world import Service
 from controlplane.evidence.intervals import Interval
-from controlplane.evidence.verdict import Assessment, MetricAssessment
+from controlplane.evidence.verdict import MetricAssessment
 from controlplane.manifest.schema import ServiceSpec
 from controlplane.rollout.model import (
     Aborted,
@@ -79,10 +79,8 @@ def _sticky(source: StickySource) -> str:
     return f"{source.kind.value} {source.name}".strip()
 
 
-def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) -> admin_pb2.RolloutView:
-    """Everything one screen shows of a rollout."""
-    tracker = engine.trackers.get(rollout.name)
-    assessment = tracker.assessment if tracker else None
+def brief_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) -> admin_pb2.RolloutView:
+    """What one line of a list shows. `records`: the end of its journal, or nothing for one that was judged just now."""
     view = admin_pb2.RolloutView(
         name=rollout.name,
         service=rollout.spec.service,
@@ -94,7 +92,6 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
         steps_bp=rollout.spec.weights_bp,
         weight_bp=weight_bp_of(rollout),
         message=_message(rollout, engine.last.get(rollout.name), records),
-        events=[event_view(record) for record in records[-EVENTS_SHOWN:]],
         started_at_ms=rollout.started_at_ms,
         ended_at_ms=ended_at_ms_of(rollout),
         now_ms=engine.now_ms(),
@@ -104,13 +101,24 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
     )
     if isinstance(rollout.phase, Promoted):
         view.step_index = len(rollout.spec.steps_bp) - 1
+    tracker = engine.trackers.get(rollout.name)
+    if tracker is not None and (assessment := tracker.assessment) is not None:
+        view.observed_keys = assessment.share.keys
+        view.observed_ratio = _ratio(assessment.share.candidate_keys, assessment.share.keys)
+    return view
+
+
+def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) -> admin_pb2.RolloutView:
+    """Everything one screen shows of a rollout."""
+    tracker = engine.trackers.get(rollout.name)
+    assessment = tracker.assessment if tracker else None
+    view = brief_view(engine, rollout, records)
+    view.events.extend(event_view(record) for record in records[-EVENTS_SHOWN:])
     if assessment is not None:
         seconds = 0 if tracker is None or rollout.is_terminal else tracker.step_seconds()
         view.metrics.extend(metric_view(row, step_seconds=seconds) for row in assessment.rows)
         rows = tracker.dry_run.rows if tracker is not None else ()
         view.metrics.extend(metric_view(row, step_seconds=seconds, role=DRY_RUN) for row in rows)
-        view.observed_keys = assessment.share.keys
-        view.observed_ratio = _ratio(assessment.share.candidate_keys, assessment.share.keys)
     if tracker is not None and not rollout.is_terminal:
         _add_quality(view, engine, rollout, tracker)
     if not rollout.is_terminal:
@@ -269,10 +277,6 @@ def refusal_view(refusal: Refusal, *, at_ms: int) -> admin_pb2.RefusalView:
 
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
-
-
-def assessment_rows(assessment: Assessment | None) -> Sequence[MetricAssessment]:
-    return assessment.rows if assessment else ()
 
 
 def header_lookup(request: admin_pb2.CohortRequest) -> HeaderLookup:

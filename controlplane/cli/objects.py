@@ -92,7 +92,7 @@ def get(
     """List objects. Example: serinus get rollouts -o json"""
     if kind not in KINDS:
         raise fail(f"unknown kind {kind!r}; next: one of {', '.join(KINDS)}", code=EXIT_USAGE)
-    request = admin_pb2.GetRequest(kind=KINDS[kind], name=name)
+    request = admin_pb2.GetRequest(kind=KINDS[kind], name=name, brief=output is Output.TABLE)
     response = call(admin, lambda stub: stub.Get(request, timeout=CALL_TIMEOUT_S))
     if output is not Output.TABLE:
         emit(as_dict(response), output)
