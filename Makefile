@@ -51,9 +51,8 @@ demo-simulated: $(APP_STAMP) ## the same with built-in model servers, about a mi
 test: $(DEV_STAMP) ## everything the README promises, real Envoy included, < 10 minutes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 -m "not e2e and not llm"
+	{ $(BIN)/mypy && $(BIN)/lint-imports; } & static=$$!; trap 'kill $$static 2>/dev/null || true' EXIT; \
+	  $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --durations=15 -m "not e2e and not llm"; wait $$static
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "e2e and not alone and not demo"
 	$(BIN)/python -m pytest -q -m "alone and not demo"
 
