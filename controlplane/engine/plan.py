@@ -43,6 +43,7 @@ def _planned(guardrail: Guardrail, omega: float, harm_budget_bp: int) -> Guardra
             tolerated_bins=bins_covering(factor),
             margin_bins=bins_within(factor),
             advance_through=ADVANCE_THROUGH,
+            declared=f"{(margin_bp or 0) / 100:g}%",
         )
     return GuardrailPlan(
         metric=guardrail.metric_id,

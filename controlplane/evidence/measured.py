@@ -81,4 +81,6 @@ def words_of(planned: AnyPlan, next_weight_bp: int | None) -> str:
         return "no limit: last step"
     if isinstance(planned, ScorePlan):
         return f"mean score lower by less than {planned.margin_bp / 100:g} points of 100"
-    return f"no more than {100 * (factor_of(planned.margin_bins) - 1):.1f}% above the baseline at every edge"
+    declared = f" (margin {planned.declared}, in whole steps of 9.1%)" if planned.declared else ""
+    shown = 100 * (factor_of(planned.margin_bins) - 1)
+    return f"no more than {shown:.1f}% above the baseline at every edge{declared}"

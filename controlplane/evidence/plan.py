@@ -41,6 +41,7 @@ class BinnedPlan:
     margin_bins: int  # advance only if slower by less than this shift: the largest within the margin
     limit_bins: tuple[int, ...] = ()  # further edges: the last bin that is still within a service level
     advance_through: float = 0.99  # an advance looks at the baseline's quantiles up to this one, and at the limits
+    declared: str = ""  # the margin as a person wrote it, for sentences
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def test_a_size_is_tolerated_in_whole_bins_up_and_advances_within_whole_bins_dow
     check_plan(plan)
     assert plan.guardrails == (
         GuardrailPlan("errors", 0.5, tolerance_bp=None, budget_bp=500, max_bp=500),
-        BinnedPlan("ttft", 0.5, tolerated_bins=3, margin_bins=2, advance_through=0.95),
+        BinnedPlan("ttft", 0.5, tolerated_bins=3, margin_bins=2, advance_through=0.95, declared="25%"),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from controlplane.evidence.judge import BinnedPlan, Judge, JudgePlan
+from controlplane.evidence.measured import words_of
 from controlplane.evidence.verdict import Verdict
 from tests.unit.controlplane.evidence.counts import TTFT, begun_binned, binned, row, sized
 
@@ -67,6 +68,13 @@ def test_a_slower_candidate_is_worse_and_an_equal_one_good_enough() -> None:
     equal = told(begun_binned(margin=4), 120).assess()
     assert equal.verdict is Verdict.GOOD_ENOUGH
     assert row(equal).limit == "no more than 41.4% above the baseline at every edge"
+
+
+def test_the_limit_says_the_declared_margin_beside_what_it_was_cut_to() -> None:
+    planned = BinnedPlan("latency", 1.0, tolerated_bins=3, margin_bins=2, declared="25%")
+    cut = "no more than 18.9% above the baseline at every edge (margin 25%, in whole steps of 9.1%)"
+    assert words_of(planned, 5_000) == cut
+    assert words_of(planned, None) == "no limit: last step"
 
 
 def test_a_shift_within_the_tolerance_is_no_reason_to_go_back() -> None:
