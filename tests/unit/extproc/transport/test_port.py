@@ -164,8 +164,11 @@ def test_no_tag_fails_while_the_socket_changes_hands(kind: str, tmp_path: Path) 
             async with client(path) as channel:
                 while not done.is_set():
                     call = channel.stream_stream(port.PROCESS_METHOD)()
-                    await call.write(b"tag")
-                    await call.read()
+                    try:
+                        await call.write(b"tag")
+                        await call.read()
+                    except grpc.aio.AioRpcError:
+                        pass  # its code says so
                     codes.append(await call.code())
 
         async with serving(kind, path) as (old, _):
@@ -176,7 +179,11 @@ def test_no_tag_fails_while_the_socket_changes_hands(kind: str, tmp_path: Path) 
                 await eventually(lambda: len(successor.messages) > 5)
                 done.set()
                 await asking
-        assert set(codes) == {grpc.StatusCode.OK}
+        # gRPC's own server closes a connection once its last call is over: on a starved machine a call that is being opened
+        # then meets a broken pipe now and then (once in a hundred hand-overs). Ours must not let that happen.
+        lost = [code for code in codes if code is not grpc.StatusCode.OK]
+        assert set(lost) <= {grpc.StatusCode.UNAVAILABLE}
+        assert len(lost) <= (max(1, len(codes) // 100) if kind == "grpcio" else 0)
 
     run(kind, tmp_path, story)
 
