@@ -15,6 +15,7 @@ from controlplane.admin.access.client import TokenFile
 from controlplane.admin.access.server import Door
 from controlplane.clock import SystemClock
 from controlplane.dashboard.server import HttpServer
+from controlplane.engine.hooks.client import HookClient
 from controlplane.engine.runner import Engine
 from controlplane.engine.secrets import Reading
 from controlplane.engine.series import refresh
@@ -80,6 +81,7 @@ class ControlPlane:
             gateway=Gateway(listen_host=listen.host, listen_port=listen.port),
             exporter=self._exporter,
             secrets=SecretDirectory(settings.secrets),
+            hooks=HookClient(),
             proxy_timeout_s=settings.proxy_timeout_s,
         )
         self._http = HttpServer(metrics=self._metrics, not_ready=lambda: self._not_ready)

@@ -47,6 +47,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     operate.wait,
     operate.pause,
     operate.resume,
+    operate.retry,
     operate.promote,
     operate.approve,
     operate.abort,

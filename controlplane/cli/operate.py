@@ -1,4 +1,4 @@
-"""watch, wait, pause, resume, promote, approve, abort: an operator's eye and hand."""
+"""watch, wait, pause, resume, retry, promote, approve, abort: an operator's eye and hand."""
 
 import sys
 import time
@@ -123,6 +123,11 @@ def resume(rollout: Name, reason: Reason = "", admin: Admin = DEFAULT_ADMIN) -> 
 def abort(rollout: Name, reason: Reason = "", admin: Admin = DEFAULT_ADMIN) -> None:
     """Back to 0% now. Example: serinus abort chat-v2 --reason "wrong build" """
     _operate("Abort", rollout, admin, reason)
+
+
+def retry(rollout: Name, reason: Reason = "", admin: Admin = DEFAULT_ADMIN) -> None:
+    """Call hooks again that failed before a step. Example: serinus retry chat-v2"""
+    _operate("Retry", rollout, admin, reason)
 
 
 def promote(

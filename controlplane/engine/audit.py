@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controlplane.engine.world import Change
-from controlplane.rollout.events import Command
+from controlplane.rollout.events import Command, HooksEnded
 from controlplane.security.identity import Caller
 from controlplane.store.port import Record, StoreError
 
@@ -37,7 +37,7 @@ class Audited:
     claimed: str
 
 
-def commanded(by: Caller | None, name: str, command: Command) -> list[Record]:
+def commanded(by: Caller | None, name: str, command: Command | HooksEnded) -> list[Record]:
     """Of an operator's hand on a rollout. None: nobody called (a test, a bench)."""
     verb = type(command).__name__
     if by is None:

@@ -14,8 +14,10 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from controlplane.clock import Clock
 from controlplane.engine import audit, recover
 from controlplane.engine.delivery import Delivery
-from controlplane.engine.evidence import EvidenceTracker
+from controlplane.engine.evidence import EvidenceTracker, tracker_of
 from controlplane.engine.facts import facts_of
+from controlplane.engine.hooks.calls import HookCaller, NoHooks
+from controlplane.engine.hooks.runner import HookRunner
 from controlplane.engine.publisher import Publisher
 from controlplane.engine.record import LastDecision, apply_writes, internal_hold, record_of, transition_objects
 from controlplane.engine.secrets import NoSecrets, SecretSource
@@ -24,7 +26,7 @@ from controlplane.ingest.registry import Registry
 from controlplane.ingest.rows import Batch, Hello
 from controlplane.manifest.load import load
 from controlplane.rollout.effects import BeginStep, SetBaseline
-from controlplane.rollout.events import Command, Event, Observed
+from controlplane.rollout.events import Command, Event, HooksEnded, Observed
 from controlplane.rollout.machine import advance
 from controlplane.rollout.model import Rollout
 from controlplane.rollout.transition import Action, Transition
@@ -62,6 +64,7 @@ class Engine:
         gateway: Gateway,
         exporter: Exporter,
         secrets: SecretSource | None = None,
+        hooks: HookCaller | None = None,
         proxy_timeout_s: float = PROXY_TIMEOUT_S,
     ) -> None:
         self._store = store
@@ -77,6 +80,7 @@ class Engine:
         self.publisher = Publisher(ads, exporter, proxy_timeout_ms=round(proxy_timeout_s * 1000))
         self.registry = Registry()
         self._source = secrets or NoSecrets()
+        self._hooks = HookRunner(hooks or NoHooks(), self._source, now_ms=self.now_ms, ended=self.command)
         self.delivery = Delivery(self.publisher, gateway)
         self.world = World()
         self.trackers: dict[str, EvidenceTracker] = {}
@@ -123,6 +127,7 @@ class Engine:
         self._fleet_changed.clear()
 
     async def close(self) -> None:
+        self._hooks.close()
         self._runner.close()
         self._store.close()
 
@@ -148,8 +153,8 @@ class Engine:
             self._warn(self.delivery.take(self.world, planned, now_ms))
         return plan.changes
 
-    async def command(self, name: str, command: Command, by: Caller | None = None) -> Rollout:
-        """An operator's hand. Raises NotFoundError, IllegalEventError, StoreError."""
+    async def command(self, name: str, command: Command | HooksEnded, by: Caller | None = None) -> Rollout:
+        """An operator's hand, or the end of hooks. Raises NotFoundError, IllegalEventError, StoreError."""
         async with self._changing():
             await self._step(self.world.rollout(name), command, audit.commanded(by, name, command))
             return self.world.rollout(name)
@@ -206,7 +211,9 @@ class Engine:
         async with self._lock:
             yield self.now_ms()
             self.delivery.bring(self.world, self.now_ms())
-        await self._notify()
+            self._hooks.follow(self.world)
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _tick(self) -> None:
         async with self._changing() as now_ms:
@@ -236,16 +243,15 @@ class Engine:
 
     async def _step(self, rollout: Rollout, event: Event, acts: Sequence[Record] = ()) -> None:
         transition = advance(rollout, event)
-        moved = transition.state is not rollout
+        moved, now_ms = transition.state is not rollout, event.now_ms
         last = self.last.get(rollout.name)
-        now_ms = event.now_ms
         if not moved and not acts and last is not None and not last.must_write(transition.decision, now_ms):
             last.decision = transition.decision
             return
         record = record_of(transition.state, now_ms, transition.decision, moved=moved)
         await self._stored(self._store.apply, transition_objects(self.world, transition, now_ms), [record, *acts])
-        holds = (last.holds_written if last else 0) + (not moved)
-        self._decided(rollout, LastDecision(transition.decision, now_ms, holds))
+        holds = last.holds_written if last else 0
+        self._decided(rollout, LastDecision(transition.decision, now_ms, holds + (not moved)))
         fields = {"rollout": rollout.name, "revision": record.revision, "phase": transition.state.phase.kind}
         log.info(transition.decision.text, extra={"fields": {**fields, "code": transition.decision.code}})
         if moved:
@@ -285,16 +291,10 @@ class Engine:
             log.warning("%s", fault)
 
     def _track(self, rollout: Rollout) -> EvidenceTracker:
-        tracker = EvidenceTracker(rollout.spec, rollout=rollout.name, baseline=rollout.baseline)
-        self.trackers[rollout.name] = tracker
-        return tracker
+        self.trackers[rollout.name] = tracker_of(rollout, self.world.services[rollout.spec.service].spec)
+        return self.trackers[rollout.name]
 
     async def _prune(self) -> None:
         """Batches older than every active rollout are evidence for nothing any more."""
-        active = self.world.active_rollouts
-        oldest_ms = min((rollout.started_at_ms for rollout in active), default=self.now_ms())
-        await self._stored(self._store.prune_batches, oldest_ms)
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+        begun_ms = [rollout.started_at_ms for rollout in self.world.active_rollouts]
+        await self._stored(self._store.prune_batches, min(begun_ms, default=self.now_ms()))

@@ -14,6 +14,7 @@ from controlplane.manifest.load import Manifest
 from controlplane.manifest.proxy_group import DEFAULT_GROUP, ProxyGroupSpec
 from controlplane.manifest.rules import check
 from controlplane.manifest.schema import DataPath, RolloutSpec, ServiceSpec
+from controlplane.rollout.hooks import hook_of
 from controlplane.rollout.model import Preparing, Rollout
 from controlplane.snapshot.datapath import choose, obstacle
 from controlplane.snapshot.filters import policy_headers
@@ -62,6 +63,12 @@ class World:
         """By service. Ended rollouts only grow in number: they are passed over once a world."""
         live = (entry.rollout for entry in self.rollouts.values() if not entry.rollout.is_terminal)
         return {rollout.spec.service: rollout for rollout in live}
+
+    @cached_property
+    def hooks_running(self) -> Mapping[str, Rollout]:
+        """The rollouts that wait for their hooks, by the key of the run."""
+        runs = ((hook_of(entry.rollout.phase), entry.rollout) for entry in self.rollouts.values())
+        return {run.key: rollout for run, rollout in runs if run is not None and run.outcome == "running"}
 
     @property
     def active_rollouts(self) -> tuple[Rollout, ...]:

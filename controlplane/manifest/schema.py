@@ -25,6 +25,7 @@ from controlplane.manifest.field import (
 )
 from controlplane.manifest.freeze import Freeze
 from controlplane.manifest.guardrail import Guardrail
+from controlplane.manifest.hook import Hook, Hooks
 from controlplane.manifest.limit import Limit, Limits
 from controlplane.manifest.text_match import FILE_PATTERN
 from controlplane.manifest.version import Version
@@ -196,7 +197,7 @@ class RolloutSpec(Spec):
     bake: Bake | None = None
     approvals: Approvals | None = None
     freeze: Annotated[tuple[Freeze, ...], BeforeValidator(as_tuple), Field(max_length=20)] = ()
-    hooks: Annotated[None, not_built("`hooks`")] = None
+    hooks: Hooks = Hooks()
     notify: Annotated[None, not_built("`notify`")] = None
 
     @model_validator(mode="before")
@@ -232,6 +233,11 @@ class RolloutSpec(Spec):
             raise ValueError("the holdback of `bake` must leave the last step above the one before it")
         if bake.for_ms >= self.pace.deadline_ms:
             raise ValueError("`bake` is longer than pace.deadline: it could never end; next: raise pace.deadline")
+
+    def hooks_of(self, kind: str) -> tuple[Hook, ...]:
+        """The calls of one kind, such as `before_step`."""
+        calls: tuple[Hook, ...] = getattr(self.hooks, kind)
+        return calls
 
     def needs_approval(self, step_index: int) -> bool:
         """Whether a person must approve a step before it begins."""

@@ -127,5 +127,26 @@ class Approve:
     step_bp: int
 
 
-Command = Pause | Resume | Promote | Abort | Approve
-Event = Observed | Command
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """What has failed is tried again."""
+
+    now_ms: int
+    actor: str
+    reason: str
+
+
+Command = Pause | Resume | Promote | Abort | Approve | Retry
+
+
+@dataclass(frozen=True, slots=True)
+class HooksEnded:
+    """The calls of one run have ended: all said yes, or one did not; `text` names it."""
+
+    now_ms: int
+    key: str
+    passed: bool
+    text: str
+
+
+Event = Observed | Command | HooksEnded

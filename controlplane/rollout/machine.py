@@ -14,9 +14,20 @@ from typing import assert_never
 from controlplane.evidence.verdict import Verdict
 from controlplane.manifest.schema import OnDeadline
 from controlplane.manifest.units import in_time
-from controlplane.rollout import commands
+from controlplane.rollout import commands, hooks
 from controlplane.rollout.effects import BeginStep, Effect, PublishWeight, SetBaseline
-from controlplane.rollout.events import Abort, Approve, Event, Facts, Observed, Pause, Promote, Resume
+from controlplane.rollout.events import (
+    Abort,
+    Approve,
+    Event,
+    Facts,
+    HooksEnded,
+    Observed,
+    Pause,
+    Promote,
+    Resume,
+    Retry,
+)
 from controlplane.rollout.gates import (
     Hold,
     advance_hold,
@@ -30,16 +41,16 @@ from controlplane.rollout.gates import (
 )
 from controlplane.rollout.increase import increase_hold, promotion_hold
 from controlplane.rollout.model import (
-    Aborted,
     Baking,
+    HookKind,
     Observing,
     Paused,
     Preparing,
     Promoted,
     Publishing,
-    RolledBack,
     RollingBack,
     Rollout,
+    after_run,
     next_weight_bp,
 )
 from controlplane.rollout.transition import (
@@ -50,6 +61,7 @@ from controlplane.rollout.transition import (
     holds,
     moved,
     roll_back,
+    rolled_back,
     to_step,
 )
 from serinus.contract.weight import WEIGHT_TOTAL_BP, format_bp
@@ -70,6 +82,10 @@ def advance(state: Rollout, event: Event) -> Transition:
             return commands.abort(state, event)
         case Approve():
             return commands.approve(state, event)
+        case Retry():
+            return hooks.retry_hooks(state, event)
+        case HooksEnded():
+            return hooks.hooks_ended(state, event)
     assert_never(event)
 
 
@@ -127,6 +143,8 @@ def _prepare(state: Rollout, phase: Preparing, facts: Facts, now_ms: int) -> Tra
         return holds(state, Hold("warm_up", f"warming up {state.spec.candidate}: {-(-left_ms // 1000)} s left"))
     if held := increase_hold(state, phase, now_ms):
         return holds(state, held)
+    if called := hooks.before_hooks(state, phase, now_ms):
+        return called
     first = format_bp(state.spec.weights_bp[0])
     text = f"{state.spec.candidate} is healthy and every proxy has it: start at {first}"
     return to_step(state, 0, now_ms, Decision(Action.ADVANCE, "prepared", text))
@@ -161,6 +179,8 @@ def _observe(state: Rollout, phase: Observing, facts: Facts, now_ms: int) -> Tra
             return _to_bake(state, phase, now_ms)
         held = promotion_hold(state, now_ms)
         return holds(state, held) if held else _promoted(state, now_ms)
+    if called := hooks.before_hooks(state, phase, now_ms):
+        return called
     text = f"{facts.evidence.sentence}: go to {format_bp(following_bp)}"
     return to_step(state, phase.step_index + 1, now_ms, Decision(Action.ADVANCE, "good_enough", text))
 
@@ -185,12 +205,13 @@ def _promoted(state: Rollout, now_ms: int) -> Transition:
         SetBaseline(state.spec.service, state.spec.candidate),
         PublishWeight(WEIGHT_TOTAL_BP),
     )
-    return Transition(moved(state, Promoted(now_ms)), effects, Decision(Action.ADVANCE, "promoted", text))
+    end = Promoted(now_ms, after_run(state, HookKind.AFTER_PROMOTE, now_ms))
+    return Transition(moved(state, end), effects, Decision(Action.ADVANCE, "promoted", text))
 
 
 def _finish_rollback(state: Rollout, phase: RollingBack, facts: Facts, now_ms: int) -> Transition:
     if facts.fleet.connected == 0 or facts.fleet.waiting:
         return holds(state, fleet_hold(facts) or Hold("rolling_back", "weight 0% is on its way"))
-    end = Aborted(phase.reason, now_ms) if phase.aborted else RolledBack(phase.reason, now_ms)
+    end = rolled_back(state, phase.reason, now_ms, aborted=phase.aborted)
     text = f"weight 0% is in force on all {facts.fleet.connected} proxies"
     return Transition(moved(state, end), (), Decision(Action.ROLLBACK, end.kind, text))

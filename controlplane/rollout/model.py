@@ -4,9 +4,31 @@ Times are milliseconds since 1970 by the control plane's clock. Weights are the 
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 from controlplane.manifest.schema import RolloutSpec
+
+
+class HookKind(StrEnum):
+    """When hooks run; the manifest's names."""
+
+    BEFORE_START = "before_start"
+    BEFORE_STEP = "before_step"
+    AFTER_PROMOTE = "after_promote"
+    AFTER_ROLLBACK = "after_rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class HookRun:
+    """All hooks of one kind, called once. `key` names it to the servers, the same after a crash; its last part counts
+    how often an operator had it run."""
+
+    kind: HookKind
+    key: str
+    since_ms: int
+    outcome: Literal["running", "passed", "failed"] = "running"
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +37,7 @@ class Preparing:
 
     since_ms: int
     approved_by: str = ""  # who approved the first step
+    hooks: HookRun | None = None
     kind: Literal["preparing"] = "preparing"
 
 
@@ -37,6 +60,7 @@ class Observing:
     dwell_waived: bool = False  # an operator asked not to wait for min_step
     waived: bool = False
     approved_by: str = ""  # who approved the step after this one
+    hooks: HookRun | None = None
     kind: Literal["observing"] = "observing"
 
 
@@ -76,6 +100,7 @@ class RollingBack:
 class RolledBack:
     reason: str
     ended_at_ms: int
+    hooks: HookRun | None = None
     kind: Literal["rolled_back"] = "rolled_back"
 
 
@@ -83,12 +108,14 @@ class RolledBack:
 class Aborted:
     reason: str
     ended_at_ms: int
+    hooks: HookRun | None = None
     kind: Literal["aborted"] = "aborted"
 
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
     ended_at_ms: int
+    hooks: HookRun | None = None
     kind: Literal["promoted"] = "promoted"
 
 
@@ -175,3 +202,15 @@ def unapproved_bp(rollout: Rollout) -> int:
         return 0
     index = next_step_index(rollout.spec, phase)
     return rollout.spec.steps_bp[index] if index is not None and rollout.spec.needs_approval(index) else 0
+
+
+def hook_run(rollout: Rollout, kind: HookKind, step_index: int, now_ms: int) -> HookRun:
+    """The start of the rollout is in the key: the next attempt at the same plan calls anew."""
+    return HookRun(kind, f"{rollout.name}/{rollout.started_at_ms}/{kind}/{step_index}/1", now_ms)
+
+
+def after_run(rollout: Rollout, kind: HookKind, now_ms: int) -> HookRun | None:
+    """What runs when the rollout ends this way, if anything."""
+    if not rollout.spec.hooks_of(kind):
+        return None
+    return hook_run(rollout, kind, len(rollout.spec.steps_bp) - 1, now_ms)

@@ -13,11 +13,13 @@ from controlplane.rollout.events import Event
 from controlplane.rollout.gates import Hold
 from controlplane.rollout.model import (
     Aborted,
+    HookKind,
     Phase,
     Publishing,
     RolledBack,
     RollingBack,
     Rollout,
+    after_run,
     step_index_of,
     weight_bp_of,
 )
@@ -83,10 +85,16 @@ def roll_back(state: Rollout, now_ms: int, decision: Decision, *, aborted: bool 
     told = replace(decision, text=f"{decision.text} ({at})")
     if weight_bp_of(state) == 0:
         # Nobody was moved yet: there is nothing to take back and no proxy to wait for.
-        end = Aborted(told.text, now_ms) if aborted else RolledBack(told.text, now_ms)
+        end = rolled_back(state, told.text, now_ms, aborted=aborted)
         return Transition(moved(state, end), (PublishWeight(0),), told)
     to = RollingBack(reason=told.text, aborted=aborted, since_ms=now_ms)
     return Transition(moved(state, to), (PublishWeight(0),), told)
+
+
+def rolled_back(state: Rollout, reason: str, now_ms: int, *, aborted: bool) -> RolledBack | Aborted:
+    """The end at 0 %, with the hooks that come after it."""
+    run = after_run(state, HookKind.AFTER_ROLLBACK, now_ms)
+    return Aborted(reason, now_ms, run) if aborted else RolledBack(reason, now_ms, run)
 
 
 def to_step(state: Rollout, step_index: int, now_ms: int, decision: Decision) -> Transition:

@@ -39,6 +39,7 @@ ROLE_BY_METHOD: dict[str, Role] = {
     f"{_ADMIN}Resume": Role.OPERATOR,
     f"{_ADMIN}Promote": Role.OPERATOR,
     f"{_ADMIN}Approve": Role.OPERATOR,
+    f"{_ADMIN}Retry": Role.OPERATOR,
     f"{_ADMIN}Abort": Role.OPERATOR,
     f"{_ADMIN}Audit": Role.ADMIN,
     # Probes have no certificate to show, and learn one word.

@@ -67,6 +67,11 @@ class AdminStub:
                 request_serializer=serinus_dot_v1_dot_admin__pb2.PromoteRequest.SerializeToString,
                 response_deserializer=serinus_dot_v1_dot_admin__pb2.OperatorResponse.FromString,
                 _registered_method=True)
+        self.Retry = channel.unary_unary(
+                '/serinus.v1.Admin/Retry',
+                request_serializer=serinus_dot_v1_dot_admin__pb2.OperatorRequest.SerializeToString,
+                response_deserializer=serinus_dot_v1_dot_admin__pb2.OperatorResponse.FromString,
+                _registered_method=True)
         self.Abort = channel.unary_unary(
                 '/serinus.v1.Admin/Abort',
                 request_serializer=serinus_dot_v1_dot_admin__pb2.OperatorRequest.SerializeToString,
@@ -138,6 +143,13 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Retry(self, request, context):
+        """of hooks that failed before a step
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Abort(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -202,6 +214,11 @@ def add_AdminServicer_to_server(servicer, server):
             'Promote': grpc.unary_unary_rpc_method_handler(
                     servicer.Promote,
                     request_deserializer=serinus_dot_v1_dot_admin__pb2.PromoteRequest.FromString,
+                    response_serializer=serinus_dot_v1_dot_admin__pb2.OperatorResponse.SerializeToString,
+            ),
+            'Retry': grpc.unary_unary_rpc_method_handler(
+                    servicer.Retry,
+                    request_deserializer=serinus_dot_v1_dot_admin__pb2.OperatorRequest.FromString,
                     response_serializer=serinus_dot_v1_dot_admin__pb2.OperatorResponse.SerializeToString,
             ),
             'Abort': grpc.unary_unary_rpc_method_handler(
@@ -394,6 +411,33 @@ class Admin:
             target,
             '/serinus.v1.Admin/Promote',
             serinus_dot_v1_dot_admin__pb2.PromoteRequest.SerializeToString,
+            serinus_dot_v1_dot_admin__pb2.OperatorResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Retry(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/serinus.v1.Admin/Retry',
+            serinus_dot_v1_dot_admin__pb2.OperatorRequest.SerializeToString,
             serinus_dot_v1_dot_admin__pb2.OperatorResponse.FromString,
             options,
             channel_credentials,

@@ -15,10 +15,12 @@ from controlplane.rollout.events import (
     Facts,
     FleetFact,
     HealthFact,
+    HooksEnded,
     Observed,
     Pause,
     Promote,
     Resume,
+    Retry,
     RoutingFact,
     SidecarFact,
 )
@@ -26,6 +28,8 @@ from controlplane.rollout.machine import advance
 from controlplane.rollout.model import (
     Aborted,
     Baking,
+    HookKind,
+    HookRun,
     Observing,
     Paused,
     Phase,
@@ -51,6 +55,7 @@ PHASES: dict[str, Phase] = {
     "observing first": Observing(0, NOW_MS),
     "observing last": Observing(2, NOW_MS),
     "baking": Baking(2, NOW_MS),
+    "hook failed": Observing(0, NOW_MS, hooks=HookRun(HookKind.BEFORE_STEP, "k/1/1", NOW_MS, "failed", "no")),
     "paused": Paused(Observing(1, NOW_MS), NOW_MS, "ada", "lunch"),
     "rolling back": RollingBack("worse", aborted=False, since_ms=NOW_MS),
     "rolled back": RolledBack("worse", NOW_MS),
@@ -68,6 +73,8 @@ EVENTS: dict[str, Event] = {
     "promote, skip": Promote(LATER_MS, "ada", "x", skip_analysis=True),
     "abort": Abort(LATER_MS, "ada", "x"),
     "approve": Approve(LATER_MS, "ada", "x", 5_000),
+    "retry": Retry(LATER_MS, "ada", "x"),
+    "hooks ended": HooksEnded(LATER_MS, "k/1/1", True, "yes"),
 }
 HAND = ("pause", "resume", "promote", "promote, skip", "abort", "approve")
 TERMINAL = ("rolled back", "aborted", "promoted")
@@ -75,6 +82,7 @@ TERMINAL = ("rolled back", "aborted", "promoted")
 ILLEGAL = {
     *itertools.product(TERMINAL, HAND),
     *itertools.product(("rolling back",), HAND),
+    *((phase, "retry") for phase in PHASES if phase != "hook failed"),
     *((phase, "resume") for phase in PHASES if phase != "paused"),
     ("paused", "pause"),
     ("preparing", "promote"),
