@@ -1,6 +1,7 @@
 """Waiting for what another task, thread or process does."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 
@@ -11,3 +12,11 @@ async def until(condition: Callable[[], bool], what: str = "", deadline_s: float
     while not condition():
         assert loop.time() < deadline, f"not within {deadline_s} s: {what or condition}"
         await asyncio.sleep(0.01)
+
+
+def eventually(condition: Callable[[], bool], *, what: str, timeout_s: float = 30.0) -> None:
+    """The same for tests without an event loop."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        time.sleep(0.01)

@@ -1,7 +1,7 @@
 """What the control plane keeps: objects, the journal of decisions, and the sidecars' batches.
 
 Every method is atomic and durable when it returns. Methods block; the engine calls them off the event loop, one at a
-time. A second writer is not supported by this port (one control plane; several come with PostgreSQL).
+time. Where several control planes share a store (`Lease`), only the one that leads can write.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,6 +21,12 @@ class NewerSchemaError(StoreError):
     """The database was written by a newer version."""
 
     code = "store_newer"
+
+
+class NotLeaderError(StoreError):
+    """This control plane does not lead, or no more: nothing was written."""
+
+    code = "not_leader"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +95,19 @@ class Store(Protocol):
         """Drop batches older than a time; how many went."""
 
     def close(self) -> None: ...
+
+
+class Lease(Protocol):
+    """Leadership of a store that several control planes share. Each write of the store is fenced by it."""
+
+    def lead(self) -> int | None:
+        """Take the lease if it is free, or renew it: the term that this one leads, or None. Raises StoreError.
+
+        A new term may write after `write_as`, once what is stored was read anew.
+        """
+
+    def write_as(self, term: int) -> None:
+        """From now on writes are of this term. In terms that are over nothing is written: NotLeaderError."""
+
+    def resign(self) -> None:
+        """Give the lease back, so that another need not wait until it runs out."""

@@ -1,7 +1,7 @@
-"""One contract, two stores: what is kept in memory for tests is what SQLite keeps on disk."""
+"""One contract, three stores: what is kept in memory for tests is what SQLite and PostgreSQL keep on disk."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +20,28 @@ from controlplane.rollout.model import (
 from controlplane.store.journal import decode, encode
 from controlplane.store.memory import MemoryStore
 from controlplane.store.port import NewerSchemaError, Record, Store, StoredBatch, StoredObject, StoreError
+from controlplane.store.postgres import PostgresStore
 from controlplane.store.sqlite import SqliteStore
+from tests.postgres import postgres
 from tests.unit.controlplane.rollout.facts import rollout, spec
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+def leading_postgres() -> PostgresStore:
+    kept = PostgresStore(postgres().address())
+    term = kept.lead()
+    assert term is not None
+    kept.write_as(term)
+    return kept
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    kept: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "state" / "serinus.db")
+    makers: dict[str, Callable[[], Store]] = {
+        "memory": MemoryStore,
+        "sqlite": lambda: SqliteStore(tmp_path / "state" / "serinus.db"),
+        "postgres": leading_postgres,
+    }
+    kept = makers[request.param]()
     yield kept
     kept.close()
 
@@ -74,6 +89,17 @@ def test_a_batch_is_kept_once(store: Store) -> None:
     assert [b.seq for b in store.batches(0)] == [2]
 
 
+def test_the_journal_can_be_read_while_batches_are(store: Store) -> None:
+    for seq in range(3):
+        store.save_batch(StoredBatch("edge-1", 7, seq, 1000, b"x"))
+    seen = 0
+    for batch in store.batches(0):
+        seen += 1
+        assert batch.payload == b"x"
+        assert store.records("r") == []
+    assert seen == 3
+
+
 def test_sqlite_keeps_what_was_appended_when_the_process_is_gone(tmp_path: Path) -> None:
     first = SqliteStore(tmp_path / "serinus.db")
     first.append(record(), [StoredObject("Service", "chat", {"ü": [1]}, "v2", 5)])
@@ -85,14 +111,14 @@ def test_sqlite_keeps_what_was_appended_when_the_process_is_gone(tmp_path: Path)
     second.close()
 
 
-def test_an_apply_is_all_or_nothing(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "serinus.db")
+@pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
+def test_an_apply_is_all_or_nothing(store: Store) -> None:
     bad = Record("r", 1, 1, True, None, "hold", "code", "text", "ada")  # type: ignore[arg-type]
-    with pytest.raises(StoreError, match="cannot write the state"):
+    with pytest.raises(StoreError, match=r"cannot write the state|the database .* failed"):
         store.apply([StoredObject("Service", "chat", {}, "v1", 5)], [bad])
     assert store.objects() == []
     store.append(record())
-    store.close()
+    assert len(store.records("r")) == 1
 
 
 def test_a_newer_schema_is_refused_and_nothing_is_changed(tmp_path: Path) -> None:
