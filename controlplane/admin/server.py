@@ -19,9 +19,10 @@ from controlplane.engine.evidence import metric_sentence
 from controlplane.engine.people import interval_sentence, more_sentence
 from controlplane.engine.routing import place
 from controlplane.engine.runner import Engine
+from controlplane.engine.slices import ranked_sentence
 from controlplane.errors import SerinusError
 from controlplane.manifest import regex
-from controlplane.rollout.events import Abort, Approve, Command, Pause, Promote, Resume
+from controlplane.rollout.events import Abort, Approve, Command, Pause, Promote, Resume, Retry
 from controlplane.rollout.explain import guarantee_sentence, plan_sentence, state_sentence
 from controlplane.rollout.model import Rollout
 from controlplane.security.identity import Caller
@@ -38,6 +39,8 @@ WATCHERS_MAX = 100
 CALLS_MAX = 500
 WATCH_EVERY_S = 1.0
 TEXT_CHARS_MAX = 1_000
+# Percent-encoded on the wire, where each byte that is no ASCII takes three.
+DETAILS_BYTES_MAX = 2_000
 OperatorCall = admin_pb2.OperatorRequest | admin_pb2.PromoteRequest | admin_pb2.ApproveRequest
 
 
@@ -101,6 +104,11 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
     ) -> admin_pb2.OperatorResponse:
         return await self._operate(request, context, Abort(self._now(), *_who(request)))
 
+    async def Retry(  # noqa: N802
+        self, request: admin_pb2.OperatorRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.OperatorResponse:
+        return await self._operate(request, context, Retry(self._now(), *_who(request)))
+
     async def Promote(  # noqa: N802
         self, request: admin_pb2.PromoteRequest, context: grpc.aio.ServicerContext
     ) -> admin_pb2.OperatorResponse:
@@ -149,6 +157,7 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         sentences += [f"{metric_sentence(row)}." for row in rows]
         tried = tracker.dry_run.rows if tracker else ()
         sentences += [f"Dry run, nothing follows from it: {metric_sentence(row)}." for row in tried]
+        sentences += [words for words in (ranked_sentence(tracker.slices.rows() if tracker else ()),) if words]
         if not rollout.is_terminal:
             seconds = tracker.step_seconds() if tracker else 0
             said = [words for row in rows for words in (interval_sentence(row), more_sentence(row, seconds))]
@@ -194,13 +203,20 @@ def _text(text: str) -> str:
     return " ".join(text.split())[:TEXT_CHARS_MAX]
 
 
+def bounded(text: str) -> str:
+    """An error's words, within what gRPC clients take as trailing metadata (8 KiB), however long the fault is."""
+    if len(text.encode()) <= DETAILS_BYTES_MAX:
+        return text
+    return text.encode()[:DETAILS_BYTES_MAX].decode(errors="ignore") + " … (cut; next: correct these first)"
+
+
 async def _answer(context: grpc.aio.ServicerContext, act: Callable[[], Awaitable[T]]) -> T:
     """The result, or a gRPC status with the error's own words. Nothing internal is shown."""
     try:
         return await act()
     except SerinusError as error:
         status = wire.STATUS_BY_CODE.get(error.code, "INTERNAL")
-        await context.abort(grpc.StatusCode[status], str(error))
+        await context.abort(grpc.StatusCode[status], bounded(str(error)))
     except asyncio.CancelledError:
         raise
     except grpc.aio.AbortError:

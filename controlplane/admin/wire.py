@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from controlplane.engine.annotations import annotation_sentences
+from controlplane.admin.slices.wire import add_notes
 from controlplane.engine.evidence import EvidenceTracker, Sample
 from controlplane.engine.group import Group
 from controlplane.engine.people import intervals, needed
@@ -15,6 +15,7 @@ from controlplane.engine.world import Service
 from controlplane.evidence.intervals import Interval
 from controlplane.evidence.verdict import MetricAssessment
 from controlplane.manifest.schema import ServiceSpec
+from controlplane.rollout.hooks import hook_fault
 from controlplane.rollout.model import (
     Aborted,
     Promoted,
@@ -104,7 +105,7 @@ def brief_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) -> a
     tracker = engine.trackers.get(rollout.name)
     if tracker is not None and (assessment := tracker.assessment) is not None:
         view.observed_keys = assessment.share.keys
-        view.observed_ratio = _ratio(assessment.share.candidate_keys, assessment.share.keys)
+        view.observed_ratio = assessment.share.candidate_keys / max(assessment.share.keys, 1)
     return view
 
 
@@ -119,6 +120,8 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
         view.metrics.extend(metric_view(row, step_seconds=seconds) for row in assessment.rows)
         rows = tracker.dry_run.rows if tracker is not None else ()
         view.metrics.extend(metric_view(row, step_seconds=seconds, role=DRY_RUN) for row in rows)
+    if fault := hook_fault(rollout):
+        view.findings.append(fault)
     if tracker is not None and not rollout.is_terminal:
         _add_quality(view, engine, rollout, tracker)
     if not rollout.is_terminal:
@@ -126,7 +129,7 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
     if tracker is not None:
         named = tracker.named(engine.publisher.snapshot_of(rollout))
         view.finding, view.finding_text = (named.finding.value, named.sentence) if named else ("", "")
-        view.findings.extend(annotation_sentences(tracker.samples()))
+        add_notes(view, tracker)
     return view
 
 
@@ -273,10 +276,6 @@ def _kind(type_url: str) -> str:
 def refusal_view(refusal: Refusal, *, at_ms: int) -> admin_pb2.RefusalView:
     node = refusal.node
     return admin_pb2.RefusalView(node=node.node_id, cluster=node.cluster, reason=refusal.reason, at_ms=at_ms)
-
-
-def _ratio(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
 
 
 def header_lookup(request: admin_pb2.CohortRequest) -> HeaderLookup:

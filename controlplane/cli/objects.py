@@ -217,6 +217,15 @@ def _describe_rollout(view: admin_pb2.RolloutView) -> None:
         typer.echo(f"\nfinding: {finding_words(view)}")
     for finding in view.findings:
         typer.echo(f"\nnote: {finding}")
+    if view.slices:
+        typer.echo("\nslices: errors of requests since the start, shown and never decisive")
+        table(["SLICE", "BASELINE", "CANDIDATE", "EVIDENCE (LN)", "NAMED"], [_slice(row) for row in view.slices])
+
+
+def _slice(row: admin_pb2.SliceView) -> list[str]:
+    baseline = f"{row.baseline_bad} of {row.baseline_requests}"
+    candidate = f"{row.candidate_bad} of {row.candidate_requests}"
+    return [row.value, baseline, candidate, f"{row.worse_log_e:.1f}", "worse" if row.named else "-"]
 
 
 def explain(

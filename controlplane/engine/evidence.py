@@ -5,12 +5,13 @@ answers, so a restarted control plane rebuilds it from the store.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from controlplane.engine.dry_run import DryRun
 from controlplane.engine.plan import judge_plan
 from controlplane.engine.situation import RecentOutcomes
+from controlplane.engine.slices import CohortSlices, cohorts_of
 from controlplane.engine.slow import SlowShare
 from controlplane.evidence.finding import Finding, Named, Situation
 from controlplane.evidence.finding import name as name_of
@@ -19,9 +20,10 @@ from controlplane.evidence.strata import Stratum
 from controlplane.evidence.verdict import Assessment, MetricAssessment, Verdict
 from controlplane.ingest.merge import AHEAD_S_MAX, SlotMerge
 from controlplane.ingest.rows import Row
-from controlplane.manifest.schema import RolloutSpec
+from controlplane.manifest.schema import RolloutSpec, ServiceSpec
 from controlplane.rollout.effects import BeginStep
 from controlplane.rollout.events import EvidenceFact, RoutingFact
+from controlplane.rollout.model import Rollout
 from serinus.contract.metric import HISTOGRAM_UNITS
 from serinus.contract.weight import format_bp
 
@@ -48,11 +50,18 @@ class Sample:
     metrics: tuple[MetricSample, ...]
 
 
+def tracker_of(rollout: Rollout, service: ServiceSpec) -> "EvidenceTracker":
+    """Without any evidence yet."""
+    return EvidenceTracker(rollout.spec, rollout=rollout.name, baseline=rollout.baseline, cohorts=cohorts_of(service))
+
+
 class EvidenceTracker:
-    def __init__(self, spec: RolloutSpec, *, rollout: str, baseline: str) -> None:
+    def __init__(self, spec: RolloutSpec, *, rollout: str, baseline: str, cohorts: Sequence[str] = ()) -> None:
+        """`cohorts`: those that a weight deals, for the slices."""
         self.merge = SlotMerge(rollout=rollout, baseline=baseline, candidate=spec.candidate)
         self._versions = (baseline, spec.candidate)
         self._recent = RecentOutcomes(rollout=rollout, versions=self._versions)
+        self.slices = CohortSlices(cohorts, rollout=rollout, versions=self._versions)
         self._closed: tuple[int, int] | None = None  # the first and the last slot that were closed
         self._judge = Judge(judge_plan(spec))
         self.dry_run = DryRun(spec)
@@ -73,6 +82,7 @@ class EvidenceTracker:
 
     def add(self, rows: Iterable[Row], *, now_slot: int) -> None:
         rows = tuple(rows)
+        self.slices.add(rows, now_slot=now_slot, closed_through=self.merge.closed_through)
         self.merge.add(rows, now_slot=now_slot)
         self._recent.add(rows, before_slot=now_slot + AHEAD_S_MAX)
 
@@ -94,6 +104,7 @@ class EvidenceTracker:
             self._sample(slot, assessment)
             self._show(assessment)
         self._begin_due(through_slot)
+        self.slices.close(through_slot if self.merge.closed_through is None else self.merge.closed_through)
 
     def _show(self, assessment: Assessment) -> None:
         """Before the first step counts there is no question to be good enough for; only `worse` is an answer."""

@@ -21,7 +21,9 @@ from tests.e2e.upstream import ModelUpstream
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 USERS = [f"user-{n}" for n in range(600)]
-STAFF = "[{name: staff, match: {header: {name: x-team, exact: ml}}, pin: candidate}]"
+# The second is dealt as everyone is: a slice, and nothing else.
+STAFF = """[{name: staff, match: {header: {name: x-team, exact: ml}}, pin: candidate},
+    {name: low, match: {header: {name: x-user-id, regex: "user-.*[0-4]"}}, weight_factor: 1}]"""
 RATE = 100.0  # requests a second: a fifth of a core for client and model servers, both in this process
 # Configuration that Envoy took in: routes reloaded, clusters changed or removed, listeners changed.
 TAKEN_IN = (
@@ -144,6 +146,7 @@ def test_on_a_rollback_new_requests_leave_at_once_and_streams_in_flight_finish(
             view = await wait_for(lambda: ended(site, "back-v2"), timeout_s=60, what="a rollback")
             assert view is not None
             assert view.phase == "rolled_back", view.message
+            assert_sliced(view)
             ended_s, seen = time.monotonic(), v2.requests
             await asyncio.sleep(1.0)
             staff = await site.client.ask("user-1", host="back.test", headers={"x-team": "ml"})
@@ -168,6 +171,15 @@ async def open_streams(site: Site, v2: ModelUpstream) -> "list[asyncio.Task[Repl
     streams = [asyncio.create_task(ask) for ask in asks]
     await wait_for(lambda: v2.open_streams == len(streams), timeout_s=10, what="eight open streams")
     return streams
+
+
+def assert_sliced(view: Any) -> None:
+    """Both slices have users of both versions, and only the candidate's fail."""
+    slices = {each.value: each for each in view.slices}
+    assert sorted(slices) == ["everyone", "low"]
+    for each in slices.values():
+        assert min(each.baseline_requests, each.candidate_requests) > each.baseline_bad == 0, each
+    assert sum(each.candidate_bad for each in slices.values()) > 0
 
 
 async def ended(site: Site, name: str) -> Any:

@@ -6,6 +6,7 @@ from controlplane.admin.wire import group_view, refusal_view, rollout_view, serv
 from controlplane.engine.evidence import Sample
 from controlplane.engine.group import Group
 from controlplane.engine.routing import GroupTarget
+from controlplane.engine.slices import CohortSlices
 from controlplane.engine.world import Service
 from controlplane.evidence.finding import Finding, Named
 from controlplane.rollout.model import RolledBack, Rollout
@@ -50,6 +51,7 @@ class PlayedTracker:
     path: list[Sample]
     assessment: None = None
     looks: Named | None = None
+    slices: CohortSlices = field(default_factory=lambda: CohortSlices((), rollout="chat-v2", versions=("v1", "v2")))
 
     def named(self, snapshot: str) -> Named | None:
         assert snapshot == "", "an ended rollout has no snapshot in force"

@@ -39,6 +39,19 @@ ROLLOUT = admin_pb2.RolloutView(
         admin_pb2.RejectionView(node="edge-1", group="edge", type="Cluster", message="the whole of it " * 30 + "end")
     ],
     findings=["secret file token cannot be read"],
+    slices=[
+        admin_pb2.SliceView(
+            dimension="cohort",
+            value="eu",
+            baseline_requests=900,
+            baseline_bad=9,
+            candidate_requests=100,
+            candidate_bad=12,
+            worse_log_e=8.125,
+            named=True,
+        ),
+        admin_pb2.SliceView(dimension="cohort", value="everyone", baseline_requests=800, candidate_requests=90),
+    ],
 )
 
 
@@ -99,3 +112,11 @@ def test_a_rollout_is_described_with_envoys_words_in_full(admin: str) -> None:
 
 def test_an_object_that_is_not_there_has_its_own_exit_code(admin: str) -> None:
     assert "no proxy nope; next: serinus get proxies" in said("describe", "proxies", "nope", "--admin", admin, code=13)
+
+
+def test_slices_are_shown_in_their_order_and_said_to_decide_nothing(admin: str) -> None:
+    said_lines = said("describe", "rollout", "chat-v2", "--admin", admin).splitlines()
+    begun = said_lines.index("slices: errors of requests since the start, shown and never decisive")
+    eu, everyone = (line.split() for line in said_lines[begun + 2 : begun + 4])
+    assert eu == [*("eu", "9", "of", "900", "12", "of", "100", "8.1", "worse")]
+    assert everyone == [*("everyone", "0", "of", "800", "0", "of", "90", "0.0", "-")]

@@ -1,0 +1,36 @@
+"""What is shown beside a rollout's evidence -> `serinus.v1.Admin`: slices, and what the diagnostics note. No I/O.
+
+Neither decides anything.
+"""
+
+from collections.abc import Sequence
+
+from controlplane.engine.annotations import annotation_sentences
+from controlplane.engine.evidence import EvidenceTracker
+from controlplane.engine.slices import named_sentences
+from controlplane.evidence.slices import SliceRow
+from serinus.v1 import admin_pb2
+
+
+def add_notes(view: admin_pb2.RolloutView, tracker: EvidenceTracker) -> None:
+    """All slices in their order; a sentence of each that is worse, before those of the diagnostics."""
+    slices = tracker.slices.rows()
+    view.slices.extend(slice_views(slices))
+    view.findings.extend((*named_sentences(slices), *annotation_sentences(tracker.samples())))
+
+
+def slice_views(rows: Sequence[SliceRow]) -> list[admin_pb2.SliceView]:
+    """In their order."""
+    return [
+        admin_pb2.SliceView(
+            dimension=row.dimension,
+            value=row.value,
+            baseline_requests=row.baseline_n,
+            baseline_bad=row.baseline_bad,
+            candidate_requests=row.candidate_n,
+            candidate_bad=row.candidate_bad,
+            worse_log_e=row.log_e,
+            named=row.is_named,
+        )
+        for row in rows
+    ]
