@@ -113,25 +113,30 @@ def test_a_directory_that_is_not_there_is_named(kind: str, tmp_path: Path) -> No
     run(kind, tmp_path, story)
 
 
-async def _log_at_100_hz(path: Path, done: asyncio.Event) -> list[bytes]:
-    """Log as Envoy does: one long stream; when the server ends it, the next flush opens a new one."""
+async def _log_at_100_hz(path: Path, done: asyncio.Event) -> tuple[list[bytes], set[bytes]]:
+    """Log as Envoy does: one long stream; when the server ends it, the next flush opens a new one.
+
+    Returns what was sent, and of it what this client may have kept to itself: gRPC's library takes a message although the
+    server's end has come in meanwhile, and drops it. Envoy looks at both in one thread, and has no such moment.
+    """
     sent: list[bytes] = []
+    unsure: set[bytes] = set()
     async with grpc.aio.insecure_channel(f"unix:{path}") as channel:
         call = None
         while not done.is_set():
             if call is None or call.done():
+                unsure |= set(sent[-1:])
                 call = channel.stream_stream(port.ACCESS_LOGS_METHOD)()
             message = b"entry %d" % len(sent)
             try:
                 await call.write(message)
             except (asyncio.InvalidStateError, grpc.aio.AioRpcError):
-                call = None  # the server has ended it since it was looked at: nothing was written
-                continue
+                continue  # the server has ended it since it was looked at: nothing was written
             sent.append(message)
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
         call.cancel() if call is not None else None
-    return sent
+    return sent, unsure
 
 
 def test_a_successor_takes_the_socket_over_without_losing_a_log_entry(kind: str, tmp_path: Path) -> None:
@@ -146,8 +151,10 @@ def test_a_successor_takes_the_socket_over_without_losing_a_log_entry(kind: str,
         await old.drain()
         await eventually(lambda: len(new_sidecar.logs) > 5)
         done.set()
-        sent = await logging
-        assert old_sidecar.logs + new_sidecar.logs == sent
+        sent, unsure = await logging
+        received = old_sidecar.logs + new_sidecar.logs
+        assert len(unsure) == 1, "the last of the stream that the old one ended"
+        assert received == [entry for entry in sent if entry in received or entry not in unsure]
         # The name is the successor's now: the old one, when it stopped, has not taken it away.
         async with client(path) as channel:
             await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
