@@ -29,6 +29,7 @@ ELSE = [
     _cohort(
         "office", {"all": [{"header": {"name": "x-office", "present": True}}, {"source": {"in": ["127.0.0.0/8"]}}]}
     ),
+    _cohort("long", {"header": {"name": "content-length", "regex": "[0-9]{5,}"}}),
     _cohort("elsewhere", {"source": {"in": ["10.0.0.0/8"]}}),
 ]
 # Headers, path, and the cohort that they mean.
@@ -59,6 +60,10 @@ def test_every_condition_is_told_and_without_the_sidecar_nobody_is_pinned() -> N
                 expected = "v1" if cohort in {"everyone", "bots"} else "v2"
                 reply = await here.get({"x-user-id": "u1", **headers}, path)
                 assert (reply.status, reply.version) == (200, expected), (headers, path, cohort)
+            url = f"http://127.0.0.1:{here.gateway.listen_port}/"
+            for body_bytes, expected in ((9_999, "v1"), (10_000, "v2")):
+                async with here.client.post(url, data=b"x" * body_bytes, headers={"x-user-id": "u1"}) as answer:
+                    assert answer.headers["x-serinus-version"] == expected, body_bytes
             (attributes,) = here.sidecar.seen.messages[-1].attributes.values()
             assert attributes.fields["source.address"].string_value.startswith("127.0.0.1:")
             await here.publish(at(here.service(cohorts=[*NATIVE, *ELSE]), 10_000))
