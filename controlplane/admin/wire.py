@@ -43,6 +43,7 @@ STATUS_BY_CODE = {
     "illegal_event": "FAILED_PRECONDITION",
     "approval": "FAILED_PRECONDITION",
     "frozen": "FAILED_PRECONDITION",
+    "busy": "FAILED_PRECONDITION",
     "file_not_here": "FAILED_PRECONDITION",
     "store": "UNAVAILABLE",
 }

@@ -126,7 +126,7 @@ def abort(rollout: Name, reason: Reason = "", admin: Admin = DEFAULT_ADMIN) -> N
 
 
 def retry(rollout: Name, reason: Reason = "", admin: Admin = DEFAULT_ADMIN) -> None:
-    """Call hooks again that failed before a step. Example: serinus retry chat-v2"""
+    """Call failed hooks again; begin a rollout again that was rolled back. Example: serinus retry chat-v2"""
     _operate("Retry", rollout, admin, reason)
 
 

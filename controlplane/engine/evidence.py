@@ -52,7 +52,11 @@ class Sample:
 
 def tracker_of(rollout: Rollout, service: ServiceSpec) -> "EvidenceTracker":
     """Without any evidence yet."""
-    return EvidenceTracker(rollout.spec, rollout=rollout.name, baseline=rollout.baseline, cohorts=cohorts_of(service))
+    cohorts = cohorts_of(service)
+    tracker = EvidenceTracker(rollout.spec, rollout=rollout.name, baseline=rollout.baseline, cohorts=cohorts)
+    # What is told late of an attempt before this one, which had the same name, is no evidence.
+    tracker.merge.closed_through = rollout.started_at_ms // 1000 - 1
+    return tracker
 
 
 class EvidenceTracker:

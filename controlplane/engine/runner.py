@@ -21,11 +21,12 @@ from controlplane.engine.hooks.runner import HookRunner
 from controlplane.engine.publisher import Publisher
 from controlplane.engine.record import LastDecision, apply_writes, internal_hold, record_of, transition_objects
 from controlplane.engine.secrets import NoSecrets, SecretSource
+from controlplane.engine.transitions import after, with_world
 from controlplane.engine.world import Change, World, plan_apply
 from controlplane.ingest.registry import Registry
 from controlplane.ingest.rows import Batch, Hello
 from controlplane.manifest.load import load
-from controlplane.rollout.effects import BeginStep, SetBaseline
+from controlplane.rollout.effects import BeginAttempt, BeginStep
 from controlplane.rollout.events import Command, Event, HooksEnded, Observed
 from controlplane.rollout.machine import advance
 from controlplane.rollout.model import Rollout
@@ -156,7 +157,8 @@ class Engine:
     async def command(self, name: str, command: Command | HooksEnded, by: Caller | None = None) -> Rollout:
         """An operator's hand, or the end of hooks. Raises NotFoundError, IllegalEventError, StoreError."""
         async with self._changing():
-            await self._step(self.world.rollout(name), command, audit.commanded(by, name, command))
+            event = with_world(self.world, name, command)
+            await self._step(self.world.rollout(name), event, audit.commanded(by, name, command))
             return self.world.rollout(name)
 
     def now_ms(self) -> int:
@@ -243,8 +245,7 @@ class Engine:
 
     async def _step(self, rollout: Rollout, event: Event, acts: Sequence[Record] = ()) -> None:
         transition = advance(rollout, event)
-        moved, now_ms = transition.state is not rollout, event.now_ms
-        last = self.last.get(rollout.name)
+        moved, now_ms, last = transition.state is not rollout, event.now_ms, self.last.get(rollout.name)
         if not moved and not acts and last is not None and not last.must_write(transition.decision, now_ms):
             last.decision = transition.decision
             return
@@ -257,16 +258,15 @@ class Engine:
         if moved:
             self._run(transition)
 
-    def _decided(self, rollout: Rollout, decided: LastDecision) -> None:
-        decision = decided.decision
-        self._exporter.count(DECISIONS, rollout.spec.service, rollout.name, decision.action, decision.code)
-        self.last[rollout.name] = decided
+    def _decided(self, rollout: Rollout, last: LastDecision) -> None:
+        self._exporter.count(DECISIONS, rollout.spec.service, rollout.name, last.decision.action, last.decision.code)
+        self.last[rollout.name] = last
 
     def _run(self, transition: Transition) -> None:
-        self.world = self.world.with_rollout(transition.state)
+        self.world = after(self.world, transition)
         for effect in transition.effects:
-            if isinstance(effect, SetBaseline):
-                self.world = self.world.with_baseline(effect.service, effect.version)
+            if isinstance(effect, BeginAttempt):
+                self._track(transition.state)
             elif isinstance(effect, BeginStep):
                 self.trackers[transition.state.name].begin(effect)
         if transition.decision.action is Action.ROLLBACK:

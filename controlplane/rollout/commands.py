@@ -3,15 +3,18 @@
 
 from dataclasses import replace
 
-from controlplane.rollout.effects import PublishWeight
-from controlplane.rollout.events import Abort, Approve, Pause, Promote, Resume
+from controlplane.rollout.effects import BeginAttempt, PublishWeight
+from controlplane.rollout.events import Abort, Approve, Pause, Promote, Resume, Retry
+from controlplane.rollout.hooks import retry_hooks
 from controlplane.rollout.increase import freeze_hold
 from controlplane.rollout.model import (
+    Aborted,
     Baking,
     Observing,
     Paused,
     Preparing,
     Publishing,
+    RolledBack,
     RollingBack,
     Rollout,
     Running,
@@ -66,6 +69,20 @@ def promote(state: Rollout, event: Promote) -> Transition:
     what = "rest of the bake waived" if isinstance(phase, Baking) else "minimum time waived"
     decision = Decision(Action.HOLD, "dwell_waived", said(what, event.actor, event.reason), event.actor)
     return Transition(moved(state, replace(phase, dwell_waived=True)), (), decision)
+
+
+def retry(state: Rollout, event: Retry) -> Transition:
+    """Of hooks that failed before a step; after RolledBack and Aborted the whole plan begins again, from 0 %."""
+    if not isinstance(state.phase, RolledBack | Aborted):
+        return retry_hooks(state, event)
+    begun = replace(
+        moved(state, Preparing(event.now_ms)),
+        baseline=event.baseline or state.baseline,
+        started_at_ms=event.now_ms,
+        dry_run_told=(),
+    )
+    text = said(f"begun again, {begun.spec.candidate} over {begun.baseline},", event.actor, event.reason)
+    return Transition(begun, (BeginAttempt(), PublishWeight(0)), Decision(Action.HOLD, "retried", text, event.actor))
 
 
 def approve(state: Rollout, event: Approve) -> Transition:

@@ -28,4 +28,9 @@ class SetBaseline:
     version: str
 
 
-Effect = PublishWeight | BeginStep | SetBaseline
+@dataclass(frozen=True, slots=True)
+class BeginAttempt:
+    """The rollout begins again: evidence of an earlier attempt is none for this one."""
+
+
+Effect = PublishWeight | BeginStep | SetBaseline | BeginAttempt

@@ -129,11 +129,15 @@ class Approve:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """What has failed is tried again."""
+    """What has failed is tried again: hooks before a step, or the whole of a rollout that was taken back.
+
+    `baseline` is the version in force, which a rollout that begins again is compared with.
+    """
 
     now_ms: int
     actor: str
     reason: str
+    baseline: str = ""
 
 
 Command = Pause | Resume | Promote | Abort | Approve | Retry

@@ -83,7 +83,7 @@ def advance(state: Rollout, event: Event) -> Transition:
         case Approve():
             return commands.approve(state, event)
         case Retry():
-            return hooks.retry_hooks(state, event)
+            return commands.retry(state, event)
         case HooksEnded():
             return hooks.hooks_ended(state, event)
     assert_never(event)

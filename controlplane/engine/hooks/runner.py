@@ -48,17 +48,17 @@ class HookRunner:
         if waiting is self._seen:
             return
         self._seen = waiting
-        for key, task in self._tasks.items():
-            if key not in waiting and key not in self._telling:
-                task.cancel()
+        for key in [key for key in self._tasks if key not in waiting and key not in self._telling]:
+            self._tasks.pop(key).cancel()
         for key, rollout in waiting.items():
             if key not in self._tasks:
-                self._tasks[key] = asyncio.create_task(self._run(key, rollout))
-                self._tasks[key].add_done_callback(lambda _, key=key: self._forget(key))  # type: ignore[misc]
+                self._tasks[key] = asyncio.create_task(self._run(key, rollout), name=key)
+                self._tasks[key].add_done_callback(self._forget)
 
-    def _forget(self, key: str) -> None:
-        self._tasks.pop(key, None)
-        self._telling.discard(key)
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(task.get_name()) is task:
+            del self._tasks[task.get_name()]
+            self._telling.discard(task.get_name())
 
     def close(self) -> None:
         for task in self._tasks.values():

@@ -144,7 +144,7 @@ class AdminServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Retry(self, request, context):
-        """of hooks that failed before a step
+        """hooks that failed before a step; a rollout that was taken back
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

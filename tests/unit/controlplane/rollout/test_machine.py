@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from controlplane.evidence.verdict import Verdict
-from controlplane.rollout.effects import BeginStep, PublishWeight, SetBaseline
+from controlplane.rollout.effects import BeginAttempt, BeginStep, PublishWeight, SetBaseline
 from controlplane.rollout.events import (
     Abort,
     Approve,
@@ -82,7 +82,7 @@ TERMINAL = ("rolled back", "aborted", "promoted")
 ILLEGAL = {
     *itertools.product(TERMINAL, HAND),
     *itertools.product(("rolling back",), HAND),
-    *((phase, "retry") for phase in PHASES if phase != "hook failed"),
+    *((phase, "retry") for phase in PHASES if phase not in ("hook failed", "rolled back", "aborted")),
     *((phase, "resume") for phase in PHASES if phase != "paused"),
     ("paused", "pause"),
     ("preparing", "promote"),
@@ -113,7 +113,7 @@ def test_every_phase_answers_every_event_or_refuses_it_and_changes_nothing(phase
     published = [effect.weight_bp for effect in transition.effects if isinstance(effect, PublishWeight)]
     assert published in ([], [weight_bp_of(transition.state)])
     if phase in TERMINAL:
-        assert not moved
+        assert moved == (event == "retry")
 
 
 @pytest.mark.parametrize("phase", [name for name in PHASES if name not in (*TERMINAL, "rolling back", "preparing")])
@@ -299,3 +299,14 @@ def test_a_dry_run_never_speaks_before_evidence_that_counts() -> None:
     evidence = replace(right(step_index=0, verdict=Verdict.WORSE).evidence, dry_run_worse=(("ttft", "x"),))
     transition = advance(rollout(Observing(0, NOW_MS)), Observed(LATER_MS, without(GOOD, evidence=evidence)))
     assert isinstance(transition.state.phase, RollingBack)
+
+
+@pytest.mark.parametrize("end", [RolledBack("worse", NOW_MS), Aborted("aborted by ada", NOW_MS)])
+def test_a_rollout_that_was_taken_back_begins_again_from_nothing(end: Phase) -> None:
+    state = replace(rollout(end), dry_run_told=("ttft",))
+    again = advance(state, Retry(LATER_MS, "ada", "the database is back", "v3"))
+    assert again.state == replace(
+        state, phase=Preparing(LATER_MS), baseline="v3", started_at_ms=LATER_MS, revision=8, dry_run_told=()
+    )
+    assert again.effects == (BeginAttempt(), PublishWeight(0))
+    assert again.decision.text == "begun again, v2 over v3, by ada: the database is back"
