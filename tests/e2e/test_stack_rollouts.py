@@ -146,7 +146,7 @@ def test_on_a_rollback_new_requests_leave_at_once_and_streams_in_flight_finish(
             view = await wait_for(lambda: ended(site, "back-v2"), timeout_s=60, what="a rollback")
             assert view is not None
             assert view.phase == "rolled_back", view.message
-            assert_sliced(view)
+            assert_sliced(view, (await site.admin.explain("back-v2")).sentences)
             ended_s, seen = time.monotonic(), v2.requests
             await asyncio.sleep(1.0)
             staff = await site.client.ask("user-1", host="back.test", headers={"x-team": "ml"})
@@ -173,13 +173,14 @@ async def open_streams(site: Site, v2: ModelUpstream) -> "list[asyncio.Task[Repl
     return streams
 
 
-def assert_sliced(view: Any) -> None:
+def assert_sliced(view: Any, sentences: Sequence[str]) -> None:
     """Both slices have users of both versions, and only the candidate's fail."""
     slices = {each.value: each for each in view.slices}
     assert sorted(slices) == ["everyone", "low"]
     for each in slices.values():
         assert min(each.baseline_requests, each.candidate_requests) > each.baseline_bad == 0, each
     assert sum(each.candidate_bad for each in slices.values()) > 0
+    assert any(each.startswith("Slices by cohort") and "never decisive" in each for each in sentences)
 
 
 async def ended(site: Site, name: str) -> Any:
