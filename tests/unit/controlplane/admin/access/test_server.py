@@ -140,3 +140,33 @@ def test_with_admin_tls_server_a_token_alone_tells_who_calls(tmp_path: Path, has
             return await code_of(channel, path, OFFERED[path], bearer("viewer") if has_token else None)
 
     assert asyncio.run(scenario()) is (grpc.StatusCode.OK if has_token else grpc.StatusCode.UNAUTHENTICATED)
+
+
+def test_bytes_that_are_no_message_are_an_invalid_argument_with_a_next_step_on_every_method(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with (
+            plane(settings(tmp_path)) as world,
+            grpc.aio.insecure_channel(world.config.admin) as channel,
+        ):
+            for path in OFFERED:
+                call = channel.stream_stream(path)(timeout=5)
+                await call.write(b"\xff\xff\xff")
+                await call.done_writing()
+                with pytest.raises(grpc.aio.AioRpcError, match=r"; next: use the \.proto files") as error:
+                    await call.read()
+                assert error.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+    asyncio.run(scenario())
+
+
+def test_however_long_a_fault_is_its_words_reach_the_caller_within_bounds(tmp_path: Path) -> None:
+    async def scenario() -> str:
+        async with plane(settings(tmp_path)) as world:
+            with pytest.raises(grpc.aio.AioRpcError) as error:
+                await world.call("Pause", admin_pb2.OperatorRequest(rollout="\u00e9" * 50_000))
+            assert error.value.code() is grpc.StatusCode.NOT_FOUND
+            return error.value.details() or ""
+
+    said = asyncio.run(scenario())
+    assert 1_000 < len(said) < 2_100
+    assert said.endswith("… (cut; next: correct these first)")
