@@ -16,6 +16,7 @@ from controlplane.admin.access.server import Door
 from controlplane.clock import SystemClock
 from controlplane.dashboard.server import HttpServer
 from controlplane.engine.hooks.client import HookClient
+from controlplane.engine.leadership.runner import Leadership
 from controlplane.engine.runner import Engine
 from controlplane.engine.secrets import Reading
 from controlplane.engine.series import refresh
@@ -29,6 +30,7 @@ from controlplane.security.server import SERVER_OPTIONS, server_credentials
 from controlplane.settings import ControlPlaneSettings, SettingsError
 from controlplane.snapshot.errors import SnapshotError
 from controlplane.snapshot.model import Gateway
+from controlplane.store.postgres import PostgresStore
 from controlplane.store.sqlite import SqliteStore
 from controlplane.telemetry.exporter import Exporter
 from controlplane.xds.server import AdsServer
@@ -73,9 +75,10 @@ class ControlPlane:
         self._door = Door(has_tls=has_tls, tokens=tokens, clock=SystemClock())
         self._exporter = Exporter()
         self._ads = AdsServer()
-        self._store = SqliteStore(settings.state_dir / "serinus.db")
+        shared = PostgresStore(settings.store) if settings.store is not None else None
+        store = shared or SqliteStore(settings.state_dir / "serinus.db")
         self.engine = Engine(
-            store=self._store,
+            store=store,
             ads=self._ads,
             clock=SystemClock(),
             gateway=Gateway(listen_host=listen.host, listen_port=listen.port),
@@ -84,13 +87,14 @@ class ControlPlane:
             hooks=HookClient(),
             proxy_timeout_s=settings.proxy_timeout_s,
         )
-        self._http = HttpServer(metrics=self._metrics, not_ready=lambda: self._not_ready)
+        self._leadership = Leadership(self.engine, shared) if shared is not None else None
+        self._http = HttpServer(metrics=self._metrics, not_ready=self._why_not_ready)
         self._not_ready = "starting"
         self._servers: list[grpc.aio.Server] = []
 
     async def start(self) -> None:
         """State is read and published before any port opens: a restart never pushes an empty or an older config."""
-        await self.engine.start()
+        await (self._leadership or self.engine).start()
         await self._apply_manifests()
         calm_collector()
         await self._serve_admin()
@@ -108,7 +112,7 @@ class ControlPlane:
         had_state = bool(self.engine.world.services)
         try:
             files = [(str(path), path.read_text(encoding="utf-8")) for path in self._settings.manifests]
-            if files:
+            if files and (self._leadership is None or self._leadership.is_leading):
                 await self.engine.apply(files, dry_run=False, actor=BY_FLAG.actor, by=BY_FLAG)
         except OSError as error:
             raise SettingsError(f"--manifest {error.filename} cannot be read: {error.strerror}") from error
@@ -146,13 +150,20 @@ class ControlPlane:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        await self.engine.run()
+        await (self._leadership or self.engine).run()
 
     async def stop(self) -> None:
         self._not_ready = "stopping"
         await asyncio.gather(*(server.stop(STOP_GRACE_S) for server in self._servers))
         await self._http.stop()
+        if self._leadership is not None:
+            await self._leadership.close()
         await self.engine.close()
+
+    def _why_not_ready(self) -> str:
+        if not self._not_ready and self._leadership is not None and not self._leadership.is_leading:
+            return "follows: another control plane leads"
+        return self._not_ready
 
     def _metrics(self) -> bytes:
         refresh(self.engine, self._exporter)

@@ -1,6 +1,6 @@
 """The control plane's settings: frozen, parsed once, all faults reported at once by the shells that build them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from controlplane.errors import SerinusError
@@ -45,9 +45,15 @@ class ControlPlaneSettings:
     secrets_dir: Path | None = None
     proxy_timeout_s: float = PROXY_TIMEOUT_S
     tokens: Path | None = None  # of people and programs on the admin port; None: certificates alone tell who calls
+    store: str | None = field(default=None, repr=False)  # postgresql://…, perhaps with a password; None: SQLite
     admin_asks_certificate: bool = True  # with TLS; without, only a token tells who calls
 
     def __post_init__(self) -> None:
+        if self.store is not None and not self.store.startswith(("postgresql://", "postgres://")):
+            raise SettingsError(
+                "--store is no address of a PostgreSQL database",
+                next_step="write postgresql://USER@HOST:PORT/DATABASE, or leave it out for SQLite in --state",
+            )
         if not self.admin_asks_certificate and (self.tls is None or self.tokens is None):
             raise SettingsError(
                 "--admin-tls server asks callers for no certificate: they need tokens, and TLS to send them over",

@@ -65,6 +65,14 @@ Tokens = Annotated[
     Path | None,
     typer.Option("--tokens", envvar="SERINUS_TOKENS", help="File of access tokens, made by `serinus access add`."),
 ]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="SERINUS_STORE",
+        help="postgresql://USER@HOST:PORT/DATABASE, for several control planes; default: SQLite in --state.",
+    ),
+]
 AdminTlsOption = Annotated[
     AdminTls,
     typer.Option("--admin-tls", envvar="SERINUS_ADMIN_TLS", help="server: callers show a token and no certificate."),
@@ -140,6 +148,7 @@ def up(
 
 def controlplane(
     state: State = DEFAULT_STATE,
+    store: Store = None,
     admin: AdminAddress = "127.0.0.1:7400",
     xds: XdsAddress = "127.0.0.1:7401",
     http: HttpAddress = "127.0.0.1:7402",
@@ -165,6 +174,7 @@ def controlplane(
     try:
         settings = ControlPlaneSettings(
             state_dir=state.expanduser(),
+            store=store,
             admin=admin,
             xds=xds,
             http=http,

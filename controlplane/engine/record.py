@@ -7,7 +7,7 @@ from controlplane.rollout.effects import SetBaseline
 from controlplane.rollout.model import Rollout
 from controlplane.rollout.transition import Action, Decision, Transition
 from controlplane.store.journal import encode
-from controlplane.store.port import Record, StoredObject
+from controlplane.store.port import Record, StoredObject, StoreError
 
 # A rollout that flaps between two reasons to hold writes two records a second. After this many holds (a quarter of an
 # hour of flapping) they are written once a minute: what happened can still be told, and the journal stays small.
@@ -30,9 +30,12 @@ class LastDecision:
         return self.holds_written < HOLDS_IN_FULL or now_ms - self.written_at_ms >= HOLD_EVERY_MS
 
 
-def internal_hold(last: LastDecision | None, now_ms: int) -> LastDecision | None:
-    """A rollout that could not be judged holds, and says so; None: it was said. The journal's bound counts on."""
+def internal_hold(last: LastDecision | None, now_ms: int, error: Exception | None = None) -> LastDecision | None:
+    """A rollout that could not be judged, or recorded, holds and says so; None: it was said. The journal's bound counts
+    on."""
     decision = Decision(Action.HOLD, "internal", "internal error while judging; next: see the control plane's log")
+    if isinstance(error, StoreError):
+        decision = Decision(Action.HOLD, "store", f"nothing can be recorded, so nothing moves: {error}")
     if last is None:
         return LastDecision(decision, now_ms)
     return LastDecision(decision, last.written_at_ms, last.holds_written) if last.decision != decision else None
@@ -54,7 +57,7 @@ def record_of(rollout: Rollout, at_ms: int, decision: Decision, *, moved: bool) 
 
 def apply_writes(plan: ApplyPlan, *, actor: str, now_ms: int) -> tuple[list[StoredObject], list[Record]]:
     """Every object that an apply changes, and the first record of every rollout that it begins."""
-    touched = {(change.kind, change.name) for change in plan.changes if change.change != "unchanged"}
+    touched = {(change.kind, change.name): change.note for change in plan.changes if change.change != "unchanged"}
     objects = [
         StoredObject("Service", service.name, service.data, service.baseline, now_ms)
         for service in plan.world.services.values()
@@ -71,6 +74,8 @@ def apply_writes(plan: ApplyPlan, *, actor: str, now_ms: int) -> tuple[list[Stor
             objects.append(StoredObject("Rollout", name, entry.data, "", now_ms))
             text = f"rollout of {entry.rollout.spec.candidate} over {entry.rollout.baseline} begun by {actor}"
             decision = Decision(Action.HOLD, "applied", text, actor)
+            if note := touched["Rollout", name]:
+                decision = Decision(Action.HOLD, "edited", f"plan edited by {actor}: {note}", actor)
             records.append(record_of(entry.rollout, now_ms, decision, moved=True))
     return objects, records
 

@@ -9,10 +9,10 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from controlplane.clock import Clock
-from controlplane.engine import audit, recover
+from controlplane.engine import audit
 from controlplane.engine.delivery import Delivery
 from controlplane.engine.evidence import EvidenceTracker, tracker_of
 from controlplane.engine.facts import facts_of
@@ -21,6 +21,7 @@ from controlplane.engine.hooks.runner import HookRunner
 from controlplane.engine.publisher import Publisher
 from controlplane.engine.record import LastDecision, apply_writes, internal_hold, record_of, transition_objects
 from controlplane.engine.secrets import NoSecrets, SecretSource
+from controlplane.engine.state.runner import read_state
 from controlplane.engine.transitions import after, with_world
 from controlplane.engine.world import Change, World, plan_apply
 from controlplane.ingest.registry import Registry
@@ -83,26 +84,20 @@ class Engine:
         self._source = secrets or NoSecrets()
         self._hooks = HookRunner(hooks or NoHooks(), self._source, now_ms=self.now_ms, ended=self.command)
         self.delivery = Delivery(self.publisher, gateway)
-        self.world = World()
+        self.world, self._decides = World(), True
         self.trackers: dict[str, EvidenceTracker] = {}
         self.last: dict[str, LastDecision] = {}
 
-    async def start(self) -> None:
-        """Read the state and publish it. Raises StoreError, SnapshotError. Nothing was served before this returned."""
-        self.world = recover.world_of(await self._stored(self._store.objects), await self._stored(self._store.latest))
-        active = self.world.active_rollouts
-        for rollout in active:
-            tracker = self._track(rollout)
-            for begin in recover.begins_of(rollout, await self._stored(self._store.records, rollout.name)):
-                tracker.begin(begin)
-        if active:
-            since_ms = min(rollout.started_at_ms for rollout in active)
-            batches = await self._stored(lambda since: list(self._store.batches(since)), since_ms)
-            count = recover.replay(self.trackers, batches)
-            log.info("state read", extra={"fields": {"rollouts_active": len(active), "batches": count}})
-        read = await asyncio.to_thread(self._source.read, self.delivery.files_of(self.world))
-        now_ms = self.now_ms()
-        self._warn(self.delivery.take(self.world, self.delivery.plan(self.world, read, now_ms), now_ms))
+    async def start(self, claim: Callable[[], None] = lambda: None, *, decides: bool = True) -> None:
+        """Read the state and publish it; nothing was served before this returned. Called again, it forgets what it had.
+        `claim` lets writes through; who decides nothing is spared the evidence. Raises StoreError, SnapshotError."""
+        async with self._lock:
+            claim()
+            self._decides, self.last = decides, {}
+            self.world, self.trackers = await read_state(self._runner, self._store, with_evidence=decides)
+            read = await asyncio.to_thread(self._source.read, self.delivery.files_of(self.world))
+            now_ms = self.now_ms()
+            self._warn(self.delivery.take(self.world, self.delivery.plan(self.world, read, now_ms), now_ms))
 
     async def run(self) -> None:
         """Tick until cancelled. A failed tick is logged and tried again; nothing advances meanwhile."""
@@ -118,6 +113,7 @@ class Engine:
                     log.exception("tick failed")
         finally:
             watching.cancel()
+            self._hooks.follow(World())
 
     async def _pause(self) -> None:
         """Until the next tick is due, or the fleet changed; never less than TICK_S_MIN."""
@@ -213,7 +209,8 @@ class Engine:
         async with self._lock:
             yield self.now_ms()
             self.delivery.bring(self.world, self.now_ms())
-            self._hooks.follow(self.world)
+            if self._decides:
+                self._hooks.follow(self.world)
         async with self._changed:
             self._changed.notify_all()
 
@@ -227,10 +224,10 @@ class Engine:
             for rollout in self.world.active_rollouts:
                 try:
                     await self._observe(rollout, closed, now_ms)
-                except Exception:
+                except Exception as error:
                     # One rollout that cannot be judged must not stop the others.
                     log.exception("rollout cannot be judged", extra={"fields": {"rollout": rollout.name}})
-                    if held := internal_hold(self.last.get(rollout.name), now_ms):
+                    if held := internal_hold(self.last.get(rollout.name), now_ms, error):
                         self._decided(rollout, held)
 
     async def _observe(self, rollout: Rollout, closed: int | None, now_ms: int) -> None:

@@ -74,7 +74,12 @@ class OutcomesServicer(outcomes_pb2_grpc.OutcomesServicer):
                     except SerinusError as error:
                         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
                         return
-                    await self._intake.batch(hello, batch, message.batch.SerializeToString())
+                    try:
+                        await self._intake.batch(hello, batch, message.batch.SerializeToString())
+                    except SerinusError as error:
+                        # Not kept, so not acknowledged: the sidecar keeps it and comes again.
+                        await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+                        return
                     ack = outcomes_pb2.BatchAck(epoch=hello.epoch, seq=batch.seq)
                     await context.write(outcomes_pb2.ReportResponse(ack=ack))
                 case "policy_ack":

@@ -26,8 +26,6 @@ class NewerSchemaError(StoreError):
 class NotLeaderError(StoreError):
     """This control plane does not lead, or no more: nothing was written."""
 
-    code = "not_leader"
-
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
@@ -108,6 +106,9 @@ class Lease(Protocol):
 
     def write_as(self, term: int) -> None:
         """From now on writes are of this term. In terms that are over nothing is written: NotLeaderError."""
+
+    def newest(self) -> int:
+        """Another number than before once an apply, an act or a decision was recorded, by whomever."""
 
     def resign(self) -> None:
         """Give the lease back, so that another need not wait until it runs out."""

@@ -58,7 +58,7 @@ class PostgresStore:
         self._lease_s = lease_s
         self._term = self._writes_as = _NONE
         # Two sessions: a long read must not keep the lease from being renewed.
-        self._main, self._side = Session(address), Session(address)
+        self._main, self._side = Session(address), Session(address, call_s_max=lease_s)
         try:
             self._main.run(_migrate)
         except BaseException:
@@ -78,6 +78,10 @@ class PostgresStore:
 
     def write_as(self, term: int) -> None:
         self._writes_as = term
+
+    def newest(self) -> int:
+        found = self._side.run(lambda c: c.fetchval("SELECT max(serial) FROM serinus_journal"))
+        return found or 0
 
     def resign(self) -> None:
         term, self._term, self._writes_as = self._term, _NONE, _NONE

@@ -46,7 +46,8 @@ def place_of(address: str) -> str:
 class Session:
     """Raises StoreError from each call that could not be done; what it did is unknown if the session broke."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, call_s_max: float = CALL_S_MAX) -> None:
+        self._call_s_max = call_s_max
         self._address = address
         self.place = place_of(address)
         self._loop = asyncio.new_event_loop()
@@ -66,7 +67,7 @@ class Session:
     async def _run(self, work: Work[T]) -> T:
         connection = await self._connected()
         try:
-            async with asyncio.timeout(CALL_S_MAX):
+            async with asyncio.timeout(self._call_s_max):
                 return await work(connection)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             if connection.is_closed() or isinstance(error, TimeoutError | OSError):

@@ -24,3 +24,11 @@ def test_tls_takes_all_three_files_or_none() -> None:
     assert tls_files(None, None, None) is None
     with pytest.raises(SettingsError, match="--tls-ca, --tls-cert and --tls-key belong together"):
         tls_files(STATE, None, STATE)
+
+
+def test_a_store_is_postgresql_or_left_out_and_is_never_printed() -> None:
+    settings = ControlPlaneSettings(Path("s"), store="postgresql://ada:hunter2@db/serinus")
+    assert "hunter2" not in repr(settings)
+    with pytest.raises(SettingsError, match="--store is no address of a PostgreSQL database") as refused:
+        ControlPlaneSettings(Path("s"), store="mysql://ada:hunter2@db/serinus")
+    assert "hunter2" not in str(refused.value)

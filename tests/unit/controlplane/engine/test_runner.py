@@ -17,7 +17,7 @@ from controlplane.rollout.model import Aborted, Preparing, Publishing, RollingBa
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import ROUTE
 from controlplane.store.memory import MemoryStore
-from controlplane.store.port import Record, StoredObject
+from controlplane.store.port import Record, Store, StoredObject
 from controlplane.telemetry.exporter import Exporter
 from tests.unit.controlplane.engine.fleet import PlayedFleet
 from tests.unit.controlplane.manifest.samples import ROLLOUT, SERVICE
@@ -43,7 +43,7 @@ def rollout(name: str) -> str:
 
 
 class Story:
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: Store) -> None:
         self.fleet = PlayedFleet()
         self.clock = ManualClock()
         self.exporter = Exporter()
