@@ -8,15 +8,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from controlplane.engine.editing import edit_note, not_editable, not_native, unlistenable
 from controlplane.errors import SerinusError
 from controlplane.manifest.errors import ManifestError, Problem
 from controlplane.manifest.load import Manifest
 from controlplane.manifest.proxy_group import DEFAULT_GROUP, ProxyGroupSpec
 from controlplane.manifest.rules import check
-from controlplane.manifest.schema import DataPath, RolloutSpec, ServiceSpec
+from controlplane.manifest.schema import RolloutSpec, ServiceSpec
+from controlplane.rollout.edit import edited
 from controlplane.rollout.hooks import hook_of
 from controlplane.rollout.model import Preparing, Rollout
-from controlplane.snapshot.datapath import choose, obstacle
+from controlplane.snapshot.datapath import choose
 from controlplane.snapshot.filters import policy_headers
 from serinus.contract.condition import headers_denied
 
@@ -79,6 +81,11 @@ class World:
         """The rollout that moves a service's traffic now, if any."""
         return self._active.get(service)
 
+    def running(self, name: str) -> Rollout | None:
+        """The rollout of that name, if it has not ended."""
+        entry = self.rollouts.get(name)
+        return None if entry is None or entry.rollout.is_terminal else entry.rollout
+
     @property
     def group_names(self) -> frozenset[str]:
         return frozenset(self.groups) or frozenset({DEFAULT_GROUP})
@@ -132,16 +139,20 @@ def plan_apply(world: World, manifests: Sequence[Manifest], now_ms: int) -> Appl
     fresh = [m for m in manifests if not _is_unchanged_rollout(world, m)]
     names = frozenset(groups) or frozenset({DEFAULT_GROUP})
     problems = check(fresh, specs, baselines, groups=names) + _busy(world, fresh) + _in_use(world, new_services)
-    problems += _left_without_a_group(world, manifests, names) + _unlistenable(manifests) + _not_native(manifests)
+    problems += _left_without_a_group(world, manifests, names) + unlistenable(manifests) + not_native(manifests)
+    problems += not_editable(fresh, world.running, now_ms)
     if problems:
         raise ManifestError(problems)
     rollouts = dict(world.rollouts)
     for manifest in manifests:
         if isinstance(manifest.spec, RolloutSpec):
-            before = rollouts.get(manifest.name)
-            changes.append(Change("Rollout", manifest.name, _change(before.data if before else None, manifest.data)))
+            before, note = rollouts.get(manifest.name), ""
             if manifest in fresh:
-                rollouts[manifest.name] = _started(manifest, manifest.spec, before, baselines, now_ms)
+                after = _started(manifest, manifest.spec, before, baselines, now_ms)
+                note = edit_note(before.rollout if before else None, after.rollout)
+                rollouts[manifest.name] = after
+            change = _change(before.data if before else None, manifest.data)
+            changes.append(Change("Rollout", manifest.name, change, note))
     return ApplyPlan(World(services, rollouts, groups), tuple(changes))
 
 
@@ -153,25 +164,6 @@ def _groups(world: World, manifests: Sequence[Manifest]) -> tuple[Mapping[str, P
             changes.append(Change("ProxyGroup", manifest.name, _change(before.data if before else None, manifest.data)))
             groups[manifest.name] = ProxyGroup(manifest.name, manifest.spec, manifest.data)
     return groups, changes
-
-
-def _unlistenable(manifests: Sequence[Manifest]) -> list[Problem]:
-    return [
-        manifest.problem(("listen",), f"{manifest.spec.listen.host} is a name; a proxy listens on an IP address")
-        for manifest in manifests
-        if isinstance(manifest.spec, ProxyGroupSpec) and manifest.spec.listen.is_named
-    ]
-
-
-def _not_native(manifests: Sequence[Manifest]) -> list[Problem]:
-    problems = []
-    for manifest in manifests:
-        if not isinstance(manifest.spec, ServiceSpec) or manifest.spec.datapath is not DataPath.NATIVE:
-            continue
-        if found := obstacle(manifest.spec):
-            message = f"datapath is native, but {found.text}; next: datapath: auto, or change this"
-            problems.append(manifest.problem(found.path, message))
-    return problems
 
 
 def _data_path(manifest: Manifest) -> str:
@@ -228,10 +220,7 @@ def _busy(world: World, manifests: Sequence[Manifest]) -> list[Problem]:
             continue
         active = world.active(manifest.spec.service)
         busy = active.name if active else seen.get(manifest.spec.service)
-        if busy == manifest.name:
-            message = f"rollout {busy} is running: its plan is fixed; next: serinus abort {busy}, then apply again"
-            problems.append(manifest.problem((), message))
-        elif busy:
+        if busy and busy != manifest.name:
             service = manifest.spec.service
             message = f"service {service} is busy with rollout {busy}; next: wait for it, or serinus abort {busy}"
             problems.append(manifest.problem(("service",), message))
@@ -277,6 +266,8 @@ def _unread_denials(before: ServiceSpec, after: ServiceSpec) -> list[str]:
 def _started(
     manifest: Manifest, spec: RolloutSpec, before: RolloutObject | None, baselines: Mapping[str, str], now_ms: int
 ) -> RolloutObject:
+    if before is not None and not before.rollout.is_terminal:
+        return RolloutObject(edited(before.rollout, spec, now_ms), manifest.data)
     revision = before.rollout.revision + 1 if before else 1
     rollout = Rollout(
         name=manifest.name,

@@ -64,7 +64,7 @@ def test_the_next_release_starts_from_the_promoted_version() -> None:
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        (ROLLOUT.replace("10%", "20%"), "rollout chat-v2 is running: its plan is fixed"),
+        (ROLLOUT.replace("candidate: v2", "candidate: v1"), "is running: its service and candidate are fixed"),
         (ROLLOUT.replace("name: chat-v2", "name: other"), "service chat is busy with rollout chat-v2"),
         (SERVICE.replace("name: v2,", "name: v9,"), "version v2 is in use by rollout chat-v2"),
         (SERVICE.replace("X-User-Id", "X-Session"), "sticky and baseline may not change while rollout chat-v2 runs"),
