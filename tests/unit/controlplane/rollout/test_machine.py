@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from controlplane.evidence.verdict import Verdict
-from controlplane.rollout.effects import BeginAttempt, BeginStep, PublishWeight, SetBaseline
+from controlplane.rollout.effects import BeginStep, PublishWeight, SetBaseline
 from controlplane.rollout.events import (
     Abort,
     Approve,
@@ -246,17 +246,6 @@ def test_promote_waives_the_dwell_but_not_the_evidence() -> None:
     assert advance(state, Observed(NOW_MS + 1, GOOD)).state.phase == Publishing(1, NOW_MS + 1)
 
 
-def test_skip_analysis_goes_to_the_last_step_and_can_still_be_rolled_back() -> None:
-    state = rollout(Observing(0, NOW_MS))
-    transition = advance(state, Promote(NOW_MS, "ada", "hotfix", skip_analysis=True))
-    assert transition.effects == (PublishWeight(10_000),)
-    assert transition.decision.text == "promoted without analysis from 10% by ada: hotfix"
-    worse = advance(transition.state, Observed(LATER_MS, right(step_index=0, verdict=Verdict.WORSE)))
-    assert isinstance(worse.state.phase, RollingBack)
-    observing = advance(transition.state, Observed(LATER_MS, without(right(), routing=RoutingFact(0)))).state
-    assert isinstance(advance(observing, Observed(LATER_MS, right())).state.phase, Promoted)
-
-
 @pytest.mark.parametrize(("policy", "code"), [("hold", "deadline"), ("rollback", "deadline")])
 def test_the_deadline_does_what_the_plan_says(policy: str, code: str) -> None:
     text = ROLLOUT.replace("follow_up: 3s}", f"follow_up: 3s, deadline: 1h, on_deadline: {policy}}}")
@@ -278,11 +267,6 @@ def test_the_weight_of_a_rolled_back_rollout_is_zero() -> None:
             assert weight_bp_of(state) == 0
 
 
-def test_an_abort_before_anyone_was_moved_waits_for_nobody() -> None:
-    transition = advance(rollout(Preparing(T0_MS)), Abort(LATER_MS, "ada", "wrong build"))
-    assert transition.state.phase == Aborted("aborted by ada: wrong build (at step 1 of 3, weight 0%)", LATER_MS)
-
-
 def test_what_a_dry_run_would_have_done_is_written_once_and_moves_nothing() -> None:
     state = rollout(Observing(0, NOW_MS))
     worse = replace(GOOD.evidence, dry_run_worse=(("ttft", "ttft: worse"),))
@@ -299,14 +283,3 @@ def test_a_dry_run_never_speaks_before_evidence_that_counts() -> None:
     evidence = replace(right(step_index=0, verdict=Verdict.WORSE).evidence, dry_run_worse=(("ttft", "x"),))
     transition = advance(rollout(Observing(0, NOW_MS)), Observed(LATER_MS, without(GOOD, evidence=evidence)))
     assert isinstance(transition.state.phase, RollingBack)
-
-
-@pytest.mark.parametrize("end", [RolledBack("worse", NOW_MS), Aborted("aborted by ada", NOW_MS)])
-def test_a_rollout_that_was_taken_back_begins_again_from_nothing(end: Phase) -> None:
-    state = replace(rollout(end), dry_run_told=("ttft",))
-    again = advance(state, Retry(LATER_MS, "ada", "the database is back", "v3"))
-    assert again.state == replace(
-        state, phase=Preparing(LATER_MS), baseline="v3", started_at_ms=LATER_MS, revision=8, dry_run_told=()
-    )
-    assert again.effects == (BeginAttempt(), PublishWeight(0))
-    assert again.decision.text == "begun again, v2 over v3, by ada: the database is back"
