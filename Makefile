@@ -112,6 +112,7 @@ verify: $(DEV_STAMP) $(LLM_STAMP) ## the long proofs: all tests, the real LLM la
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure false
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure boundary
 	$(BIN)/python -m controlplane.simulate --gate --rollouts 2000
+	$(BIN)/python -m tests.e2e.malformed_calls --calls 10000
 	$(BIN)/python -m tests.fuzz --seconds 60
 	$(BIN)/python -m tests.fuzz --blind decoy-crash decoy-hang decoy-memory
 

@@ -26,8 +26,9 @@ from serinus.v1 import admin_pb2, admin_pb2_grpc
 from tests.ports import free_port
 from tests.unit.controlplane.manifest.samples import BOTH
 
-# Of the process, from after the first tenth of the calls to the end: pools and caches have filled by then.
-GROWTH_BYTES_MAX = 12 * 1024 * 1024
+# Of the process, from after the first tenth of the calls to the end: pools and caches have filled by then. It goes up and
+# down by 10 MB; what was found once, garbage that kept its requests, was 150 MB in 4,000 calls.
+GROWTH_BYTES_MAX = 24 * 1024 * 1024
 AT_ONCE = 16
 # A call that is not answered in this time counts as a fault; slow ones are ended by their caller long before.
 _DEADLINE_S = 30.0
