@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli import access, certs, judge, objects, operate, plan, processes, records, simulate, tokens
+from controlplane.cli import access, certs, judge, objects, operate, plan, processes, records, simulate, storage, tokens
 
 app = typer.Typer(
     name="serinus",
@@ -56,6 +56,8 @@ VERBS: tuple[Callable[..., None], ...] = (
     judge.judge,
     simulate.simulate,
     processes.controlplane,
+    storage.backup,
+    storage.restore,
     processes.bootstrap,
 )
 for verb in VERBS:

@@ -31,6 +31,9 @@ class MemoryStore:
         found = [record for record in self._records if record.rollout == rollout]
         return found if last is None else found[len(found) - min(last, len(found)) :]
 
+    def journals(self) -> list[str]:
+        return sorted({record.rollout for record in self._records})
+
     def latest(self) -> list[Record]:
         return list({record.rollout: record for record in self._records if record.moved}.values())
 

@@ -80,6 +80,9 @@ class Store(Protocol):
     def records(self, rollout: str, last: int | None = None) -> list[Record]:
         """A rollout's journal, or its `last` newest records; oldest first."""
 
+    def journals(self) -> list[str]:
+        """The names under which there are records."""
+
     def latest(self) -> list[Record]:
         """The newest moved record of every rollout."""
 

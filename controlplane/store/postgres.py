@@ -137,6 +137,10 @@ class PostgresStore:
         # LIMIT NULL: no limit.
         return self._records("WHERE rollout = $1 ORDER BY serial DESC LIMIT $2", rollout, last)[::-1]
 
+    def journals(self) -> list[str]:
+        names = self._main.run(lambda c: c.fetch("SELECT DISTINCT rollout FROM serinus_journal"))
+        return sorted(name for (name,) in names)
+
     def latest(self) -> list[Record]:
         return self._records(
             "WHERE serial IN (SELECT max(serial) FROM serinus_journal WHERE moved GROUP BY rollout) ORDER BY serial"

@@ -1,5 +1,6 @@
 """The store in one SQLite file: WAL, synchronous=FULL, so that what was recorded survives kill -9 and power loss."""
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -90,6 +91,9 @@ class SqliteStore:
         where = "WHERE rollout = ? ORDER BY serial DESC LIMIT ?"
         return self._records(where, rollout, -1 if last is None else last)[::-1]
 
+    def journals(self) -> list[str]:
+        return [name for (name,) in self._db.execute("SELECT DISTINCT rollout FROM journal ORDER BY rollout")]
+
     def latest(self) -> list[Record]:
         return self._records(
             "WHERE serial IN (SELECT max(serial) FROM journal WHERE moved GROUP BY rollout) ORDER BY serial"
@@ -122,6 +126,14 @@ class SqliteStore:
 
     def prune_batches(self, before_ms: int) -> int:
         return self._db.execute("DELETE FROM batches WHERE at_ms < ?", (before_ms,)).rowcount
+
+    def back_up(self, path: Path) -> None:
+        """A copy as of one moment, while others write. Raises StoreError."""
+        try:
+            with contextlib.closing(sqlite3.connect(path)) as copy:
+                self._db.backup(copy)
+        except sqlite3.Error as error:
+            raise _cannot_write(error) from error
 
     def close(self) -> None:
         self._db.close()

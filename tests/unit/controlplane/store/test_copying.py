@@ -1,0 +1,42 @@
+"""A store copied is the store: what another control plane reads from it is the same."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from controlplane.store.copying import copy_store
+from controlplane.store.memory import MemoryStore
+from controlplane.store.port import Record, StoredBatch, StoredObject, StoreError
+from controlplane.store.sqlite import SqliteStore
+
+
+def filled() -> MemoryStore:
+    store = MemoryStore()
+    store.apply([StoredObject("Service", "chat", {"b": 1, "a": 2}, "v1", 5)], [])
+    for revision, name in enumerate(["r", "audit", "r", "s"]):
+        store.append(Record(name, revision, revision, name != "audit", "state", "hold", "code", "text", "ada"))
+    store.save_batch(StoredBatch("edge-1", 2**64 - 1, 1, 1000, b"x"))
+    return store
+
+
+def test_everything_is_copied_in_its_order(tmp_path: Path) -> None:
+    source, target = filled(), SqliteStore(tmp_path / "copy.db")
+    assert copy_store(source, target, lambda: 0) == (4, 1)
+    assert target.objects() == source.objects()
+    assert target.latest() == source.latest()
+    assert [target.records(name) for name in target.journals()] == [source.records(n) for n in source.journals()]
+    assert list(target.batches(0)) == list(source.batches(0))
+    target.close()
+
+
+def test_nothing_goes_where_something_is() -> None:
+    with pytest.raises(StoreError, match="there is something already"):
+        copy_store(filled(), filled(), lambda: 0)
+
+
+def test_a_journal_that_never_rests_is_refused() -> None:
+    target = MemoryStore()
+    with pytest.raises(StoreError, match="faster than it can be read"):
+        copy_store(filled(), target, itertools.count().__next__)
+    assert target.objects() == []
