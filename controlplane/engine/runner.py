@@ -50,6 +50,8 @@ TICK_S = 0.5
 # An ACK wakes the engine at once; many ACKs at a time make one tick.
 TICK_S_MIN = 0.02
 PRUNE_EVERY_TICKS = 600
+# Reasons to hold go after 90 days; what moved a rollout and what people did stays.
+HOLDS_KEPT_MS = 90 * 24 * 3600 * 1000
 # A credential that was changed on disk is in force within this time and a push.
 SECRETS_EVERY_S = 5.0
 
@@ -292,6 +294,7 @@ class Engine:
         return self.trackers[rollout.name]
 
     async def _prune(self) -> None:
-        """Batches older than every active rollout are evidence for nothing any more."""
+        """Batches older than every active rollout are evidence for nothing any more; old holds explain nothing."""
+        await self._stored(self._store.prune_holds, self.now_ms() - HOLDS_KEPT_MS)
         begun_ms = [rollout.started_at_ms for rollout in self.world.active_rollouts]
         await self._stored(self._store.prune_batches, min(begun_ms, default=self.now_ms()))

@@ -10,6 +10,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._objects: dict[tuple[str, str], StoredObject] = {}
         self._records: list[Record] = []
+        self._serial = 0
         self._batches: dict[tuple[str, int, int], StoredBatch] = {}
 
     def objects(self) -> list[StoredObject]:
@@ -25,7 +26,8 @@ class MemoryStore:
         self.apply(objects, [record])
 
     def _append(self, record: Record) -> None:
-        self._records.append(replace(record, serial=len(self._records) + 1))
+        self._serial += 1
+        self._records.append(replace(record, serial=self._serial))
 
     def records(self, rollout: str, last: int | None = None) -> list[Record]:
         found = [record for record in self._records if record.rollout == rollout]
@@ -52,6 +54,16 @@ class MemoryStore:
         for key in old:
             del self._batches[key]
         return len(old)
+
+    def prune_holds(self, before_ms: int) -> int:
+        newest = {record.rollout: record.serial for record in self._records}.values()
+        kept = [
+            record
+            for record in self._records
+            if record.moved or record.at_ms >= before_ms or record.serial in newest or record.rollout.startswith("@")
+        ]
+        count, self._records = len(self._records) - len(kept), kept
+        return count
 
     def close(self) -> None:
         """Nothing to close."""

@@ -95,6 +95,12 @@ class Store(Protocol):
     def prune_batches(self, before_ms: int) -> int:
         """Drop batches older than a time; how many went."""
 
+    def prune_holds(self, before_ms: int) -> int:
+        """Drop records of rollouts older than a time that moved nothing, but the newest of each; how many went.
+
+        Journals whose name begins with `@` are no rollout's: they stay whole.
+        """
+
     def close(self) -> None: ...
 
 

@@ -26,6 +26,8 @@ CREATE TABLE batches (
   at_ms INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (sidecar, epoch, seq));
 CREATE INDEX batches_at ON batches (at_ms);
 """
+_PRUNE_HOLDS = """DELETE FROM journal WHERE NOT moved AND at_ms < ? AND rollout NOT LIKE '@%'
+  AND serial NOT IN (SELECT max(serial) FROM journal GROUP BY rollout)"""
 _RECORD = "rollout, revision, at_ms, moved, state, action, code, text, actor"
 
 
@@ -126,6 +128,9 @@ class SqliteStore:
 
     def prune_batches(self, before_ms: int) -> int:
         return self._db.execute("DELETE FROM batches WHERE at_ms < ?", (before_ms,)).rowcount
+
+    def prune_holds(self, before_ms: int) -> int:
+        return self._db.execute(_PRUNE_HOLDS, (before_ms,)).rowcount
 
     def back_up(self, path: Path) -> None:
         """A copy as of one moment, while others write. Raises StoreError."""

@@ -89,6 +89,23 @@ def test_a_batch_is_kept_once(store: Store) -> None:
     assert [b.seq for b in store.batches(0)] == [2]
 
 
+def test_old_holds_go_and_what_explains_a_rollout_stays(store: Store) -> None:
+    for revision, moved in ((1, True), (2, False), (3, False), (4, True), (5, False)):
+        store.append(record(revision=revision, moved=moved))
+    store.append(record("held", 1, moved=False))
+    store.append(record("@audit", 1, moved=False))
+    store.append(record("@audit", 2, moved=False))
+    assert store.prune_holds(1003) == 1
+    assert [r.revision for r in store.records("r")] == [1, 3, 4, 5]
+    assert store.prune_holds(9999) == 1
+    assert [r.revision for r in store.records("r")] == [1, 4, 5]
+    assert [r.serial for r in store.records("r")] == [1, 4, 5]
+    assert len(store.records("held")) == 1
+    assert len(store.records("@audit")) == 2
+    store.append(record(revision=6))
+    assert [r.serial for r in store.records("r", 1)] == [9]
+
+
 def test_the_journal_can_be_read_while_batches_are(store: Store) -> None:
     for seq in range(3):
         store.save_batch(StoredBatch("edge-1", 7, seq, 1000, b"x"))
