@@ -9,7 +9,7 @@ import pytest
 
 from controlplane.cli.certs import app
 from controlplane.security.client import channel_credentials
-from controlplane.security.server import server_credentials
+from controlplane.security.server import Certificates, server_credentials
 from controlplane.settings import TlsFiles
 
 METHOD = "/serinus.test/Echo"
@@ -84,6 +84,20 @@ def test_a_client_does_not_talk_to_a_server_of_another_ca(certs: Path) -> None:
     ours = certs / "ours/envoy"
     mixed = TlsFiles(certs / "others/envoy/ca.pem", ours / "cert.pem", ours / "key.pem")
     assert_unavailable(certs, channel_credentials(mixed))
+
+
+def test_files_that_have_become_no_good_leave_the_ones_before_in_force_until_they_are_mended(tmp_path: Path) -> None:
+    make = ["init", "--dir", str(tmp_path)]
+    app(make, standalone_mode=False)
+    certificates = Certificates(party(tmp_path / "controlplane"))
+    assert certificates.renewed() is None
+    (tmp_path / "controlplane/key.pem").write_text("half a key")
+    assert certificates.renewed() is None
+    (tmp_path / "controlplane/cert.pem").unlink()
+    assert certificates.renewed() is None
+    app([*make, "--force"], standalone_mode=False)
+    assert certificates.renewed() is not None
+    assert certificates.renewed() is None
 
 
 def assert_unavailable(certs: Path, credentials: grpc.ChannelCredentials | None) -> None:
