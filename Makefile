@@ -99,6 +99,10 @@ plots: $(DEV_STAMP) ## draws the pictures of docs/judge.md anew, from seeded sim
 fuzz: $(DEV_STAMP) ## 10 million inputs for each parser of the sidecar, and decoys that must be found; an hour or two
 	$(BIN)/python -m tests.fuzz --jobs 2
 
+.PHONY: sim
+sim: $(DEV_STAMP) ## simulated rollouts under faults, fresh seeds, an oracle after every second (SEED=N replays one)
+	$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED)) $(SIM)
+
 .PHONY: soak
 soak: $(DEV_STAMP) ## 10 million requests through Envoy and the sidecar, each tag checked; memory must stay flat (SOAK=--requests=N)
 	$(BIN)/python -m tests.soak $(SOAK)
@@ -113,6 +117,7 @@ verify: $(DEV_STAMP) $(LLM_STAMP) ## the long proofs: all tests, the real LLM la
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure boundary
 	$(BIN)/python -m controlplane.simulate --gate --rollouts 2000
 	$(BIN)/python -m tests.e2e.malformed_calls --calls 10000
+	$(BIN)/python -m tests.sim --long --runs 500
 	$(BIN)/python -m tests.fuzz --seconds 60
 	$(BIN)/python -m tests.fuzz --blind decoy-crash decoy-hang decoy-memory
 
