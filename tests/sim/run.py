@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from controlplane.rollout.events import Abort, Event, Pause, Resume
-from controlplane.rollout.model import Paused, RollingBack, since_ms_of
+from controlplane.rollout.model import Paused, RollingBack
 from controlplane.rollout.transition import IllegalEventError
 from serinus.v1 import outcomes_pb2
 from tests.sim.oracle import Oracle, need
@@ -15,6 +15,8 @@ from tests.sim.plane import T0_MS, CrashError, Disk, Plane, begin
 from tests.sim.proxy import Proxy
 
 FAULTS_S, CALM_S, REQUESTS = 18, 12, 8
+# What the last seconds began (a rollback, say) has so long to end; 7 of 1,600 runs needed a second of it.
+SETTLE_S = 15
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,14 @@ class Simulation:
         self.now_ms = T0_MS
 
     def run(self) -> Result:
-        for second in range(self.end_s):
+        second = 0
+        while second < self.end_s or (self._under_way() and second < self.end_s + SETTLE_S):
             is_calm = second >= self.faults_s
             self._faults(is_calm)
             self._second(T0_MS + second * 1_000, is_calm)
-        self._converged()
+            second += 1
+        need(not self._under_way(), self._under_way())
+        self.oracle.slots(self._plane())
         return Result(self.seed, self.digest.hexdigest(), self._plane().rollout.phase.kind, self.crashes)
 
     def _plane(self) -> Plane:
@@ -153,12 +158,11 @@ class Simulation:
         finally:
             self.oracle.journal(None, self.proxies, [])
 
-    def _converged(self) -> None:
+    def _under_way(self) -> str:
+        """The rule that does not hold yet; "" once all have converged."""
         plane = self._plane()
-        self.oracle.slots(plane)
-        # What was begun in the last seconds is still on its way.
-        is_fresh = since_ms_of(plane.rollout.phase) > self.now_ms - 5_000
-        need(is_fresh or not isinstance(plane.rollout.phase, RollingBack | Paused), "what was on its way has ended")
-        for proxy in self.proxies:
-            need(is_fresh or (proxy.revision, proxy.weight_bp) == plane.target, "every proxy has the weight in force")
-            need(len(proxy.queue) <= 2, "reports are acknowledged")
+        if isinstance(plane.rollout.phase, RollingBack | Paused):
+            return "what was on its way has ended"
+        if any((proxy.revision, proxy.weight_bp) != plane.target for proxy in self.proxies):
+            return "every proxy has the weight in force"
+        return "reports are acknowledged" if any(len(proxy.queue) > 2 for proxy in self.proxies) else ""
