@@ -105,6 +105,7 @@ class Sidecar:
                 task.result()  # a loop ends only by a fault: let it be seen
             await self._drain(loops)
         finally:
+            self._uplink.end()
             for task in (waiter, *loops):
                 task.cancel()
             await asyncio.gather(waiter, *loops, return_exceptions=True)

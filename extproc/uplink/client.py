@@ -100,6 +100,7 @@ class UplinkClient:
         self._progress = asyncio.Event()
         self._progress_at_s = 0.0
         self.is_connected = False
+        self._is_over = False
 
     def wake(self) -> None:
         self._wake.set()
@@ -109,6 +110,11 @@ class UplinkClient:
         while len(self._queue):
             self._progress.clear()
             await self._progress.wait()
+
+    def end(self) -> None:
+        """`run` connects no more. To be said before it is cancelled: a cancellation that meets the end of a call may be
+        swallowed by gRPC's library, and the process would never leave."""
+        self._is_over = True
 
     async def run(self) -> None:
         reason = ""
@@ -121,6 +127,8 @@ class UplinkClient:
             except (TimeoutError, OSError, asyncio.InvalidStateError, grpc.aio.UsageError) as error:
                 failure = str(error) or type(error).__name__
             self.is_connected = False
+            if self._is_over:
+                return
             if failure != reason:
                 _log.warning("control plane is away", extra={"address": self._target, "reason": failure})
                 reason = failure

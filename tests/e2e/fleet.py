@@ -124,8 +124,11 @@ def rows_of(
 async def running(*tasks: Part) -> AsyncIterator[None]:
     """Keep them connected; one whose stream breaks is started again, as Envoy and the sidecar do."""
 
+    is_over = False
+
     async def again(part: Part) -> None:
-        while True:
+        # gRPC's library may swallow a cancellation that meets the end of the call: then the flag ends it.
+        while not is_over:
             with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 await part.run()
             await asyncio.sleep(0.1)
@@ -134,6 +137,7 @@ async def running(*tasks: Part) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        is_over = True
         for task in running_tasks:
             task.cancel()
         await asyncio.gather(*running_tasks, return_exceptions=True)

@@ -32,6 +32,7 @@ class Site:
     policies: PolicyHolder
     catalogue: Catalogue
     client: UplinkClient
+    running: asyncio.Task[None]
 
     def push(self, row_count: int = 1) -> None:
         self.queue.push(lambda seq: wire.batch(seq, Sealed({}, 5, 0), None), row_count)
@@ -57,8 +58,9 @@ async def site(run_dir: Path, port: int) -> AsyncIterator[Site]:
     )
     task = asyncio.create_task(client.run())
     try:
-        yield Site(queue, policies, catalogue, client)
+        yield Site(queue, policies, catalogue, client, task)
     finally:
+        client.end()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -85,6 +87,15 @@ def test_hello_comes_first_and_batches_are_sent_and_acknowledged(tmp_path: Path)
             ]
             assert seqs(plane) == [1, 2]
             assert here.catalogue.report_slots.values == {("acked",): 3}
+
+    run(story)
+
+
+def test_once_told_so_it_ends_with_its_connection_even_where_its_cancellation_was_swallowed(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path, 9) as here:  # nobody listens there: each call ends by itself
+            here.client.end()
+            await asyncio.wait_for(here.running, 20)
 
     run(story)
 
