@@ -53,7 +53,7 @@ test: $(DEV_STAMP) ## everything the README promises, real Envoy included, < 10 
 	$(BIN)/ruff check .
 	{ $(BIN)/mypy && $(BIN)/lint-imports; } & static=$$!; trap 'kill $$static 2>/dev/null || true' EXIT; \
 	  $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --durations=15 -m "not e2e and not llm"; wait $$static
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "e2e and not alone and not demo"
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile -m "e2e and not alone and not demo"
 	$(BIN)/python -m pytest -q -m "alone and not demo"
 
 .PHONY: test-llm

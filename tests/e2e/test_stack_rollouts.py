@@ -18,7 +18,7 @@ from tests.e2e.harness import Site, rollout_text, service_text, wait_for
 from tests.e2e.load import Reply, versions_by_user
 from tests.e2e.upstream import ModelUpstream
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = [pytest.mark.e2e]
 
 USERS = [f"user-{n}" for n in range(600)]
 # The second is dealt as everyone is: a slice, and nothing else.
