@@ -163,7 +163,7 @@ def _observe() -> ext_proc.ExternalProcessor:
         observability_mode=True,
         deferred_close_timeout=milliseconds(OBSERVE_CLOSE_TIMEOUT_MS),
         stat_prefix="observe",
-        response_attributes=[headers.ATTRIBUTE_REQUEST_ID, headers.ATTRIBUTE_SERVICE],
+        response_attributes=[headers.ATTRIBUTE_REQUEST_ID],
         processing_mode=ext_proc.ProcessingMode(
             request_header_mode=_Send.SKIP,
             response_header_mode=_Send.SEND,

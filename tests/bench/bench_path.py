@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.bench import wrk
-from tests.bench.lanes import RULES, TAGGED, UNTAGGED, Lane, LaneSpec, lanes
+from tests.bench import go_lane, wrk
+from tests.bench.lanes import GO, RULES, TAGGED, UNTAGGED, Lane, LaneSpec, lanes
 from tests.bench.result import Column, Goal, Result, percentile
 from tests.bench.worker import Worker
 
@@ -25,17 +25,19 @@ CONNECTIONS = 16
 PROBES = 500
 
 BARE, OWN, GRPCIO = "bare Envoy", "tagged, own transport", "tagged, grpcio transport"
+IN_GO = "tagged, a server in Go"
 LOGGED, SHIPPED, NATIVE = "access log only", "tagged and logged, as shipped", "native, logged"
 SPECS = (
     (BARE, LaneSpec("bare")),
     (OWN, LaneSpec("own", "own", tags=True)),
     (GRPCIO, LaneSpec("grpcio", "grpcio", tags=True)),
+    (IN_GO, LaneSpec("go", GO, tags=True)),
     (LOGGED, LaneSpec("logged", "own", logs=True)),
     (SHIPPED, LaneSpec("shipped", "own", tags=True, logs=True)),
     (NATIVE, LaneSpec("native", "own", tags=True, logs=True, datapath="native")),
 )
 # Whose user asks one request at a time.
-PROBED = (BARE, OWN, GRPCIO, NATIVE)
+PROBED = (BARE, OWN, GRPCIO, IN_GO, NATIVE)
 
 
 @dataclass
@@ -64,17 +66,19 @@ def run(rounds: int = ROUNDS, load_s: float = LOAD_S, probes: int = PROBES) -> R
     if not wrk.is_there():
         goals = [Goal("all that is said of the request path", None, 0, "")]
         return Result(name="path", title=title, columns=COLUMNS, rows=[], reading=[wrk.MISSING], goals=goals)
-    seen = asyncio.run(_measured(rounds, load_s, probes))
+    specs = [(name, spec) for name, spec in SPECS if name != IN_GO or go_lane.is_there()]
+    seen = asyncio.run(_measured(specs, rounds, load_s, probes))
     return Result(
         name="path",
         title=title,
         columns=COLUMNS,
-        rows=[_row(name, seen) for name, _ in SPECS],
+        rows=[_row(name, seen) for name in seen],
         reading=[
             f"throughput and CPU: wrk, {CONNECTIONS} connections, {load_s:g} s a round; every request of another user",
             f"latency: one connection, one request at a time, {probes} a round",
             "ratios and differences are of one round each: the median, and in brackets the smallest and the largest",
             "CPU of a sidecar is utime + stime of its process, over requests that got a tag (or a log entry)",
+            *([] if IN_GO in seen else [go_lane.MISSING]),
         ],
         goals=_goals(seen),
     )
@@ -94,17 +98,17 @@ COLUMNS = [
 ]
 
 
-async def _measured(rounds: int, load_s: float, probes: int) -> dict[str, _Seen]:
-    seen = {name: _Seen() for name, _ in SPECS}
+async def _measured(specs: Sequence[tuple[str, LaneSpec]], rounds: int, load_s: float, probes: int) -> dict[str, _Seen]:
+    seen = {name: _Seen() for name, _ in specs}
     probe = await Worker.start("tests.bench.probe")
-    async with lanes([spec for _, spec in SPECS]) as running:
+    async with lanes([spec for _, spec in specs]) as running:
         by_name = dict(zip(seen, running, strict=True))
         for number in range(rounds + 1):
             for name in _turned(list(seen), number):
                 # The first round warms up: caches, connections, the branch predictor.
                 into = seen[name] if number else _Seen()
                 await _load(by_name[name], load_s if number else 1.0, into)
-            for name in _turned(list(PROBED), number):
+            for name in _turned([name for name in PROBED if name in seen], number):
                 asked = await probe.ask("probe", port=by_name[name].port, count=probes, first=number * probes)
                 if number:
                     seen[name].took_ms.append(asked["took_ms"])
@@ -164,9 +168,13 @@ def _goals(seen: dict[str, _Seen]) -> list[Goal]:
     added_own = _pairs(own.p50_us, bare.p50_us, lambda one, other: one - other)
     added_grpcio = _pairs(grpcio.p50_us, bare.p50_us, lambda one, other: one - other)
     p99_ratio = (own.p99_us or math.nan) / (bare.p99_us or math.nan)
+    of_go = (
+        [_ratio("the same, of a server in Go", own.sidecar_us, seen[IN_GO].sidecar_us, 100)] if IN_GO in seen else []
+    )
     return [
         Goal("sidecar CPU per tagged request", statistics.median(own.sidecar_us), 20, "µs"),
         _ratio("the same, of the grpcio transport's", own.sidecar_us, grpcio.sidecar_us, 10),
+        *of_go,
         Goal("added latency, p50", statistics.median(added_own), 150, "µs"),
         _ratio("the same, of the grpcio transport's", added_own, added_grpcio, 25),
         Goal("p99 over bare Envoy's", p99_ratio, 5, "times"),

@@ -31,10 +31,12 @@ from controlplane.snapshot.resource import EXTENSION, LISTENER, ROUTE, ResourceS
 from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.groups import GroupBook
 from controlplane.xds.server import AdsServer
+from tests.bench import go_lane
 from tests.bench.cpu import cpu_ns, rss_bytes
 from tests.e2e.path_world import ENVOY, free_port, policy_of, until
 from tests.e2e.sidecar_process import NODE, SidecarProcess, keep_policy, short_directory
 
+GO = "go"
 VERSIONS = ("v1", "v2")
 SALT = "bench-1"
 WEIGHT_BP = 2_500
@@ -69,7 +71,8 @@ RULES: Sequence[dict[str, object]] = (
 
 @dataclass(frozen=True, slots=True)
 class LaneSpec:
-    """`transport`: of the sidecar; "" for none. `tags`: requests ask it. `logs`: it gets the access log.
+    """`transport`: of the sidecar; "" for none, GO for a server in Go in its place. `tags`: requests ask it. `logs`: it
+    gets the access log.
 
     `shows_tags`: model servers get the headers that are otherwise taken from them.
     """
@@ -98,7 +101,7 @@ class Lane:
     port: int
     admin_port: int
     envoy: asyncio.subprocess.Process
-    sidecar: SidecarProcess | None
+    sidecar: SidecarProcess | go_lane.GoPeer | None
     session: aiohttp.ClientSession
     _stats: dict[str, int] = field(default_factory=dict)
 
@@ -191,11 +194,14 @@ async def _lane(spec: LaneSpec, site: _Site) -> AsyncIterator[Lane]:
     gateway = Gateway(listen_port=free_port(), ext_proc_message_timeout_ms=spec.timeout_ms)
     socket, admin_port = directory / "e.sock", free_port()
     async with contextlib.AsyncExitStack() as stack:
-        sidecar = None
+        sidecar: SidecarProcess | go_lane.GoPeer | None = None
         keep_policy(directory, [policy_of(route)])
-        if spec.transport:
+        if spec.transport == GO:
+            sidecar = go_lane.GoPeer(await go_lane.build(directory), socket)
+        elif spec.transport:
             flags = ("--transport", spec.transport, "--envoy-admin", f"127.0.0.1:{admin_port}")
             sidecar = SidecarProcess(directory, socket, free_port(), *flags, "--controlplane", site.controlplane)
+        if sidecar is not None:
             stack.push_async_callback(sidecar.stop)
             await sidecar.start()
         snapshot = _as_asked(build([route], gateway), spec)

@@ -21,7 +21,7 @@ COHORT_TOKEN = "token"
 
 # CEL strings that Envoy evaluates; an attribute arrives in the ext_proc message under the very string asked for, in
 # attributes["envoy.filters.http.ext_proc"]. Verified on Envoy 1.40.0: the first at request headers (it is the route
-# matched before the tags clear the route cache) and at response headers, the second at response headers of a filter
+# matched before the tags clear the route cache), the second at response headers of a filter
 # in observability mode, equal to the access log's request id.
 ATTRIBUTE_SERVICE = "xds.route_metadata.filter_metadata['serinus']['service']"
 ATTRIBUTE_REQUEST_ID = "request.id"

@@ -129,7 +129,7 @@ def test_the_observing_filter_waits_for_nothing_and_is_off_by_default() -> None:
     assert observe.grpc_service is not None
     assert observe.grpc_service.envoy_grpc is not None
     assert observe.grpc_service.envoy_grpc.cluster_name == "sidecar-observe"
-    assert "request.id" in observe.response_attributes
+    assert observe.response_attributes == ["request.id"]
 
 
 def test_what_notes_a_key_is_off_until_a_native_route_says_which() -> None:
