@@ -80,7 +80,7 @@ def apply(
     for each in response.objects:
         typer.echo(f"{each.kind.lower()}/{each.name} {each.change}" + (" (dry run)" if dry_run else ""))
         if each.note and each.change != "unchanged":
-            typer.echo(f"  {each.note}")
+            typer.echo("\n".join(f"  {line}" for line in each.note.splitlines()))
 
 
 def get(

@@ -13,19 +13,13 @@ import typer
 from controlplane.cli.client import EXIT_USAGE, fail
 from controlplane.cli.objects import read_files
 from controlplane.cli.output import OUTPUT_OPTION, Output, emit, table
+from controlplane.engine.steps import PLACEHOLDER, ask_of, is_auto, is_by_request, ladder
 from controlplane.evidence.outlook import Ask, Outlook, Traffic, outlook
-from controlplane.evidence.planning import steps_auto
 from controlplane.manifest.errors import ManifestError
 from controlplane.manifest.load import Manifest, load
 from controlplane.manifest.schema import RolloutSpec, ServiceSpec
 from controlplane.manifest.units import in_time
-from serinus.contract.metric import ERRORS
-from serinus.contract.request import StickyKind
 from serinus.contract.weight import format_bp
-
-# Stands for `steps: auto` until the list is derived.
-_PLACEHOLDER = ("100%",)
-_DAY_S = 86_400
 
 
 def plan(
@@ -46,7 +40,7 @@ def plan(
     if not 0.0 < rps <= 1e6 or not 0.0 <= baseline_errors <= 0.5:
         raise fail("--rps is above 0 and at most 1e6, --baseline-errors a share up to 0.5", code=EXIT_USAGE)
     try:
-        manifests = load(((file.name, file.text) for file in read_files(filename)), auto_steps=_PLACEHOLDER)
+        manifests = load(((file.name, file.text) for file in read_files(filename)), auto_steps=PLACEHOLDER)
     except ManifestError as error:
         raise fail(str(error)) from None
     rollouts = [manifest for manifest in manifests if isinstance(manifest.spec, RolloutSpec)]
@@ -65,7 +59,7 @@ def _traffic(rollout: Manifest, manifests: Sequence[Manifest], rps: float, users
     for manifest in manifests:
         if not isinstance(manifest.spec, ServiceSpec) or manifest.name != rollout.data.get("service"):
             continue
-        if manifest.spec.sticky[0].kind is StickyKind.REQUEST:
+        if is_by_request(manifest.spec):
             return Traffic(rps, rate, None)
     return Traffic(rps, rate, users)
 
@@ -73,32 +67,8 @@ def _traffic(rollout: Manifest, manifests: Sequence[Manifest], rps: float, users
 def _plan(manifest: Manifest, traffic: Traffic) -> tuple[Manifest, Traffic, Ask, Outlook]:
     spec = manifest.spec
     assert isinstance(spec, RolloutSpec)
-    margin_bp = next((guardrail.margin_bp for guardrail in spec.guardrails if guardrail.metric == ERRORS), None)
-    budget_bp = spec.harm_budget_bp if margin_bp is None else margin_bp
-    steps_bp, min_step_s = spec.steps_bp, spec.pace.min_step_ms / 1_000
-    if _is_auto(manifest):
-        steps_bp = steps_auto(
-            users=traffic.users or max(1, int(traffic.rps * _DAY_S)),
-            rps=traffic.rps,
-            rate=traffic.error_rate,
-            budget_bp=budget_bp,
-            alpha=spec.confidence.advance_alpha,
-            min_step_s=min_step_s,
-        )
-    ask = Ask(
-        steps_bp,
-        budget_bp,
-        spec.confidence.rollback_alpha,
-        spec.confidence.advance_alpha,
-        1.0 / sum(not guardrail.dry_run for guardrail in spec.guardrails),
-        min_step_s,
-        spec.pace.deadline_ms / 1_000,
-    )
+    ask = ask_of(spec, ladder(spec, traffic) if is_auto(manifest) else spec.steps_bp)
     return manifest, traffic, ask, outlook(ask, traffic)
-
-
-def _is_auto(manifest: Manifest) -> bool:
-    return bool(manifest.data.get("steps") == "auto")
 
 
 def _values(manifest: Manifest, traffic: Traffic, ask: Ask, found: Outlook) -> dict[str, Any]:
@@ -106,7 +76,7 @@ def _values(manifest: Manifest, traffic: Traffic, ask: Ask, found: Outlook) -> d
     plain = {
         "rollout": manifest.name,
         "steps": [format_bp(step) for step in ask.steps_bp],
-        "is_auto": _is_auto(manifest),
+        "is_auto": is_auto(manifest),
     }
     finite: dict[str, Any] = _finite(plain | {"traffic": asdict(traffic), "outlook": asdict(found)})
     return finite
@@ -125,7 +95,7 @@ def _print(manifest: Manifest, traffic: Traffic, ask: Ask, found: Outlook) -> No
     typer.echo(
         f"{manifest.name}, at {traffic.rps:g} requests/s, {keys}, {traffic.error_rate:.3%} of them failing today:"
     )
-    if _is_auto(manifest):
+    if is_auto(manifest):
         typer.echo(f"steps: [{', '.join(format_bp(step) for step in ask.steps_bp)}]  # write this in place of `auto`")
     rows = [
         (format_bp(step.weight_bp), _duration(step.seconds), _count(step.candidate_requests)) for step in found.steps

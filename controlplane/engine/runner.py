@@ -22,6 +22,7 @@ from controlplane.engine.publisher import Publisher
 from controlplane.engine.record import LastDecision, apply_writes, internal_hold, record_of, transition_objects
 from controlplane.engine.secrets import NoSecrets, SecretSource
 from controlplane.engine.state.runner import read_state
+from controlplane.engine.steps import PLACEHOLDER, with_steps
 from controlplane.engine.transitions import after, with_world
 from controlplane.engine.world import Change, World, plan_apply
 from controlplane.ingest.registry import Registry
@@ -72,7 +73,7 @@ class Engine:
         proxy_timeout_s: float = PROXY_TIMEOUT_S,
     ) -> None:
         self._store = store
-        self._clock = clock
+        self.now_ms = clock.now_ms
         self._exporter = exporter
         self._lock = asyncio.Lock()
         self._runner = StoreRunner(exporter)
@@ -137,9 +138,10 @@ class Engine:
     ) -> tuple[Change, ...]:
         """All or nothing. Raises ManifestError with every problem, SnapshotError, StoreError."""
         # Reading and checking a thousand services takes seconds, in which proxies and sidecars must not wait.
-        manifests = await asyncio.to_thread(load, files)
+        manifests = await asyncio.to_thread(load, files, auto_steps=PLACEHOLDER)
         async with self._changing() as now_ms:
-            plan = await asyncio.to_thread(plan_apply, self.world, manifests, now_ms)
+            manifests, notes = with_steps(manifests, self.world, self.registry.traffic, now_ms // 1000)
+            plan = await asyncio.to_thread(plan_apply, self.world, manifests, now_ms, notes)
             read = await asyncio.to_thread(self._source.read, self.delivery.files_of(plan.world))
             planned = self.delivery.plan_apply(plan.world, manifests, read, now_ms)
             if dry_run:
@@ -158,9 +160,6 @@ class Engine:
             event = with_world(self.world, name, command)
             await self._step(self.world.rollout(name), event, audit.commanded(by, name, command))
             return self.world.rollout(name)
-
-    def now_ms(self) -> int:
-        return self._clock.now_ms()
 
     async def records(self, name: str, last: int | None = None) -> list[Record]:
         """A rollout's journal, or its newest records; oldest first."""
@@ -289,12 +288,11 @@ class Engine:
         for fault in faults:
             log.warning("%s", fault)
 
-    def _track(self, rollout: Rollout) -> EvidenceTracker:
+    def _track(self, rollout: Rollout) -> None:
         self.trackers[rollout.name] = tracker_of(rollout, self.world.services[rollout.spec.service].spec)
-        return self.trackers[rollout.name]
 
     async def _prune(self) -> None:
         """Batches older than every active rollout are evidence for nothing any more; old holds explain nothing."""
         await self._stored(self._store.prune_holds, self.now_ms() - HOLDS_KEPT_MS)
-        begun_ms = [rollout.started_at_ms for rollout in self.world.active_rollouts]
+        begun_ms = (rollout.started_at_ms for rollout in self.world.active_rollouts)
         await self._stored(self._store.prune_batches, min(begun_ms, default=self.now_ms()))

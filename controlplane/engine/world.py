@@ -6,6 +6,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from controlplane.engine.editing import edit_note, not_editable, not_native, unlistenable
@@ -122,8 +123,11 @@ class ApplyPlan:
     changes: tuple[Change, ...]
 
 
-def plan_apply(world: World, manifests: Sequence[Manifest], now_ms: int) -> ApplyPlan:
-    """The world after an apply. Raises ManifestError with every problem; then nothing changes."""
+def plan_apply(
+    world: World, manifests: Sequence[Manifest], now_ms: int, notes: Mapping[str, str] = MappingProxyType({})
+) -> ApplyPlan:
+    """The world after an apply. `notes` are for new rollouts, by name. Raises ManifestError with every problem; then
+    nothing changes."""
     new_services = {m.name: m for m in manifests if isinstance(m.spec, ServiceSpec)}
     specs = {name: service.spec for name, service in world.services.items()}
     specs |= {name: m.spec for name, m in new_services.items() if isinstance(m.spec, ServiceSpec)}
@@ -146,10 +150,10 @@ def plan_apply(world: World, manifests: Sequence[Manifest], now_ms: int) -> Appl
     rollouts = dict(world.rollouts)
     for manifest in manifests:
         if isinstance(manifest.spec, RolloutSpec):
-            before, note = rollouts.get(manifest.name), ""
+            before, note = rollouts.get(manifest.name), notes.get(manifest.name, "")
             if manifest in fresh:
                 after = _started(manifest, manifest.spec, before, baselines, now_ms)
-                note = edit_note(before.rollout if before else None, after.rollout)
+                note = note or edit_note(before.rollout if before else None, after.rollout)
                 rollouts[manifest.name] = after
             change = _change(before.data if before else None, manifest.data)
             changes.append(Change("Rollout", manifest.name, change, note))

@@ -22,6 +22,7 @@ STEPS_MAX = 12
 _FACTORS = (1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 8.0)
 _USERS_FIRST = 20
 _RATE_MIN = 1e-6
+_SEARCHES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,19 @@ def steps_auto(
         return math.fsum(step.seconds for step in ramp(steps_bp, budget_bp=budget_bp, **options))
 
     return min(ladders, key=seconds)
+
+
+def users_of_a_day(*, distinct: float, requests: float, requests_a_day: float) -> int:
+    """How many users a day has, when so many different ones sent these requests: the U with U*(1 - e^(-n/U)) of them
+    met after n requests (users who come back at random), by bisection. At most one a request."""
+    most = max(requests_a_day, distinct, 1.0)
+    low, high = max(distinct, 1.0), most
+    if distinct >= most * -math.expm1(-requests / most):
+        return math.ceil(most)
+    for _ in range(_SEARCHES):
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if middle * -math.expm1(-requests / middle) >= distinct else (middle, high)
+    return math.ceil(high)
 
 
 def users_to_decide(*, rate: float, steps_bp: Sequence[int], budget_bp: int, alpha: float) -> int:

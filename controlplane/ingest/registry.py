@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from controlplane.ingest.rows import Batch, ClusterHealth, Hello, ProxyCounters
+from controlplane.ingest.traffic import TrafficBook
 from controlplane.rollout.events import DataFact, SidecarFact
 
 # A sidecar reports each second: after five missed reports (a kill, a hang, a cut) it counts as silent.
@@ -65,6 +66,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._sidecars: dict[str, _Sidecar] = {}
+        self.traffic = TrafficBook()
 
     def hello(self, hello: Hello, now_ms: int) -> None:
         """A stream opened."""
@@ -85,6 +87,7 @@ class Registry:
         sidecar = self._sidecars[hello.sidecar]
         state = sidecar.epochs.setdefault(hello.epoch, _EpochState(connected=True, heard_ms=now_ms))
         state.heard_ms = now_ms
+        self.traffic.add(batch.rows)
         state.closed_through = max(batch.closed_through_slot, state.closed_through or 0)
         if batch.shed > state.shed:
             sidecar.sheds.append((now_ms, batch.shed - state.shed))

@@ -20,6 +20,7 @@ from controlplane.store.memory import MemoryStore
 from controlplane.store.port import Record, Store, StoredObject
 from controlplane.telemetry.exporter import Exporter
 from tests.unit.controlplane.engine.fleet import PlayedFleet
+from tests.unit.controlplane.engine.test_steps import SECONDS_MIN, T0, seen
 from tests.unit.controlplane.manifest.samples import ROLLOUT, SERVICE
 
 T0_MS = 1_700_000_000_000
@@ -171,6 +172,30 @@ def test_what_was_applied_is_there_after_a_restart_with_its_groups_and_its_weigh
             assert story.fleet.published["edge"][-1].version == sent
 
     asyncio.run(run())
+
+
+def test_steps_that_come_from_traffic_are_kept_as_they_were_derived() -> None:
+    """By the running engine, by its store, and against the same file on another day."""
+    auto = rollout("chat").replace("[10%, 50%, 100%]", "auto")
+
+    async def scenario() -> None:
+        store = MemoryStore()
+        async with started(store) as story:
+            await story.apply(service("chat"))
+            with pytest.raises(ManifestError, match="had no request so far"):
+                await story.apply(auto)
+            story.engine.registry.traffic = seen(100_000)
+            story.clock.at_ms = (T0 + SECONDS_MIN - 1) * 1000
+            changes = await story.engine.apply([("a.yaml", auto)], dry_run=False, actor="ada")
+            assert changes[0].note.startswith("steps [5%, ")
+            steps_bp = story.engine.world.rollout("chat-v2").spec.steps_bp
+        async with started(store) as story:
+            (change,) = await story.engine.apply([("a.yaml", auto)], dry_run=False, actor="ada")
+            assert change.change == "unchanged"
+            assert story.engine.world.rollout("chat-v2").spec.steps_bp == steps_bp
+            assert steps_bp[0] == 500
+
+    asyncio.run(scenario())
 
 
 def test_a_rollout_that_cannot_be_judged_holds_and_is_counted_once() -> None:

@@ -1,0 +1,159 @@
+"""What each service's traffic is like: requests a second, the share that fails, and how many different keys send them.
+
+For plans (`steps: auto`) and their warnings only; no verdict rests on it. Kept in memory, from what sidecars report;
+only requests that are randomised count. Keys are counted by a sketch, since a day's keys of a thousand services are no
+table: HyperLogLog (Flajolet, Fusy, Gandouet, Meunier 2007) with 2,048 registers, standard error 2.3 %. The key hashes
+that sidecars send are uniform already. Each rollout deals keys anew, so the count begins anew with each. Pure.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from controlplane.ingest.rows import Row
+from serinus.contract.metric import ERRORS
+
+# Long enough that a pause is not the rate, short enough that a morning is not the night before.
+RATE_S = 900
+# Sketches of six hours each: the last day, and at least its last 18 hours.
+PART_S = 21_600
+PARTS = 4
+# With 2 KB a sketch: 16 MB. Past it a service that was silent the longest is forgotten.
+SERVICES_MAX = 2_000
+_INDEX_BITS = 11
+_REGISTERS = 1 << _INDEX_BITS
+_RANK_BITS = 64 - _INDEX_BITS
+_ALPHA = 0.7213 / (1 + 1.079 / _REGISTERS)
+
+
+class Distinct:
+    """How many different 64-bit hashes were added, about. Repeats change nothing."""
+
+    __slots__ = ("_ranks",)
+
+    def __init__(self) -> None:
+        self._ranks = bytearray(_REGISTERS)
+
+    def add(self, hashes: Iterable[int]) -> None:
+        ranks = self._ranks
+        for hashed in hashes:
+            index, rank = hashed & _REGISTERS - 1, _RANK_BITS + 1 - (hashed >> _INDEX_BITS).bit_length()
+            if rank > ranks[index]:  # noqa: PLR1730  a call of max() costs as much as all the rest
+                ranks[index] = rank
+
+    def merge(self, other: "Distinct") -> None:
+        """As if all that was added there had been added here."""
+        self._ranks = bytearray(map(max, self._ranks, other._ranks))
+
+    def count(self) -> float:
+        """The paper's estimate; while registers are empty and it is small, by linear counting."""
+        estimate = _ALPHA * _REGISTERS**2 / math.fsum(2.0**-rank for rank in self._ranks)
+        empty = self._ranks.count(0)
+        return _REGISTERS * math.log(_REGISTERS / empty) if empty and estimate <= 2.5 * _REGISTERS else estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`requests` of `keys` different keys in the last `seconds`, at most a day; rates of the last quarter hour."""
+
+    seconds: int
+    requests: int
+    keys: float
+    rps: float
+    error_rate: float
+
+
+@dataclass(slots=True)
+class _Minute:
+    number: int
+    requests: int = 0
+    observed: int = 0
+    bad: int = 0
+
+
+@dataclass(slots=True)
+class _Part:
+    number: int
+    requests: int = 0
+    keys: Distinct = field(default_factory=Distinct)
+
+
+@dataclass(slots=True)
+class _Service:
+    """Under one rollout, or none. `before`: what was known when that began."""
+
+    rollout: str
+    began_slot: int
+    before: Measured | None
+    last_slot: int
+    minutes: deque[_Minute] = field(default_factory=lambda: deque(maxlen=RATE_S // 60))
+    parts: deque[_Part] = field(default_factory=lambda: deque(maxlen=PARTS))
+
+    def add(self, row: Row) -> None:
+        """What comes late counts as of the newest minute."""
+        self.last_slot = max(self.last_slot, row.slot)
+        if not self.minutes or self.minutes[-1].number < row.slot // 60:
+            self.minutes.append(_Minute(row.slot // 60))
+        if not self.parts or self.parts[-1].number < row.slot // PART_S:
+            self.parts.append(_Part(row.slot // PART_S))
+        minute, part = self.minutes[-1], self.parts[-1]
+        minute.requests += row.requests
+        part.requests += row.requests
+        if (errors := row.metrics.get(ERRORS)) is not None:
+            minute.observed += errors.observed
+            minute.bad += errors.bad
+            part.keys.add(errors.keys_ok)
+            part.keys.add(errors.keys_bad)
+
+    def measured(self, now_slot: int) -> Measured:
+        """Of the two counts of keys the one that rests on more requests."""
+        first_minute, first_part = now_slot // 60 - RATE_S // 60 + 1, now_slot // PART_S - PARTS + 1
+        minutes = [minute for minute in self.minutes if minute.number >= first_minute]
+        parts = [part for part in self.parts if part.number >= first_part]
+        keys = Distinct()
+        for part in parts:
+            keys.merge(part.keys)
+        observed = sum(minute.observed for minute in minutes)
+        found = Measured(
+            seconds=max(1, now_slot + 1 - max(self.began_slot, first_part * PART_S)),
+            requests=sum(part.requests for part in parts),
+            keys=keys.count(),
+            rps=sum(minute.requests for minute in minutes)
+            / max(1, now_slot + 1 - max(self.began_slot, first_minute * 60)),
+            error_rate=sum(minute.bad for minute in minutes) / observed if observed else 0.0,
+        )
+        if self.before is None or self.before.requests <= found.requests:
+            return found
+        return replace(self.before, rps=found.rps, error_rate=found.error_rate) if minutes else self.before
+
+
+class TrafficBook:
+    """Mutable. Of each service."""
+
+    def __init__(self) -> None:
+        self._services: dict[str, _Service] = {}
+
+    def add(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            if row.weight_class and (service := self._of(row)) is not None:
+                service.add(row)
+
+    def _of(self, row: Row) -> _Service | None:
+        """None: it belongs to what was before. Proxies do not change over together, so what begins anew has a later
+        second than all that was seen."""
+        seen = self._services.get(row.service)
+        if seen is not None and seen.rollout == row.rollout:
+            return seen
+        if seen is not None and row.slot <= seen.last_slot:
+            return None
+        before = seen.measured(seen.last_slot) if seen is not None else None
+        fresh = self._services[row.service] = _Service(row.rollout, row.slot, before, row.slot)
+        if len(self._services) > SERVICES_MAX:
+            del self._services[min(self._services, key=lambda name: self._services[name].last_slot)]
+        return fresh
+
+    def of(self, service: str, now_slot: int) -> Measured | None:
+        """None: nothing was seen of it."""
+        seen = self._services.get(service)
+        return seen.measured(now_slot) if seen is not None else None
