@@ -107,10 +107,8 @@ sim: $(DEV_STAMP) ## simulated rollouts under faults, fresh seeds, an oracle aft
 soak: $(DEV_STAMP) ## 10 million requests through Envoy and the sidecar, each tag checked; memory must stay flat (SOAK=--requests=N)
 	$(BIN)/python -m tests.soak $(SOAK)
 
-.PHONY: verify
-verify: $(DEV_STAMP) $(LLM_STAMP) ## the long proofs: all tests, the real LLM lane, zero loss, false alarms of the judge, a minute of each fuzz target
-	$(MAKE) test
-	$(MAKE) test-llm
+.PHONY: proofs
+proofs: $(DEV_STAMP) ## the long proofs: zero loss, hand-overs, false alarms of the judge, malformed calls, simulations, a minute of each fuzz target
 	$(BIN)/python -m tests.e2e.zero_loss --iterations 20
 	$(BIN)/python -m tests.e2e.test_hand_over --times 20
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure false
@@ -120,6 +118,12 @@ verify: $(DEV_STAMP) $(LLM_STAMP) ## the long proofs: all tests, the real LLM la
 	$(BIN)/python -m tests.sim --long --runs 500
 	$(BIN)/python -m tests.fuzz --seconds 60
 	$(BIN)/python -m tests.fuzz --blind decoy-crash decoy-hang decoy-memory
+
+.PHONY: verify
+verify: $(DEV_STAMP) $(LLM_STAMP) ## all tests, the real LLM lane, and `make proofs`
+	$(MAKE) test
+	$(MAKE) test-llm
+	$(MAKE) proofs
 
 .PHONY: clean
 clean: ## remove the virtual environment, caches and run directories

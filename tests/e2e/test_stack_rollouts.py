@@ -87,7 +87,7 @@ async def kill_control_plane(site: Site) -> None:
     os.kill(dead, signal.SIGKILL)
     await wait_for(
         lambda: site.stack.is_running("controlplane") and site.stack.pid("controlplane") != dead,
-        timeout_s=10,
+        timeout_s=30,
         what="the next control plane",
     )
 
