@@ -1,7 +1,8 @@
 """A guardrail of a rollout: what is judged, and by how much the candidate may differ.
 
 Shares of requests (`errors`, `finish_reason`) have margins in percentage points and may have an absolute `max`; sizes
-(`latency`, `ttft`) have margins in percent, as factors: 10% is "no more than 1.1 times as slow at every edge".
+(`latency`, `ttft`, `time_per_output_token`, `tokens`) have margins in percent, as factors: 10% is "no more than 1.1
+times as slow, or as long, at every edge".
 """
 
 from typing import Annotated
@@ -10,13 +11,12 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from controlplane.manifest.field import Spec
 from controlplane.manifest.units import parse_percent_bp, parse_points_bp
-from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, TTFT
+from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, TOKENS_OUT, TPOT, TTFT
 
 FINISH_REASON = "finish_reason"
 SHARES = {ERRORS: ERRORS, FINISH_REASON: FINISH_LENGTH}
-# The sidecar reports them of every request that ended well, whatever the protocol.
-SIZES = {LATENCY: LATENCY, TTFT: TTFT}
-_PLANNED = {"time_per_output_token", "tokens"}
+# The sidecar reports the first two of every request that ended well, whatever the protocol; the others of bodies.
+SIZES = {LATENCY: LATENCY, TTFT: TTFT, "time_per_output_token": TPOT, "tokens": TOKENS_OUT}
 # One bin of a histogram is a factor of 2^(1/8) = 1.0905: a smaller margin cannot be shown.
 SIZE_MARGIN_BP_MIN = 910
 WHOLE_BP = 10_000
@@ -24,8 +24,6 @@ WHOLE_BP = 10_000
 
 def _metric(value: object) -> object:
     known = ", ".join([*SHARES, *SIZES])
-    if value in _PLANNED:
-        raise ValueError(f"metric {value!r} is not built yet in this version; use one of {known}")
     if value == "duration":
         raise ValueError("metric 'duration' is called latency")
     if value not in SHARES and value not in SIZES:

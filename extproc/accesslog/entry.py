@@ -19,7 +19,7 @@ class Entry:
     From route metadata: `service`, `rollout` ("" none), `snapshot`, `weight_class` and the candidate's `weight_bp` in
     it, `candidate`, `baseline`. From cluster metadata: `version` ("" when no cluster was reached). From the sidecar's
     own tag: `bucket`, `cohort`, `key_hash`, `pin`; None when untagged. `ttfb_us` is the time to the upstream's response
-    headers, `body_us` to its body.
+    headers, `body_us` to its body, `finished_us` to its last byte.
     """
 
     service: str
@@ -41,6 +41,7 @@ class Entry:
     request_id: str
     ttfb_us: int | None
     body_us: int | None = None
+    finished_us: int | None = None
     is_running: bool = False
 
     @property
@@ -60,6 +61,11 @@ class Entry:
     def ttft_us(self) -> int | None:
         """Headers come early: of a streaming model server 9-60 times earlier than the first token."""
         return self.body_us if self.body_us is not None else self.ttfb_us
+
+    @property
+    def stream_us(self) -> int | None:
+        """From the first byte of the body to the last."""
+        return self.finished_us - self.body_us if self.finished_us is not None and self.body_us is not None else None
 
     @property
     def may_have_body(self) -> bool:
@@ -96,5 +102,5 @@ def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
         outcome_class=outcome_class,
         finish_reason=observation.finish_reason if observation is not None and seen else None,
         ttft_us=entry.ttft_us,
-        measures=observation.measures if observation is not None and seen else (),
+        measures=observation.measures(entry.stream_us) if observation is not None and seen else (),
     )

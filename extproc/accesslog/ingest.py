@@ -109,13 +109,15 @@ class Ingest:
             cell = lane.plain[side] or lane.plain_cell(side)
         else:
             seen = self._join.meet(name := request_id.decode())
+            stream_us = int(finished) - int(body) if finished and body else None
             if seen is None:
-                request = Request(lane, side, start_us, duration_us, ttft_us, key_hash, name)
+                request = Request(lane, side, start_us, duration_us, ttft_us, key_hash, stream_us, name)
                 self._counted(self._join.entry(request, now_ms))
                 return
             self._joined += seen.observable
             said = side, seen.observable, seen.complete, seen.finish_reason, seen.has_content, seen.error_frame
-            cell, measures = lane.by_said.get(said) or lane.cell(side, seen), seen.measures
+            cell = lane.by_said.get(said) or lane.cell(side, seen)
+            measures = seen.measures(stream_us) if seen.observable else ()
         if duration_us > lane.follow_up_us:
             self._window.late(cell, duration_us, ttft_us)
             return
@@ -200,7 +202,7 @@ class Ingest:
             return
         tally = window.count(cell, start_us, duration_us, request.ttft_us, key_hash)
         if tally is not None and seen is not None and seen.observable:
-            window.measure(cell, tally, start_us, key_hash, seen.measures)
+            window.measure(cell, tally, start_us, key_hash, seen.measures(request.stream_us))
 
 
 def _is_due(follow_up_us: int, ran_us: int) -> bool:

@@ -125,6 +125,7 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         request_id=entry.request.request_id or common.stream_id,
         ttfb_us=_ttfb_us(common),
         body_us=first_body_us,
+        finished_us=_us(common.time_to_last_upstream_rx_byte) if _is_finished(common) else None,
         is_running=is_running,
     )
 
@@ -135,7 +136,7 @@ def _ending(entry: accesslog_pb2.HTTPAccessLogEntry, flags: str) -> Ending:
         code=entry.response.response_code.value,
         flags=frozenset(flags.split(",")) if flags else frozenset(),
         # Without an attempt Envoy answered itself (a redirect, say): there is no upstream byte to wait for.
-        is_finished=common.HasField("time_to_last_upstream_rx_byte") or not common.upstream_request_attempt_count,
+        is_finished=_is_finished(common) or not common.upstream_request_attempt_count,
         method=entry.request.request_method,
     )
 
@@ -159,6 +160,10 @@ def _duration_us(common: accesslog_pb2.AccessLogCommon, tags: Mapping[str, str],
 def _ttfb_us(common: accesslog_pb2.AccessLogCommon) -> int | None:
     has_it = common.HasField("time_to_first_upstream_rx_byte")
     return _us(common.time_to_first_upstream_rx_byte) if has_it else None
+
+
+def _is_finished(common: accesslog_pb2.AccessLogCommon) -> bool:
+    return common.HasField("time_to_last_upstream_rx_byte")
 
 
 def _us(time: Duration | Timestamp) -> int:

@@ -19,6 +19,7 @@ from extproc.aggregate.cell import BIN_OF_GRID, GRID_US, Cell, Tally, add_to_row
 from extproc.aggregate.slot import Outcome, RowCounts, RowKey, Sealed
 from extproc.telemetry.catalogue import Catalogue
 from serinus.contract.edge import BIN_BITS, bin_of, first_of
+from serinus.contract.metric import TOKENS_OUT, TPOT
 from serinus.contract.outcome import UNFINISHED
 from serinus.contract.slot import SLOT_US
 from serinus.contract.weight import CLASS_NONE
@@ -71,9 +72,17 @@ class SlotWindow:
             bins, firsts = tally.others.setdefault(metric, ({}, {}))
             number = bin_of(value)
             bins[number] = bins.get(number, 0) + 1
+            self._show_measure(cell.like, metric, value)
             if key_hash is not None and key_hash in tally.firsts:
                 first = first_of(start_us % SLOT_US, number)
                 firsts[key_hash] = min(first, firsts.get(key_hash, first))
+
+    def _show_measure(self, like: Outcome, metric: str, value: int) -> None:
+        """On dashboards."""
+        if metric == TPOT:
+            self._catalogue.tpots.observe(value / 1e6, (like.service, like.version))
+        elif metric == TOKENS_OUT:
+            self._catalogue.output_tokens.add((like.service, like.version, "output"), value)
 
     def cell(self, outcome: Outcome, attempts: int) -> Cell:
         """The cell of all outcomes that differ from this one in key and times only."""

@@ -4,11 +4,16 @@ Only generations are judged: a response that never shows `choices` nor an error 
 unobservable. A generation is finished when every choice it showed has a `finish_reason`; if one of several ended by
 `length`, that is the reason given. Content is text, a refusal, audio or a tool call; reasoning alone is not: the user
 sees nothing of it. The words themselves are never kept.
+
+Tokens of the answer are those that the server states (`usage.completion_tokens`). A stream without a statement (the
+API's default) has as many as it has events that show content: llama.cpp, vLLM and SGLang send one a token. A whole
+response without one tells nothing; that is not zero.
 """
 
 import json
 from dataclasses import dataclass, field
 
+from extproc.outcome.observation import TOKENS_MAX
 from extproc.outcome.sse import SseEvent
 
 DONE = b"[DONE]"
@@ -28,7 +33,13 @@ class OpenAiReader:
     error_frame: bool = False
     is_foreign: bool = False  # JSON of another API
     is_unknown: bool = False  # choices that this reader cannot tell apart
+    content_events: int = 0
+    stated_tokens: int | None = None
     _reasons: dict[int, str | None] = field(default_factory=dict)  # choice index -> its finish_reason
+
+    @property
+    def choices(self) -> int:
+        return len(self._reasons)
 
     @property
     def is_readable(self) -> bool:
@@ -62,6 +73,9 @@ class OpenAiReader:
             return False
         if value.get("error"):
             self.error_frame = True
+        usage = value.get("usage")
+        if isinstance(usage, dict):
+            self._usage(usage.get("completion_tokens"))
         choices = value.get("choices")
         if isinstance(choices, list):
             for choice in choices:
@@ -82,8 +96,14 @@ class OpenAiReader:
             self._reasons[index] = reason[:REASON_CHARS_MAX]
         else:
             self._reasons.setdefault(index, None)
-        if not self.has_content:
-            self.has_content = any(_shows(part) for part in (choice.get("delta"), choice.get("message"), choice))
+        if any(_shows(part) for part in (choice.get("delta"), choice.get("message"), choice)):
+            self.has_content = True
+            self.content_events += 1
+
+    def _usage(self, tokens: object) -> None:
+        """Streams may state it in every chunk: the last counts."""
+        if isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= TOKENS_MAX:
+            self.stated_tokens = tokens
 
 
 def _shows(part: object) -> bool:

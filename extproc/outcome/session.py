@@ -63,7 +63,14 @@ class ResponseSession:
             finish_reason=reader.finish_reason,
             has_content=reader.has_content,
             error_frame=reader.error_frame,
+            tokens_out=self._tokens(),
+            is_paced=self._sse is not None and reader.choices == 1,
         )
+
+    def _tokens(self) -> int | None:
+        """The events of a whole response are none."""
+        counted = self._reader.content_events if self._sse is not None else 0
+        return self._reader.stated_tokens if self._reader.stated_tokens is not None else counted or None
 
 
 def _one(headers: HeaderLookup, name: str) -> bytes:

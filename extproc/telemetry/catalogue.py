@@ -30,6 +30,8 @@ TTFT_BUCKETS_S = (
     20.0,
     40.0,
 )
+# OpenTelemetry's advice for `gen_ai.server.time_per_output_token`.
+TPOT_BUCKETS_S = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
 # A tag costs 10-400 us of this process; above 50 ms Envoy has given up on it (message_timeout).
 PROCESSING_BUCKETS_S = (25e-6, 50e-6, 100e-6, 200e-6, 400e-6, 800e-6, 1.6e-3, 3.2e-3, 6.4e-3, 12.8e-3, 25.6e-3, 51.2e-3)
 
@@ -85,6 +87,16 @@ def _ttfts() -> Histogram:
         "of responses that ended well or were left by the client."
     )
     return Histogram(Metric("serinus_ttft_seconds", text, ("service", "version"), TTFT_BUCKETS_S))
+
+
+def _tpots() -> Histogram:
+    text = "Time per output token after the first, of observed streams of one choice that ended well."
+    return Histogram(Metric("serinus_time_per_output_token_seconds", text, ("service", "version"), TPOT_BUCKETS_S))
+
+
+def _output_tokens() -> Counter:
+    text = "Tokens of observed answers that ended well, by type: output. As the server states them, or by events."
+    return _counter("serinus_tokens_total", text, "service", "version", "type")
 
 
 def _processing() -> Histogram:
@@ -157,6 +169,8 @@ class Catalogue:
     attempts: Counter = field(default_factory=_attempts)
     durations: Histogram = field(default_factory=_durations)
     ttfts: Histogram = field(default_factory=_ttfts)
+    tpots: Histogram = field(default_factory=_tpots)
+    output_tokens: Counter = field(default_factory=_output_tokens)
     finish_reasons: Counter = field(default_factory=_finish_reasons)
     observations: Counter = field(default_factory=_observations)
     log_entries: Counter = field(default_factory=_log_entries)
@@ -175,6 +189,8 @@ class Catalogue:
             self.attempts,
             self.durations,
             self.ttfts,
+            self.tpots,
+            self.output_tokens,
             self.finish_reasons,
             self.observations,
             self.log_entries,

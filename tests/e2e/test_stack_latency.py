@@ -1,4 +1,5 @@
-"""A guardrail of latency on the real three processes: answers that are all 200 but slow, in one version or in both."""
+"""Guardrails of sizes on the real three processes: answers that are all 200 but slow, in one version or in both; and
+streams of which only the tokens come slowly."""
 
 import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
@@ -16,10 +17,13 @@ RATE = 100.0
 USERS = ["any"]  # `sticky: request`: each request is drawn by itself
 GUARDRAILS = "[{metric: errors}, {metric: latency, margin: 25%}]"
 WELL_MS = 60.0
+GAP_MS = 10.0
 
 
 def services(versions: Mapping[str, str]) -> list[str]:
-    return [service_text(name, versions, host=f"{name}.test", sticky="request") for name in ("slow", "both")]
+    plain = [service_text(name, versions, host=f"{name}.test", sticky="request") for name in ("slow", "both")]
+    paced = service_text("paced", versions, host="paced.test", sticky="request", protocol="openai", observe_body=True)
+    return [*plain, paced]
 
 
 @pytest.fixture(scope="module")
@@ -85,5 +89,30 @@ def test_a_candidate_that_answers_well_but_slowly_is_rolled_back_and_told_why(
         assert "latency: candidate" in view.message, view.message
         assert "bad means above" in view.message, view.message
         assert "worse" in view.message, view.message
+
+    run(runner, story())
+
+
+def test_tokens_that_come_slowly_are_found_by_their_pace(runner: asyncio.Runner, site: Site) -> None:
+    """The first byte comes as early as before, and the wait before it hides most of the difference in the whole."""
+
+    async def story() -> None:
+        site.v1.chunk_gap_ms, site.v2.chunk_gap_ms = GAP_MS, 2 * GAP_MS
+        site.v1.delay_ms = site.v2.delay_ms = 0.0
+        guardrails = "[{metric: errors}, {metric: tokens, margin: 50%}, {metric: time_per_output_token, margin: 25%}]"
+        async with site.client.load(USERS, rate=RATE, host="paced.test", stream=True) as load:
+            await site.admin.apply(rollout_text("paced-v2", "paced", steps=("50%", "100%"), guardrails=guardrails))
+
+            async def ended() -> admin_pb2.RolloutView | None:
+                view = await site.admin.rollout("paced-v2")
+                return view if view.terminal else None
+
+            view = await wait_for(ended, timeout_s=60, what="a rollback")
+        assert load.failed == []
+        assert view.phase == "rolled_back"
+        assert "tpot: candidate" in view.message, view.message
+        tokens = next(row for row in view.metrics if row.metric == "tokens_out")
+        assert tokens.candidate_requests > 0
+        assert tokens.verdict != "worse"
 
     run(runner, story())

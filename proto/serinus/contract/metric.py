@@ -4,12 +4,12 @@ ERRORS = "errors"
 FINISH_LENGTH = "finish_reason:length"
 
 # From the request's first byte to the last byte of the response, to its first body byte (of the headers, where there is
-# no body), and per token after the first: microseconds. `tokens_out`: tokens of the response.
+# no body), and per token after the first, of streams: microseconds. `tokens_out`: tokens of the response.
 LATENCY = "latency"
 TTFT = "ttft"
 TPOT = "tpot"
 TOKENS_OUT = "tokens_out"
 
-# The sidecar reports all of them for a service whose body it observes, `errors` alone otherwise.
-BODY_METRICS = (FINISH_LENGTH,)
+# What the sidecar reports only of a service whose body it observes.
+BODY_METRICS = (FINISH_LENGTH, TPOT, TOKENS_OUT)
 HISTOGRAM_UNITS = {LATENCY: "us", TTFT: "us", TPOT: "us", TOKENS_OUT: "tokens"}

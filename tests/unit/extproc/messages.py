@@ -125,6 +125,7 @@ def lined(entry: accesslog_pb2.HTTPAccessLogEntry) -> accesslog_pb2.HTTPAccessLo
     common, tags = entry.common_properties, entry.common_properties.custom_tags
     own = common.metadata.filter_metadata["serinus"].fields if "serinus" in common.metadata.filter_metadata else {}
     started, heads = common.start_time.ToMicroseconds(), common.time_to_first_upstream_rx_byte
+    ends = common.time_to_last_upstream_rx_byte
     values = {name: tags.get(name, "") for name in SHARED}
     values |= {name: own[name].string_value for name in ("cohort", "pin", "key") if name in own}
     values |= {
@@ -137,7 +138,7 @@ def lined(entry: accesslog_pb2.HTTPAccessLogEntry) -> accesslog_pb2.HTTPAccessLo
         "sent_us": str(common.duration.ToMicroseconds()),
         "headers_us": str(heads.ToMicroseconds()) if common.HasField("time_to_first_upstream_rx_byte") else "",
         "body_us": tags.get("us_rx_body_beg", ""),
-        "finished_us": "1" if common.HasField("time_to_last_upstream_rx_byte") else "",
+        "finished_us": str(ends.ToMicroseconds()) if common.HasField("time_to_last_upstream_rx_byte") else "",
         "ran_ms": str(common.duration.ToMilliseconds()),
         "request_id": entry.request.request_id,
     }

@@ -17,10 +17,13 @@ def test_a_share_has_points_and_may_have_an_absolute_limit() -> None:
     assert guardrail(metric="finish_reason", of="length", margin="5pp").metric_id == "finish_reason:length"
 
 
-@pytest.mark.parametrize("metric", ["latency", "ttft"])
-def test_the_margin_of_a_size_is_a_factor(metric: str) -> None:
+@pytest.mark.parametrize(
+    ("metric", "known_as"),
+    [("latency", "latency"), ("ttft", "ttft"), ("time_per_output_token", "tpot"), ("tokens", "tokens_out")],
+)
+def test_the_margin_of_a_size_is_a_factor(metric: str, known_as: str) -> None:
     size = guardrail(metric=metric, margin="10%")
-    assert (size.margin_bp, size.is_size, size.metric_id) == (1_000, True, metric)
+    assert (size.margin_bp, size.is_size, size.metric_id) == (1_000, True, known_as)
 
 
 @pytest.mark.parametrize(
@@ -35,10 +38,10 @@ def test_the_margin_of_a_size_is_a_factor(metric: str) -> None:
         ({"metric": "errors", "max": "0%"}, "0% is no limit"),
         ({"metric": "errors", "max": "100%"}, "100% is no limit"),
         ({"metric": "errors", "max": 5}, "5 is not a percentage"),
-        ({"metric": "tokens", "margin": "10%"}, "'tokens' is not built yet in this version"),
+        ({"metric": "tokens"}, "metric tokens needs a `margin` in percent"),
         ({"metric": "errors", "dry_run": True}, "errors always acts"),
         ({"metric": "duration"}, "'duration' is called latency"),
-        ({"metric": "speed", "margin": "10%"}, "unknown metric 'speed'; known: errors, finish_reason, latency, ttft"),
+        ({"metric": "speed", "margin": "10%"}, "unknown metric 'speed'; known: errors, finish_reason, latency, ttft, "),
         ({"metric": "finish_reason", "of": "stop", "margin": "5pp"}, "needs `of: length`"),
     ],
 )

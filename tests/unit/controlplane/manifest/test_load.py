@@ -170,14 +170,6 @@ def test_what_is_not_built_is_refused_by_name(key: str) -> None:
     assert f"`{key}` is not built yet in this version" in problem
 
 
-@pytest.mark.parametrize("metric", ["tokens", "time_per_output_token"])
-def test_metrics_that_are_not_built_are_refused_by_name(metric: str) -> None:
-    assert (
-        f"metric '{metric}' is not built yet"
-        in problems_of(ROLLOUT.replace("{metric: errors}", f"{{metric: {metric}}}"))[0]
-    )
-
-
 def test_services_say_which_secret_files_they_need() -> None:
     text = SERVICE.replace("{name: v2, ", "{name: v2, tls: {ca: ca.pem}, auth: {file: token}, ")
     specs = [each.spec for each in load([("chat.yaml", text)]) if isinstance(each.spec, ServiceSpec)]

@@ -35,6 +35,7 @@ def test_an_entry_as_envoy_writes_it() -> None:
         attempts=1,
         request_id="q1",
         ttfb_us=5_000,
+        finished_us=20_000,
     )
 
 

@@ -209,3 +209,15 @@ def test_deltas_add_up_to_the_whole_however_they_are_cut(outcomes: list[object],
         if n in cuts:
             parts.append(cut.take())
     assert summed([*parts, cut.take()]) == summed([whole.take()])
+
+
+def test_tokens_and_their_pace_are_on_dashboards_of_what_ended_well() -> None:
+    bench = Bench()
+    measures = (("tpot", 30_000), ("tokens_out", 48))
+    bench.add(measures=measures)
+    bench.add(measures=measures)
+    bench.add(measures=measures, kind=OutcomeClass.TRUNCATED)
+    assert bench.catalogue.output_tokens.values == {("chat", "v1", "output"): 96}
+    bins = bench.catalogue.tpots.values["chat", "v1"]
+    assert sum(bins.counts) == 2
+    assert bins.sum_s == pytest.approx(0.06)

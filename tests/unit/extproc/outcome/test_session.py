@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,9 @@ DELTAS = [
 ]
 STREAM = b"".join(b"data: " + json.dumps({"choices": [{"index": 0, **d}]}).encode() + b"\r\n\r\n" for d in DELTAS)
 STREAM += b"data: [DONE]\n\n"
-GOOD = Observation(observable=True, complete=True, finish_reason="stop", has_content=True)
+SEEN = Observation(observable=True, complete=True, finish_reason="stop", has_content=True)
+# One event shows content.
+GOOD = replace(SEEN, tokens_out=1, is_paced=True)
 
 
 def session(content_type: bytes = b"text/event-stream", encoding: bytes = b"") -> ResponseSession:
@@ -41,15 +44,13 @@ def test_every_chunking_of_a_stream_gives_the_same_observation(cuts: list[int]) 
 def test_a_stream_that_ends_without_a_finish_says_so() -> None:
     watched = session()
     watched.body(STREAM[: STREAM.index(b'"stop"')])
-    assert watched.end(complete=True) == Observation(observable=True, complete=True, has_content=True)
+    assert watched.end(complete=True) == replace(GOOD, finish_reason=None)
 
 
 def test_a_stream_that_was_cut_off_is_not_complete() -> None:
     watched = session()
     watched.body(STREAM)
-    assert watched.end(complete=False) == Observation(
-        observable=True, complete=False, finish_reason="stop", has_content=True
-    )
+    assert watched.end(complete=False) == replace(GOOD, complete=False)
 
 
 def test_a_json_body_is_read_at_its_end() -> None:
@@ -57,7 +58,7 @@ def test_a_json_body_is_read_at_its_end() -> None:
     watched = session(b"application/json")
     watched.body(body[:20])
     watched.body(body[20:])
-    assert watched.end(complete=True) == GOOD
+    assert watched.end(complete=True) == SEEN
 
 
 @pytest.mark.parametrize("body", [b"", b'{"choices": [{"ind', b"<html>"])
@@ -107,3 +108,65 @@ def test_no_bytes_make_it_raise(chunks: list[bytes], content_type: bytes) -> Non
     for chunk in chunks:
         watched.body(chunk)
     assert isinstance(watched.end(complete=True), Observation)
+
+
+def events(*documents: object) -> bytes:
+    return b"".join(b"data: %b\n\n" % json.dumps(each).encode() for each in documents)
+
+
+def chunk(text: str, index: int = 0, reason: str | None = None) -> dict[str, object]:
+    return {"choices": [{"index": index, "delta": {"content": text}, "finish_reason": reason}]}
+
+
+@pytest.mark.parametrize(
+    ("documents", "tokens", "is_paced"),
+    [
+        ([chunk(""), chunk("a"), chunk("b"), chunk("", reason="stop")], 2, True),
+        ([chunk("a"), chunk("b", reason="stop"), {"choices": [], "usage": {"completion_tokens": 17}}], 17, True),
+        (
+            [{**chunk("a"), "usage": {"completion_tokens": 1}}, {**chunk("b"), "usage": {"completion_tokens": 2}}],
+            2,
+            True,
+        ),
+        ([chunk("a"), {"choices": [], "usage": None}], 1, True),
+        ([chunk("a"), {"choices": [], "usage": {"completion_tokens": "many"}}], 1, True),
+        ([chunk("a"), {"choices": [], "usage": {"completion_tokens": -1}}], 1, True),
+        ([chunk("a"), {"choices": [], "usage": {"completion_tokens": True}}], 1, True),
+        ([chunk("a"), {"choices": [], "usage": {"completion_tokens": 10**30}}], 1, True),
+        ([chunk("a"), chunk("b", index=1)], 2, False),
+        ([chunk("", reason="stop")], None, True),
+    ],
+)
+def test_tokens_are_what_the_server_states_or_the_events_that_show_content(
+    documents: list[object], tokens: int | None, is_paced: bool
+) -> None:
+    watched = session()
+    watched.body(events(*documents))
+    seen = watched.end(complete=True)
+    assert (seen.tokens_out, seen.is_paced) == (tokens, is_paced)
+
+
+def test_a_whole_answer_has_the_tokens_that_it_states_and_no_pace() -> None:
+    watched = session(b"application/json")
+    document = {"choices": [{"index": 0, "message": {"content": "hi"}}], "usage": {"completion_tokens": 9}}
+    watched.body(json.dumps(document).encode())
+    seen = watched.end(complete=True)
+    assert seen.measures(5_000) == (("tokens_out", 9),)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "stream_us", "measures"),
+    [
+        (11, 100_000, (("tpot", 10_000), ("tokens_out", 11))),
+        (11, None, (("tokens_out", 11),)),
+        (11, -5, (("tpot", 0), ("tokens_out", 11))),
+        (1, 100_000, (("tokens_out", 1),)),
+        (0, 100_000, ()),
+        (None, 100_000, ()),
+    ],
+)
+def test_the_pace_is_the_time_between_the_first_token_and_the_last(
+    tokens: int | None, stream_us: int | None, measures: tuple[tuple[str, int], ...]
+) -> None:
+    assert replace(GOOD, tokens_out=tokens).measures(stream_us) == measures
+    assert replace(GOOD, tokens_out=tokens, complete=False).measures(stream_us) == ()
