@@ -9,6 +9,9 @@ class Clock(Protocol):
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
 
+    def now_us(self) -> int:
+        """Microseconds since 1970."""
+
     def epoch_ns(self) -> int:
         """Nanoseconds since 1970: names one process's run."""
 
@@ -16,6 +19,9 @@ class Clock(Protocol):
 class SystemClock:
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1_000
 
     def epoch_ns(self) -> int:
         return time.time_ns()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from extproc.aggregate.slot import Outcome
 from extproc.outcome.classify import LIMITED_FLAG, Ending, classify, classify_running
-from extproc.outcome.observation import Observation
+from extproc.outcome.observation import Measures, Observation
 from serinus.contract.arm import Arm
 from serinus.contract.headers import COHORT_UNTAGGED
 from serinus.contract.weight import CLASS_NONE, arm_of_bucket
@@ -63,11 +63,6 @@ class Entry:
         return self.body_us if self.body_us is not None else self.ttfb_us
 
     @property
-    def stream_us(self) -> int | None:
-        """From the first byte of the body to the last."""
-        return self.finished_us - self.body_us if self.finished_us is not None and self.body_us is not None else None
-
-    @property
     def may_have_body(self) -> bool:
         """Whether an observation of the body could change the outcome: a 200 that was sent."""
         return self.ending.code == 200
@@ -87,6 +82,11 @@ def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
         if entry.is_running
         else classify(entry.ending, observation)
     )
+    ttft_us = entry.ttft_us
+    measures: Measures = ()
+    if observation is not None and seen:
+        ttft_us, stream_us = observation.times(entry.start_us, entry.ttft_us, entry.finished_us)
+        measures = observation.measures(stream_us)
     return Outcome(
         service=entry.service,
         rollout=entry.rollout,
@@ -101,6 +101,6 @@ def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
         is_routing_mismatch=is_mismatch,
         outcome_class=outcome_class,
         finish_reason=observation.finish_reason if observation is not None and seen else None,
-        ttft_us=entry.ttft_us,
-        measures=observation.measures(entry.stream_us) if observation is not None and seen else (),
+        ttft_us=ttft_us,
+        measures=measures,
     )

@@ -17,7 +17,7 @@ from extproc.accesslog.wire import BadLogMessageError, Skipped, entries_of, line
 from extproc.aggregate.window import SlotWindow
 from extproc.clock import Clock
 from extproc.cohort.policies import PolicyHolder
-from extproc.outcome.observation import Observation
+from extproc.outcome.observation import Measures, Observation
 from extproc.telemetry.catalogue import Catalogue
 from serinus.contract.bucket import BUCKET_COUNT
 from serinus.contract.logline import OWN, RUNNING_MS
@@ -102,22 +102,24 @@ class Ingest:
         elif key:
             key_hash, number = placed(key)
             side += OF_CANDIDATE if number < lane.weight_bp else OF_BASELINE
-        measures: tuple[tuple[str, int], ...] = ()
+        measures: Measures = ()
         if not lane.waits:
             if lane.is_observed:
                 self._join.forget(request_id.decode())
             cell = lane.plain[side] or lane.plain_cell(side)
         else:
             seen = self._join.meet(name := request_id.decode())
-            stream_us = int(finished) - int(body) if finished and body else None
+            finished_us = int(finished) if finished else None
             if seen is None:
-                request = Request(lane, side, start_us, duration_us, ttft_us, key_hash, stream_us, name)
+                request = Request(lane, side, start_us, duration_us, ttft_us, key_hash, finished_us, name)
                 self._counted(self._join.entry(request, now_ms))
                 return
             self._joined += seen.observable
             said = side, seen.observable, seen.complete, seen.finish_reason, seen.has_content, seen.error_frame
             cell = lane.by_said.get(said) or lane.cell(side, seen)
-            measures = seen.measures(stream_us) if seen.observable else ()
+            if seen.observable:
+                ttft_us, stream_us = seen.times(start_us, ttft_us, finished_us)
+                measures = seen.measures(stream_us)
         if duration_us > lane.follow_up_us:
             self._window.late(cell, duration_us, ttft_us)
             return
@@ -197,12 +199,17 @@ class Ingest:
             return
         cell, window = request.lane.cell(request.side, seen), self._window
         start_us, duration_us, key_hash = request.start_us, request.duration_us, request.key_hash
+        ttft_us = request.ttft_us
+        measures: Measures = ()
+        if seen is not None and seen.observable:
+            ttft_us, stream_us = seen.times(start_us, ttft_us, request.finished_us)
+            measures = seen.measures(stream_us)
         if duration_us > request.lane.follow_up_us:
-            window.late(cell, duration_us, request.ttft_us)
+            window.late(cell, duration_us, ttft_us)
             return
-        tally = window.count(cell, start_us, duration_us, request.ttft_us, key_hash)
-        if tally is not None and seen is not None and seen.observable:
-            window.measure(cell, tally, start_us, key_hash, seen.measures(request.stream_us))
+        tally = window.count(cell, start_us, duration_us, ttft_us, key_hash)
+        if tally is not None:
+            window.measure(cell, tally, start_us, key_hash, measures)
 
 
 def _is_due(follow_up_us: int, ran_us: int) -> bool:

@@ -43,7 +43,7 @@ class Request:
     duration_us: int
     ttft_us: int | None
     key_hash: int | None
-    stream_us: int | None
+    finished_us: int | None
     request_id: str
 
 

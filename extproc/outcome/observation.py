@@ -7,6 +7,9 @@ from serinus.contract.metric import TOKENS_OUT, TPOT
 # No model has so long an answer; a server may write any number.
 TOKENS_MAX = 1 << 32
 
+# Values for histograms, as (metric of the contract, value in its unit).
+Measures = tuple[tuple[str, int], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -14,21 +17,33 @@ class Observation:
 
     `observable` False: the body could not be read (compressed, over-long, of another form); nothing else counts then.
     `complete`: the end of the body was seen, so what is missing was never sent. `finish_reason` as the server wrote
-    it, None if there was none. `tokens_out`: tokens of the answer, None if they could not be told. `is_paced`: they
-    came one after the other, of one choice, so that their pace is the model's.
+    it, None if there was none. `content_us`: when the first content of a stream came here, since 1970. `tokens_out`:
+    tokens of the answer, None if they could not be told. `is_paced`: they came one after the other, of one choice, so
+    that their pace is the model's.
     """
 
     observable: bool
     complete: bool = False
     finish_reason: str | None = None
     has_content: bool = False
+    content_us: int | None = None
     error_frame: bool = False
     tokens_out: int | None = None
     is_paced: bool = False
 
-    def measures(self, stream_us: int | None) -> tuple[tuple[str, int], ...]:
-        """Values for histograms, as (metric of the contract, value in its unit). `stream_us`: from the first byte of
-        the body to its last, by the proxy's clock."""
+    def times(self, start_us: int, first_us: int | None, finished_us: int | None) -> tuple[int | None, int | None]:
+        """From the request's start to what the user first saw, and from there to the last byte. `first_us` and
+        `finished_us`: to the response's first and last byte, by the proxy's clock, which bound what ours says: a stream
+        may begin with its role, or with a comment, long before its first token."""
+        if first_us is None:
+            return None, None
+        if self.content_us is not None:
+            content_us = self.content_us - start_us
+            first_us = max(first_us, content_us if finished_us is None else min(content_us, finished_us))
+        return first_us, None if finished_us is None else finished_us - first_us
+
+    def measures(self, stream_us: int | None) -> Measures:
+        """`stream_us`: from the first content to the last byte."""
         tokens = self.tokens_out
         if not tokens or not self.complete:
             return ()

@@ -23,6 +23,7 @@ class ResponseSession:
         self._reader = OpenAiReader()
         self._sse: SseParser | None = None
         self._body: bytearray | None = None
+        self._content_us: int | None = None
         if _one(headers, "content-encoding").lower() not in (b"", b"identity"):
             return
         match _one(headers, "content-type").partition(b";")[0].strip().lower():
@@ -36,11 +37,13 @@ class ResponseSession:
         """False when further pieces would tell nothing."""
         return self._body is not None or (self._sse is not None and not self._sse.is_overflowed)
 
-    def body(self, chunk: bytes) -> None:
-        """One piece of the body, in order."""
+    def body(self, chunk: bytes, at_us: int | None = None) -> None:
+        """One piece of the body, in order. `at_us`: when it came, since 1970."""
         if self._sse is not None:
             for event in self._sse.feed(chunk):
                 self._reader.event(event)
+            if self._content_us is None and self._reader.has_content:
+                self._content_us = at_us
         elif self._body is not None:
             self._body += chunk
             if len(self._body) > BODY_BYTES_MAX:
@@ -62,6 +65,7 @@ class ResponseSession:
             complete=complete,
             finish_reason=reader.finish_reason,
             has_content=reader.has_content,
+            content_us=self._content_us,
             error_frame=reader.error_frame,
             tokens_out=self._tokens(),
             is_paced=self._sse is not None and reader.choices == 1,

@@ -36,11 +36,12 @@ _BAD_MESSAGE = ("bad_message",)
 class ProcessSession:
     """Mutable; one per stream. `on_observation(request_id, observation)` is called at most once."""
 
-    __slots__ = ("_on_observation", "_request_id", "_requests", "_response", "_tagging")
+    __slots__ = ("_clock", "_on_observation", "_request_id", "_requests", "_response", "_tagging")
 
     def __init__(self, policies: PolicyHolder, requests: Counter, on_observation: OnObservation, clock: Clock) -> None:
         self._tagging = Tagging(policies, requests, clock)
         self._requests = requests
+        self._clock = clock
         self._on_observation = on_observation
         self._response: ResponseSession | None = None
         self._request_id = ""
@@ -64,7 +65,7 @@ class ProcessSession:
             case codec.ResponseHeaders(request_id, headers, is_end):
                 return self._observe(request_id, headers, is_end)
             case codec.ResponseBody(body, is_end) if self._response is not None:
-                self._response.body(body)
+                self._response.body(body, self._clock.now_us())
                 return self._finish() if is_end or not self._response.is_observable else _MORE
         self._requests.add(_BAD_MESSAGE)
         return _CLOSE

@@ -94,7 +94,7 @@ def test_a_candidate_that_answers_well_but_slowly_is_rolled_back_and_told_why(
 
 
 def test_tokens_that_come_slowly_are_found_by_their_pace(runner: asyncio.Runner, site: Site) -> None:
-    """The first byte comes as early as before, and the wait before it hides most of the difference in the whole."""
+    """Each answer is well and as long as before."""
 
     async def story() -> None:
         site.v1.chunk_gap_ms, site.v2.chunk_gap_ms = GAP_MS, 2 * GAP_MS

@@ -53,6 +53,7 @@ _OBSERVATIONS = (
     UNOBSERVABLE,
     Observation(observable=True, complete=True, finish_reason="stop", has_content=True),
     Observation(observable=True, complete=True, finish_reason="length", has_content=True),
+    Observation(True, True, "stop", has_content=True, content_us=1_700_000_000_300_000, tokens_out=9, is_paced=True),
     Observation(observable=True, finish_reason="x", error_frame=True),
 )
 

@@ -20,7 +20,8 @@ from tests.unit.extproc.messages import POLICY, START_US, lined, log_entry, log_
 Entry = accesslog_pb2.HTTPAccessLogEntry
 SEEN = (
     UNOBSERVABLE,
-    Observation(True, True, finish_reason="stop", has_content=True, tokens_out=48, is_paced=True),
+    Observation(True, True, "stop", has_content=True, content_us=START_US + 9_000, tokens_out=48, is_paced=True),
+    Observation(True, True, "stop", has_content=True, content_us=START_US + 2_000_000, tokens_out=2, is_paced=True),
     Observation(observable=True, complete=True, finish_reason="length", has_content=True),
     Observation(observable=True, complete=True),
     Observation(observable=True, error_frame=True),

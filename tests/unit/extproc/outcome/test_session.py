@@ -170,3 +170,32 @@ def test_the_pace_is_the_time_between_the_first_token_and_the_last(
 ) -> None:
     assert replace(GOOD, tokens_out=tokens).measures(stream_us) == measures
     assert replace(GOOD, tokens_out=tokens, complete=False).measures(stream_us) == ()
+
+
+def test_the_first_content_of_a_stream_has_its_time_not_the_first_byte() -> None:
+    watched = session()
+    watched.body(b": warming up\n\n", 10)
+    watched.body(events(chunk("")), 20)
+    watched.body(events(chunk("a")), 30)
+    watched.body(events(chunk("b", reason="stop")), 40)
+    assert watched.end(complete=True).content_us == 30
+    whole = session(b"application/json")
+    whole.body(json.dumps(chunk("a", reason="stop")).encode(), 30)
+    assert whole.end(complete=True).content_us is None
+
+
+@pytest.mark.parametrize(
+    ("content_us", "first_us", "finished_us", "times"),
+    [
+        (None, 5_000, 90_000, (5_000, 85_000)),
+        (1_030_000, 5_000, 90_000, (30_000, 60_000)),
+        (1_001_000, 5_000, 90_000, (5_000, 85_000)),  # before the proxy saw a byte: our clock is off
+        (1_300_000, 5_000, 90_000, (90_000, 0)),  # we were late
+        (1_030_000, 5_000, None, (30_000, None)),
+        (1_030_000, None, 90_000, (None, None)),
+    ],
+)
+def test_the_proxys_clock_bounds_ours(
+    content_us: int | None, first_us: int | None, finished_us: int | None, times: tuple[int | None, int | None]
+) -> None:
+    assert replace(GOOD, content_us=content_us).times(1_000_000, first_us, finished_us) == times

@@ -169,9 +169,7 @@ def test_an_observed_stream_ends_with_the_body() -> None:
     assert stream.receive(response_body(FINISH[:9])) == MORE
     assert stream.receive(response_body(FINISH[9:], end=True)) == CLOSE
     stream.session.close()
-    good = Observation(
-        observable=True, complete=True, finish_reason="stop", has_content=True, tokens_out=1, is_paced=True
-    )
+    good = Observation(True, True, "stop", has_content=True, content_us=0, tokens_out=1, is_paced=True)
     assert stream.seen == [("q1", good)]
     assert stream.results == {}
 
