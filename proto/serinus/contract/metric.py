@@ -3,8 +3,8 @@
 ERRORS = "errors"
 FINISH_LENGTH = "finish_reason:length"
 
-# From the request's first byte to the last byte of the response; to the first content of an observed stream, else to its
-# first body byte (of the headers, where there is no body); and per token after the first, of streams: microseconds.
+# From the request's first byte to the last byte of the response; to the first content of an observed stream, else to
+# its first body byte (of the headers, where there is no body); and per token after the first, of streams: microseconds.
 # `tokens_out`: tokens of the response.
 LATENCY = "latency"
 TTFT = "ttft"
