@@ -1,11 +1,19 @@
-"""The measurements that docs/judge.md quotes: `python -m tests.unit.controlplane.evidence.measure --help`."""
+"""The measurements that docs/judge.md quotes: `python -m tests.unit.controlplane.evidence.measure --help`.
+
+`false` and `boundary` are promises: the exit code is 1 if a share is above alpha by more than three standard errors.
+"""
 
 import argparse
+import math
+import os
 import pickle
 import statistics
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -55,18 +63,38 @@ def healthy_worlds(seed: int) -> Iterator[tuple[str, World]]:
     yield "sticky: 2,000 users, 20 rps", World(20, half, half, unlike(2000, rng))
 
 
-def _report(label: str, values: list[float]) -> None:
+def _report(label: str, values: Sequence[float]) -> float:
+    """The share of paths that came to an end."""
     hits = sorted(value for value in values if value < float("inf"))
     median = f"{statistics.median(hits):8.0f}" if hits else "       -"
     print(f"{label:34s} {len(hits) / len(values):6.3f} {median}", flush=True)
+    return len(hits) / len(values)
 
 
-def measure_false(seeds: range, alpha: float) -> None:
+def _side_by_side(path: Callable[[int], float], seeds: Sequence[int]) -> list[float]:
+    """One path a seed, on all cores."""
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(path, seeds, chunksize=10))
+
+
+def _kept(shares: Sequence[float], paths: int, promised: float) -> bool:
+    allowed = promised + 3.0 * math.sqrt(promised * (1.0 - promised) / paths)
+    kept = all(share <= allowed for share in shares)
+    print(f"promised {promised:g}, allowed {allowed:.3f}: {'kept' if kept else 'BROKEN'}")
+    return kept
+
+
+def _false_path(world: int, alpha: float, seed: int) -> float:
+    return fixed_ramp(Judge(plan(alpha=alpha)), list(healthy_worlds(seed))[world][1], seed)
+
+
+def measure_false(seeds: range, alpha: float) -> bool:
     """Probability of a false rollback over a whole ramp, per healthy world."""
-    for index, (label, _) in enumerate(healthy_worlds(0)):
-        worlds = [list(healthy_worlds(seed))[index][1] for seed in seeds]
-        judged = [fixed_ramp(Judge(plan(alpha=alpha)), w, s) for w, s in zip(worlds, seeds, strict=True)]
-        _report(label, judged)
+    shares = [
+        _report(label, _side_by_side(partial(_false_path, index, alpha), seeds))
+        for index, (label, _) in enumerate(healthy_worlds(0))
+    ]
+    return _kept(shares, len(seeds), alpha)
 
 
 def measure_power(seeds: range, alpha: float) -> None:
@@ -88,21 +116,33 @@ ADVANCES = (  # rate of both arms, budget, next weight, weight, requests/s
 )
 
 
-def measure_advance(seeds: range, alpha: float, *, is_at_boundary: bool = False) -> None:
+# A wrong advance is promised to be no more frequent than this, whatever the alpha of a rollback.
+ADVANCE_ALPHA = 0.05
+
+
+def _advance_path(case: int, alpha: float, is_at_boundary: bool, seed: int) -> float:
+    rate, budget_bp, next_bp, weight_bp, rps = ADVANCES[case]
+    world = World(rps, steady(rate), steady(rate + budget_bp / next_bp * is_at_boundary))
+    # With the rollback out of the way a wrong advance is not hidden behind it.
+    judged = plan(budget_bp=budget_bp, alpha=1e-9 if is_at_boundary else alpha)
+    horizon_s = 300 if is_at_boundary else 1500
+    return advance_keys(Judge(judged), world, seed, weight_bp=weight_bp, next_bp=next_bp, horizon_s=horizon_s)
+
+
+def measure_advance(seeds: range, alpha: float, *, is_at_boundary: bool = False) -> list[float]:
     """Probability of `good_enough` in one step, median candidate keys when it comes."""
-    for rate, budget_bp, next_bp, weight_bp, rps in ADVANCES:
-        excess = budget_bp / next_bp
-        world = World(rps, steady(rate), steady(rate + excess * is_at_boundary))
-        step = {"weight_bp": weight_bp, "next_bp": next_bp, "horizon_s": 300 if is_at_boundary else 1500}
-        # With the rollback out of the way a wrong advance is not hidden behind it.
-        judged = plan(budget_bp=budget_bp, alpha=1e-9 if is_at_boundary else alpha)
-        found = [advance_keys(Judge(judged), world, s, **step) for s in seeds]
-        _report(f"p={rate} d={excess:.4g} w={weight_bp / 1e4} {rps}/s", found)
+    return [
+        _report(
+            f"p={rate} d={budget_bp / next_bp:.4g} w={weight_bp / 1e4} {rps}/s",
+            _side_by_side(partial(_advance_path, case, alpha, is_at_boundary), seeds),
+        )
+        for case, (rate, budget_bp, next_bp, weight_bp, rps) in enumerate(ADVANCES)
+    ]
 
 
-def measure_boundary(seeds: range, alpha: float) -> None:
+def measure_boundary(seeds: range, alpha: float) -> bool:
     """Probability of a wrong `good_enough` with the excess exactly at the limit."""
-    measure_advance(seeds, alpha, is_at_boundary=True)
+    return _kept(measure_advance(seeds, alpha, is_at_boundary=True), len(seeds), ADVANCE_ALPHA)
 
 
 LOOP_RATES = (0.005, 0.0075, 0.01, 0.02, 0.05)
@@ -212,7 +252,7 @@ MEASUREMENTS = {
 }
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the judge on simulated worlds.")
     parser.add_argument("what", choices=list(MEASUREMENTS))
     parser.add_argument("--paths", type=int, default=200)
@@ -221,9 +261,10 @@ def main() -> None:
     asked = parser.parse_args()
     began = time.perf_counter()
     seeds = range(asked.seed * 100_000, asked.seed * 100_000 + asked.paths)
-    MEASUREMENTS[asked.what](seeds, asked.alpha)
+    kept = MEASUREMENTS[asked.what](seeds, asked.alpha)
     print(f"{asked.paths} paths, alpha {asked.alpha}, seed {asked.seed}, {time.perf_counter() - began:.0f} s")
+    return 1 if kept is False else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
