@@ -15,7 +15,7 @@ Measures = tuple[tuple[str, int], ...]
 class Observation:
     """One observed response.
 
-    `observable` False: the body could not be read (compressed, over-long, of another form); nothing else counts then.
+    `observable` False: the body could not be read (its coding or form, its length); nothing else counts then.
     `complete`: the end of the body was seen, so what is missing was never sent. `finish_reason` as the server wrote
     it, None if there was none. `content_us`: when the first content of a stream came here, since 1970. `tokens_out`:
     tokens of the answer, None if they could not be told. `is_paced`: they came one after the other, of one choice, so

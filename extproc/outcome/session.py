@@ -1,12 +1,13 @@
 """One observed response: headers -> chunks -> end = one Observation. No clock, no I/O, never raises on any input.
 
-A compressed body, another content type or a body over the bound is unobservable, not bad. Only a 200 is worth a look
-inside: what other statuses mean, the access log tells.
+A body in a coding that is not read here, of another content type or over the bound is unobservable, not bad. Only a 200
+is worth a look inside: what other statuses mean, the access log tells.
 """
 
 from collections.abc import Callable, Sequence
 
 from extproc.outcome.dialect_openai import OpenAiReader
+from extproc.outcome.encoding import Decoder, decoder_of
 from extproc.outcome.observation import UNOBSERVABLE, Observation
 from extproc.outcome.sse import SseParser
 
@@ -24,8 +25,12 @@ class ResponseSession:
         self._sse: SseParser | None = None
         self._body: bytearray | None = None
         self._content_us: int | None = None
-        if _one(headers, "content-encoding").lower() not in (b"", b"identity"):
-            return
+        self._decoder: Decoder | None = None
+        coding = _one(headers, "content-encoding").lower()
+        if coding not in (b"", b"identity"):
+            self._decoder = decoder_of(coding)
+            if self._decoder is None:
+                return
         match _one(headers, "content-type").partition(b";")[0].strip().lower():
             case b"text/event-stream":
                 self._sse = SseParser()
@@ -35,10 +40,21 @@ class ResponseSession:
     @property
     def is_observable(self) -> bool:
         """False when further pieces would tell nothing."""
+        if self._decoder is not None and self._decoder.is_broken:
+            return False
         return self._body is not None or (self._sse is not None and not self._sse.is_overflowed)
 
     def body(self, chunk: bytes, at_us: int | None = None) -> None:
         """One piece of the body, in order. `at_us`: when it came, since 1970."""
+        if self._decoder is None:
+            self._plain(chunk, at_us)
+            return
+        for piece in self._decoder.feed(chunk):
+            self._plain(piece, at_us)
+            if not self.is_observable:
+                return
+
+    def _plain(self, chunk: bytes, at_us: int | None) -> None:
         if self._sse is not None:
             for event in self._sse.feed(chunk):
                 self._reader.event(event)
@@ -52,6 +68,7 @@ class ResponseSession:
     def end(self, *, complete: bool) -> Observation:
         """The stream is over; `complete`: by the end of the body, else it was cut off from our sight."""
         reader = self._reader
+        complete = complete and (self._decoder is None or self._decoder.is_whole)
         if complete and self._sse is not None:
             for event in self._sse.finish():
                 reader.event(event)

@@ -112,7 +112,7 @@ def _finish_reasons() -> Counter:
 def _observations() -> Counter:
     return _counter(
         "serinus_observations_total",
-        "Observed response bodies: joined, unobservable (compressed or of an unknown form), missing (waited for in "
+        "Observed response bodies: joined, unobservable (of an unknown coding or form), missing (waited for in "
         "vain), orphaned (its log entry never came).",
         "result",
     )

@@ -1,4 +1,6 @@
+import gzip
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -6,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from extproc.outcome.encoding import PIECE_BYTES_MAX
 from extproc.outcome.observation import UNOBSERVABLE, Observation
 from extproc.outcome.session import BODY_BYTES_MAX, ResponseSession
+from extproc.outcome.sse import EVENT_BYTES_MAX
 
 DELTAS = [
     {"delta": {"role": "assistant", "content": None}, "finish_reason": None},
@@ -68,8 +72,8 @@ def test_a_json_body_that_is_none_has_no_finish(body: bytes) -> None:
     assert watched.end(complete=True) == Observation(observable=True, complete=True)
 
 
-@pytest.mark.parametrize("encoding", [b"gzip", b"br", b"identity, gzip"])
-def test_a_compressed_body_is_unobservable_not_bad(encoding: bytes) -> None:
+@pytest.mark.parametrize("encoding", [b"br", b"zstd", b"identity, gzip"])
+def test_a_body_in_another_coding_is_unobservable_not_bad(encoding: bytes) -> None:
     watched = session(encoding=encoding)
     assert not watched.is_observable
     watched.body(b"\x1f\x8b")
@@ -199,3 +203,49 @@ def test_the_proxys_clock_bounds_ours(
     content_us: int | None, first_us: int | None, finished_us: int | None, times: tuple[int | None, int | None]
 ) -> None:
     assert replace(GOOD, content_us=content_us).times(1_000_000, first_us, finished_us) == times
+
+
+def coded(body: bytes, coding: bytes) -> bytes:
+    return gzip.compress(body) if coding == b"gzip" else zlib.compress(body)
+
+
+@settings(deadline=None)
+@given(
+    cuts=st.lists(st.integers(min_value=0, max_value=200), max_size=30), coding=st.sampled_from([b"gzip", b"deflate"])
+)
+def test_a_coded_stream_is_read_whatever_the_cutting(cuts: list[int], coding: bytes) -> None:
+    body = coded(STREAM, coding)
+    places = sorted({min(cut, len(body)) for cut in cuts})
+    watched = session(encoding=coding)
+    for a, b in zip([0, *places], [*places, len(body)], strict=True):
+        watched.body(body[a:b])
+    assert watched.end(complete=True) == GOOD
+
+
+def test_a_coded_answer_is_read_whole() -> None:
+    watched = session(b"application/json", b"GZIP")
+    watched.body(gzip.compress(json.dumps({"choices": [{"finish_reason": "stop", "text": "hi"}]}).encode()))
+    assert watched.end(complete=True) == SEEN
+
+
+def test_a_coded_body_that_stops_short_is_not_complete() -> None:
+    watched = session(encoding=b"gzip")
+    watched.body(gzip.compress(STREAM)[:-9])
+    assert not watched.end(complete=True).complete
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"data: plain\n\n",
+        gzip.compress(STREAM) + b"more",
+        gzip.compress(b"data: {}\n\n" * 200_000),  # 2 MB of events in 6 KB
+        gzip.compress(bytes(EVENT_BYTES_MAX + PIECE_BYTES_MAX)),
+    ],
+)
+def test_what_is_not_what_its_coding_says_or_grows_too_much_is_unobservable(body: bytes) -> None:
+    watched = session(encoding=b"gzip")
+    watched.body(body)
+    assert not watched.is_observable
+    watched.body(b"more")
+    assert watched.end(complete=True) == UNOBSERVABLE
