@@ -53,6 +53,9 @@ class _Clock:
     def now_ms(self) -> int:
         return START_US // 1_000 + 5_000
 
+    def now_us(self) -> int:
+        return START_US + 5_000_000
+
     def epoch_ns(self) -> int:
         return START_US * 1_000
 

@@ -65,6 +65,9 @@ class _Clock:
     def now_ms(self) -> int:
         return self.ms
 
+    def now_us(self) -> int:
+        return self.ms * 1_000
+
     def epoch_ns(self) -> int:
         return self.ms * 1_000_000
 

@@ -59,6 +59,9 @@ class Clock:
     def now_ms(self) -> int:
         return policies.NOW_S * 1_000
 
+    def now_us(self) -> int:
+        return policies.NOW_S * 1_000_000
+
     def epoch_ns(self) -> int:
         return policies.NOW_S * 1_000_000_000
 
