@@ -7,6 +7,8 @@ how the body was cut; what is kept of a body stays within its bounds; nothing co
 The first byte: 7 messages as they are, each behind two bytes of length; else they are made of the input's decisions.
 """
 
+import gzip
+import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -222,10 +224,12 @@ def _request(**values: bytes) -> bytes:
     return message.SerializeToString()
 
 
-def _response(*bodies: bytes, kind: bytes = b"text/event-stream") -> list[bytes]:
+def _response(*bodies: bytes, kind: bytes = b"text/event-stream", coding: bytes = b"") -> list[bytes]:
     head = ext_proc_pb2.ProcessingRequest()
     head.response_headers.headers.headers.add(key=":status", raw_value=b"200")
     head.response_headers.headers.headers.add(key="content-type", raw_value=kind)
+    if coding:
+        head.response_headers.headers.headers.add(key="content-encoding", raw_value=coding)
     messages = [head.SerializeToString()]
     for body in bodies:
         piece = ext_proc_pb2.ProcessingRequest()
@@ -241,6 +245,8 @@ _SEEDS = [
     _raw(_request(cookie=b'uid="a\\"b"', Path=b"/x?q=1&user=5")),
     _raw(*_response(*_BODIES)),
     _raw(*_response(_BODIES[1], kind=b"application/json")),
+    _raw(*_response(gzip.compress(b"".join(_BODIES)), coding=b"gzip")),
+    _raw(*_response(zlib.compress(_BODIES[1]), kind=b"application/json", coding=b"deflate")),
     b"\x00\x00\x03\x04\x02u1\x10\x02\x13\x03\x00",
     b"\x00\x04\x02\x13\x03\x11\x01\x00\x0910.1.2.3",
     b"\x41\x01\x02\x12\x00\x1a\x07\x0a\x00\x0a\x03\x06\x05data:",
@@ -268,7 +274,8 @@ def _long() -> list[Callable[[], object]]:
     requests = [[_request(**values)] for values in _LONG_REQUESTS]
     whole = [_response(body) for body in _LONG_BODIES]
     cut = [_response(*_as_pieces(body)) for body in _LONG_BODIES]
-    streams = [*requests, *whole, *cut, _response(b"[" * 900_000, kind=b"application/json")]
+    coded = [_response(gzip.compress(body), coding=b"gzip") for body in (*_LONG_BODIES, b"data: {}\n\n" * 100_000)]
+    streams = [*requests, *whole, *cut, *coded, _response(b"[" * 900_000, kind=b"application/json")]
     return [partial(_once, messages) for messages in streams]
 
 
