@@ -23,8 +23,8 @@ from serinus.contract.weight import format_bp
 
 # Stands for `steps: auto` until the list is derived.
 PLACEHOLDER = ("100%",)
-# Less says nothing of rates; a demo's two minutes do.
-SECONDS_MIN = 60
+# Less says nothing of rates.
+SECONDS_MIN = 30
 REQUESTS_MIN = 100
 
 
@@ -109,6 +109,9 @@ def _planned(
             f"it needs {REQUESTS_MIN} requests and {in_time(SECONDS_MIN)}, some of it lately; next: wait, or write the "
             "list that `serinus plan -f FILE --rps N --users N` gives",
         )
+    if not measured.keys and not is_by_request(service):
+        unknown = f"`auto` needs users: none of {measured.requests} requests of service {spec.service} had a sticky key"
+        return manifest.problem(("steps",), f"{unknown} that a sidecar saw") if is_auto(manifest) else (manifest, "")
     users = None if is_by_request(service) else _users(measured)
     traffic, said = Traffic(measured.rps, measured.error_rate, users), []
     if is_auto(manifest):

@@ -13,13 +13,19 @@ observation, in either arm.
 
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Set
 from dataclasses import dataclass, field
+from heapq import nsmallest
 
 from extproc.aggregate.slot import Bins, Firsts, MetricCount, Outcome, RowCounts
 from extproc.telemetry.catalogue import DURATION_BUCKETS_S, TTFT_BUCKETS_S
 from serinus.contract.edge import BIN_BITS, UPPER_EDGES, bin_of
 from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, TTFT
 from serinus.contract.outcome import FAILURES, OutcomeClass
+
+# While no rollout runs keys are evidence for nothing, but plans ask how many there are: the smallest hashes of a second
+# say so (the smallest of a day are among the smallest of its seconds). The control plane keeps as many.
+KEYS_OF_NO_ROLLOUT = 256
 
 # One grid for the bins of the evidence and the buckets of the dashboards, so that a duration is looked up once. Buckets
 # are "less than or equal", bins "less than".
@@ -68,6 +74,7 @@ class Cell:
     attempts: int
     by_slot: dict[int, Tally] = field(default_factory=dict)
     is_evidence: bool = field(init=False)
+    is_of_no_rollout: bool = field(init=False)
     has_latency: bool = field(init=False)
     has_ttft: bool = field(init=False)
     observed: tuple[str, ...] = field(init=False)  # metrics, in the order of a first's bins
@@ -75,6 +82,7 @@ class Cell:
 
     def __post_init__(self) -> None:
         self.is_evidence = bool(self.like.weight_class)
+        self.is_of_no_rollout = not self.like.rollout
         has_version = bool(self.like.version)
         self.has_latency = has_version and self.like.outcome_class in _WITH_LATENCY
         is_aborted = has_version and self.like.outcome_class is OutcomeClass.CLIENT_ABORTED
@@ -91,16 +99,17 @@ def add_to_row(row: RowCounts, cell: Cell, tally: Tally) -> None:
     name = like.outcome_class.value
     row.classes[name] = row.classes.get(name, 0) + requests
     is_bad = like.outcome_class in FAILURES
-    keys = tally.firsts.keys()
+    keys: Set[int] = tally.firsts.keys() if cell.is_evidence else set(nsmallest(KEYS_OF_NO_ROLLOUT, tally.firsts))
     row.metrics.setdefault(ERRORS, MetricCount()).add(requests, keys, is_bad=is_bad)
     if like.finish_reason is not None:
         is_length = like.finish_reason == "length"
-        row.metrics.setdefault(FINISH_LENGTH, MetricCount()).add(requests, keys, is_bad=is_length)
+        of_evidence = keys if cell.is_evidence else frozenset()
+        row.metrics.setdefault(FINISH_LENGTH, MetricCount()).add(requests, of_evidence, is_bad=is_length)
     if cell.has_latency:
         row.add_bins(LATENCY, ((BIN_OF_GRID[place], count) for place, count in tally.places.items()))
     if cell.has_ttft:
         row.add_bins(TTFT, ((BIN_OF_GRID[place], count) for place, count in tally.ttft_places.items()))
-    if cell.observed:
+    if cell.observed and cell.is_evidence:
         row.add_firsts(cell.observed, tally.firsts)
     for metric, (bins, firsts) in tally.others.items():
         row.add_bins(metric, bins.items())

@@ -32,6 +32,8 @@ ROWS_MAX = 5_000
 # Distinct keys of all cells of one report. A key stands in a report up to four times (errors, finish, latency, ttft),
 # 8-13 bytes each: 2.2 MB; gRPC carries 4 MB. One Envoy serves some thousand requests a second.
 KEYS_MAX = 50_000
+# Of one second of a cell while no rollout runs: the smallest of them are reported (`cell.py`).
+PLAIN_KEYS_MAX = 10_000
 # Cells that are remembered from one report to the next; past this they are found anew, at 3 us each.
 CELLS_MAX = 10_000
 # What a row can carry; a start past the year 36,000 is none.
@@ -73,7 +75,7 @@ class SlotWindow:
             number = bin_of(value)
             bins[number] = bins.get(number, 0) + 1
             self._show_measure(cell.like, metric, value)
-            if key_hash is not None and key_hash in tally.firsts:
+            if cell.is_evidence and key_hash is not None and key_hash in tally.firsts:
                 first = first_of(start_us % SLOT_US, number)
                 firsts[key_hash] = min(first, firsts.get(key_hash, first))
 
@@ -125,6 +127,8 @@ class SlotWindow:
                 tally.firsts[key_hash] = first
             elif first < known:
                 tally.firsts[key_hash] = first
+        elif key_hash is not None and cell.is_of_no_rollout and len(tally.firsts) < PLAIN_KEYS_MAX:
+            tally.firsts[key_hash] = 0
         return tally
 
     def late(self, cell: Cell, duration_us: int, ttft_us: int | None) -> None:

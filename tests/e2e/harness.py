@@ -119,10 +119,13 @@ class Admin:
 
     async def apply(self, *texts: str) -> list[str]:
         """All or nothing. Returns what changed: "Service chat created"."""
-        files = [admin_pb2.ManifestFile(name=f"test-{n}.yaml", text=text) for n, text in enumerate(texts)]
-        request = admin_pb2.ApplyRequest(files=files, actor="test")
-        answer = await self._stub.Apply(request, timeout=CALL_TIMEOUT_S)
+        answer = await self.applied(*texts)
         return [f"{each.kind} {each.name} {each.change}" for each in answer.objects]
+
+    async def applied(self, *texts: str) -> admin_pb2.ApplyResponse:
+        """The same with its notes."""
+        files = [admin_pb2.ManifestFile(name=f"test-{n}.yaml", text=text) for n, text in enumerate(texts)]
+        return await self._stub.Apply(admin_pb2.ApplyRequest(files=files, actor="test"), timeout=CALL_TIMEOUT_S)
 
     async def rollout(self, name: str) -> admin_pb2.RolloutView:
         request = admin_pb2.GetRequest(kind="rollout", name=name)

@@ -2,9 +2,11 @@
 streams of which only the tokens come slowly."""
 
 import asyncio
+import re
 from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
+import grpc
 import pytest
 
 from controlplane.evidence.histogram import EDGE_OBSERVATIONS_MIN
@@ -18,19 +20,24 @@ USERS = ["any"]  # `sticky: request`: each request is drawn by itself
 GUARDRAILS = "[{metric: errors}, {metric: latency, margin: 25%}]"
 WELL_MS = 60.0
 GAP_MS = 10.0
+CROWD = [f"user-{number}" for number in range(300)]
 
 
 def services(versions: Mapping[str, str]) -> list[str]:
     plain = [service_text(name, versions, host=f"{name}.test", sticky="request") for name in ("slow", "both")]
     paced = service_text("paced", versions, host="paced.test", sticky="request", protocol="openai", observe_body=True)
-    return [*plain, paced]
+    return [*plain, paced, service_text("auto", versions, host="auto.test")]
 
 
 @pytest.fixture(scope="module")
 def site(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     each = runner.run(Site.start(tmp_path_factory.mktemp("site"), services))
     each.v1.delay_ms = each.v2.delay_ms = WELL_MS
+    # A service without a rollout, which has its traffic all the while.
+    load = each.client.load(CROWD, rate=20.0, host="auto.test")
+    runner.run(load.__aenter__())
     yield each
+    runner.run(load.__aexit__(None, None, None))
     runner.run(each.stop())
 
 
@@ -114,5 +121,31 @@ def test_tokens_that_come_slowly_are_found_by_their_pace(runner: asyncio.Runner,
         tokens = next(row for row in view.metrics if row.metric == "tokens_out")
         assert tokens.candidate_requests > 0
         assert tokens.verdict != "worse"
+
+    run(runner, story())
+
+
+def test_steps_come_from_the_traffic_that_there_was_without_a_rollout(runner: asyncio.Runner, site: Site) -> None:
+    async def story() -> None:
+        async def applied() -> str:
+            text = rollout_text("auto-v2", "auto").replace("[25%, 100%]", "auto")
+            try:
+                (done,) = (await site.admin.applied(text)).objects
+            except grpc.aio.AioRpcError as error:
+                if "`auto` comes from the traffic" in (error.details() or ""):
+                    return ""
+                raise
+            return str(done.note)
+
+        note = await wait_for(applied, timeout_s=60, poll_s=1.0, what="enough traffic was seen")
+        view = await site.admin.rollout("auto-v2")
+        await site.admin.abort("auto-v2")
+        found = re.fullmatch(
+            r"steps \[(.+)\], from (\S+) requests/s, .*, about (\d+) users a day .*", note.splitlines()[0]
+        )
+        assert found, note
+        assert [f"{step / 100:g}%" for step in view.steps_bp] == found[1].split(", ")
+        assert 10 <= float(found[2]) <= 30
+        assert 200 <= int(found[3]) <= 400
 
     run(runner, story())
