@@ -57,7 +57,7 @@ def record_of(rollout: Rollout, at_ms: int, decision: Decision, *, moved: bool) 
 
 def apply_writes(plan: ApplyPlan, *, actor: str, now_ms: int) -> tuple[list[StoredObject], list[Record]]:
     """Every object that an apply changes, and the first record of every rollout that it begins."""
-    touched = {(change.kind, change.name): change.note for change in plan.changes if change.change != "unchanged"}
+    touched = {(change.kind, change.name): change for change in plan.changes if change.change != "unchanged"}
     objects = [
         StoredObject("Service", service.name, service.data, service.baseline, now_ms)
         for service in plan.world.services.values()
@@ -72,10 +72,11 @@ def apply_writes(plan: ApplyPlan, *, actor: str, now_ms: int) -> tuple[list[Stor
     for name, entry in plan.world.rollouts.items():
         if ("Rollout", name) in touched:
             objects.append(StoredObject("Rollout", name, entry.data, "", now_ms))
+            change = touched["Rollout", name]
             text = f"rollout of {entry.rollout.spec.candidate} over {entry.rollout.baseline} begun by {actor}"
-            decision = Decision(Action.HOLD, "applied", text, actor)
-            if note := touched["Rollout", name]:
-                decision = Decision(Action.HOLD, "edited", f"plan edited by {actor}: {note}", actor)
+            decision = Decision(Action.HOLD, "applied", "; ".join([text, *change.note.splitlines()]), actor)
+            if change.change == "configured" and change.note:
+                decision = Decision(Action.HOLD, "edited", f"plan edited by {actor}: {change.note}", actor)
             records.append(record_of(entry.rollout, now_ms, decision, moved=True))
     return objects, records
 

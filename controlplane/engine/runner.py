@@ -140,7 +140,8 @@ class Engine:
         # Reading and checking a thousand services takes seconds, in which proxies and sidecars must not wait.
         manifests = await asyncio.to_thread(load, files, auto_steps=PLACEHOLDER)
         async with self._changing() as now_ms:
-            manifests, notes = with_steps(manifests, self.world, self.registry.traffic, now_ms // 1000)
+            seen = self.registry.traffic  # nobody writes to it while we hold the lock
+            manifests, notes = await asyncio.to_thread(with_steps, manifests, self.world, seen, now_ms // 1000)
             plan = await asyncio.to_thread(plan_apply, self.world, manifests, now_ms, notes)
             read = await asyncio.to_thread(self._source.read, self.delivery.files_of(plan.world))
             planned = self.delivery.plan_apply(plan.world, manifests, read, now_ms)

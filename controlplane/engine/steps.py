@@ -71,25 +71,23 @@ def with_steps(
     manifests: Sequence[Manifest], world: World, book: TrafficBook, now_slot: int
 ) -> tuple[list[Manifest], Mapping[str, str]]:
     """The manifests with every `auto` replaced, and what new rollouts should be told, by name. Raises ManifestError."""
-    services = {name: service.spec for name, service in world.services.items()}
-    services |= {each.name: each.spec for each in manifests if isinstance(each.spec, ServiceSpec)}
+    services = world.specs_with(manifests)
     done: list[Manifest] = []
     notes: dict[str, str] = {}
     problems: list[Problem] = []
     for manifest in manifests:
         spec, before = manifest.spec, world.rollouts.get(manifest.name)
         service = services.get(spec.service) if isinstance(spec, RolloutSpec) else None
-        if not isinstance(spec, RolloutSpec) or service is None:
-            done.append(manifest)  # a rollout of no service is refused where all references are looked at
-        elif before is not None:
-            done.append(_listed(manifest, before.data.get("steps")) if is_auto(manifest) else manifest)
-        else:
-            found = _planned(manifest, spec, service, book.of(spec.service, now_slot))
-            if isinstance(found, Problem):
-                problems.append(found)
+        try:
+            if not isinstance(spec, RolloutSpec) or service is None:
+                done.append(manifest)  # a rollout of no service is refused where all references are looked at
+            elif before is not None:
+                done.append(_listed(manifest, before.data["steps"]) if is_auto(manifest) else manifest)
             else:
-                done.append(found[0])
-                notes[manifest.name] = found[1]
+                planned, notes[manifest.name] = _planned(manifest, spec, service, book.of(spec.service, now_slot))
+                done.append(planned)
+        except ManifestError as error:
+            problems += error.problems
     if problems:
         raise ManifestError(problems)
     return done, notes
@@ -97,52 +95,56 @@ def with_steps(
 
 def _planned(
     manifest: Manifest, spec: RolloutSpec, service: ServiceSpec, measured: Measured | None
-) -> tuple[Manifest, str] | Problem:
-    """Of a new rollout."""
-    if measured is None or measured.seconds < SECONDS_MIN or measured.requests < REQUESTS_MIN or not measured.rps:
-        if not is_auto(manifest):
-            return manifest, ""
-        have = f"{measured.requests} requests in {in_time(measured.seconds)}" if measured else "no request"
-        return manifest.problem(
-            ("steps",),
-            f"`auto` comes from the traffic of service {spec.service}, which had {have} so far; "
-            f"it needs {REQUESTS_MIN} requests and {in_time(SECONDS_MIN)}, some of it lately; next: wait, or write the "
-            "list that `serinus plan -f FILE --rps N --users N` gives",
-        )
-    if not measured.keys and not is_by_request(service):
-        unknown = f"`auto` needs users: none of {measured.requests} requests of service {spec.service} had a sticky key"
-        return manifest.problem(("steps",), f"{unknown} that a sidecar saw") if is_auto(manifest) else (manifest, "")
+) -> tuple[Manifest, str]:
+    """Of a new rollout: with its list, and what it should be told. Raises ManifestError."""
+    if missing := _missing(spec, service, measured):
+        if is_auto(manifest):
+            raise _refused(manifest, missing)
+        return manifest, ""
+    assert measured is not None, "that is missing"
     users = None if is_by_request(service) else _users(measured)
     traffic, said = Traffic(measured.rps, measured.error_rate, users), []
     if is_auto(manifest):
-        found = _derived(manifest, spec, traffic, _in_words(measured, users))
-        if isinstance(found, Problem):
-            return found
-        manifest, spec, note = found
-        said.append(note)
-    said += [f"warning: {warning}" for warning in outlook(ask_of(spec, spec.steps_bp), traffic).warnings]
-    return manifest, "\n".join(said)
+        of = _in_words(measured, users)
+        steps = _derived(manifest, spec, traffic, of)
+        manifest = _listed(manifest, steps)
+        said.append(f"steps [{', '.join(steps)}], from {of}")
+    assert isinstance(manifest.spec, RolloutSpec)
+    found = outlook(ask_of(manifest.spec, manifest.spec.steps_bp), traffic)
+    return manifest, "\n".join([*said, *(f"warning: {warning}" for warning in found.warnings)])
 
 
-def _derived(
-    manifest: Manifest, spec: RolloutSpec, traffic: Traffic, of: str
-) -> tuple[Manifest, RolloutSpec, str] | Problem:
-    """With the ladder in place. A first step above the harm budget is a person's to take: nothing asks before it."""
-    steps_bp, budget_bp = ladder(spec, traffic), budget_bp_of(spec)
-    steps = [format_bp(step) for step in steps_bp]
-    if steps_bp[0] > budget_bp:
-        return manifest.problem(
-            ("steps",),
-            f"`auto` would begin at {steps[0]}, above the harm budget of {format_bp(budget_bp)}: on a smaller step are "
-            f"too few users to convict a broken version ({of}); next: make keys of sessions or requests "
-            "(`sticky: request`), or write the steps yourself",
+def _missing(spec: RolloutSpec, service: ServiceSpec, measured: Measured | None) -> str:
+    """What is not known of the traffic; "" if it says enough."""
+    if measured is None or measured.seconds < SECONDS_MIN or measured.requests < REQUESTS_MIN or not measured.rps:
+        have = f"{measured.requests} requests in {in_time(measured.seconds)}" if measured else "no request"
+        return (
+            f"`auto` comes from the traffic of service {spec.service}, which had {have} so far; "
+            f"it needs {REQUESTS_MIN} requests and {in_time(SECONDS_MIN)}, some of it lately; next: wait, or write the "
+            "list that `serinus plan -f FILE --rps N --users N` gives"
         )
-    try:
-        listed = _listed(manifest, steps)
-    except ValidationError as error:
-        return manifest.problem(("steps",), f"`auto` gives [{', '.join(steps)}]: {error.errors()[0]['msg']}")
-    assert isinstance(listed.spec, RolloutSpec)
-    return listed, listed.spec, f"steps [{', '.join(steps)}], from {of}"
+    if not measured.keys and not is_by_request(service):
+        unknown = f"`auto` needs users: none of {measured.requests} requests of service {spec.service} had a sticky key"
+        return f"{unknown} that a sidecar saw"
+    return ""
+
+
+def _derived(manifest: Manifest, spec: RolloutSpec, traffic: Traffic, of: str) -> list[str]:
+    """The ladder. Raises ManifestError: a first step above the harm budget is a person's to take, since nothing asks
+    before it."""
+    steps_bp, budget_bp = ladder(spec, traffic), budget_bp_of(spec)
+    if steps_bp[0] > budget_bp:
+        raise _refused(
+            manifest,
+            f"`auto` would begin at {format_bp(steps_bp[0])}, above the harm budget of {format_bp(budget_bp)}: on a "
+            f"smaller step are too few users to convict a broken version ({of}); next: make keys of sessions or "
+            "requests (`sticky: request`), or write the steps yourself",
+        )
+    return [format_bp(step) for step in steps_bp]
+
+
+def _refused(manifest: Manifest, message: str) -> ManifestError:
+    return ManifestError([manifest.problem(("steps",), message)])
 
 
 def _users(measured: Measured) -> int:
@@ -160,7 +162,10 @@ def _in_words(measured: Measured, users: int | None) -> str:
     return f"{rates}, about {users} users a day ({measured.keys:.0f} in {in_time(measured.seconds)})"
 
 
-def _listed(manifest: Manifest, steps: object) -> Manifest:
-    """Raises ValidationError."""
+def _listed(manifest: Manifest, steps: Sequence[str]) -> Manifest:
+    """With a list in place of `auto`. Raises ManifestError if the rest of the plan does not fit it."""
     data = {**manifest.data, "steps": steps}
-    return replace(manifest, spec=RolloutSpec.model_validate(data), data=data)
+    try:
+        return replace(manifest, spec=RolloutSpec.model_validate(data), data=data)
+    except ValidationError as error:
+        raise _refused(manifest, f"`auto` gives [{', '.join(steps)}]: {error.errors()[0]['msg']}") from None

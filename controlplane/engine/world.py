@@ -3,7 +3,7 @@
 `plan_apply` either gives every change of an apply or raises with every problem: all or nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -87,6 +87,11 @@ class World:
         entry = self.rollouts.get(name)
         return None if entry is None or entry.rollout.is_terminal else entry.rollout
 
+    def specs_with(self, manifests: Iterable[Manifest]) -> dict[str, ServiceSpec]:
+        """The services as they would be with these applied."""
+        known = {name: service.spec for name, service in self.services.items()}
+        return known | {each.name: each.spec for each in manifests if isinstance(each.spec, ServiceSpec)}
+
     @property
     def group_names(self) -> frozenset[str]:
         return frozenset(self.groups) or frozenset({DEFAULT_GROUP})
@@ -129,8 +134,7 @@ def plan_apply(
     """The world after an apply. `notes` are for new rollouts, by name. Raises ManifestError with every problem; then
     nothing changes."""
     new_services = {m.name: m for m in manifests if isinstance(m.spec, ServiceSpec)}
-    specs = {name: service.spec for name, service in world.services.items()}
-    specs |= {name: m.spec for name, m in new_services.items() if isinstance(m.spec, ServiceSpec)}
+    specs = world.specs_with(manifests)
     changes: list[Change] = []
     services = dict(world.services)
     for name, manifest in new_services.items():

@@ -3,7 +3,7 @@
 For plans (`steps: auto`) and their warnings only; no verdict rests on it. Kept in memory, from what sidecars report;
 what is pinned or untagged in a rollout does not count. Keys are counted by a sketch, since a day's keys of a thousand
 services are no table, and since sidecars report all of them only while a rollout runs, otherwise the smallest of each
-second (`extproc.aggregate.cell`). Each rollout deals keys anew, so the count begins anew with each. Pure.
+second. Each rollout deals keys anew, so the count begins anew with each. Pure.
 """
 
 from array import array
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from controlplane.ingest.rows import Row
-from serinus.contract.metric import ERRORS
+from serinus.contract.metric import ERRORS, KEYS_COUNTED
 
 # Long enough that a pause is not the rate, short enough that a morning is not the night before.
 RATE_S = 900
@@ -22,13 +22,11 @@ PART_S = 21_600
 PARTS = 4
 # With 2 KB a sketch: 16 MB. Past it a service that was silent the longest is forgotten.
 SERVICES_MAX = 2_000
-# As many as a sidecar reports of a second without a rollout. The standard error is 1/sqrt(254), 6.3 %.
-KEPT = 256
 
 
 class Distinct:
-    """How many different 64-bit hashes were added, about: by the smallest of them, exactly up to `KEPT` (Bar-Yossef,
-    Jayram, Kumar, Sivakumar, Trevisan 2002; estimator of Beyer et al. 2007). The hashes are uniform already."""
+    """How many different 64-bit hashes were added, about: by the smallest of them (Bar-Yossef, Jayram, Kumar,
+    Sivakumar, Trevisan 2002; estimator of Beyer et al. 2007). The hashes are uniform already."""
 
     __slots__ = ("_smallest",)
 
@@ -39,21 +37,21 @@ class Distinct:
         """Repeats change nothing."""
         smallest = self._smallest
         for hashed in hashes:
-            if len(smallest) == KEPT and hashed >= smallest[-1]:
+            if len(smallest) == KEYS_COUNTED and hashed >= smallest[-1]:
                 continue
             place = bisect_left(smallest, hashed)
             if place == len(smallest) or smallest[place] != hashed:
                 smallest.insert(place, hashed)
-                del smallest[KEPT:]
+                del smallest[KEYS_COUNTED:]
 
     def merge(self, other: "Distinct") -> None:
         """As if all that was added there had been added here."""
         self.add(other._smallest)
 
     def count(self) -> float:
-        if len(self._smallest) < KEPT:
+        if len(self._smallest) < KEYS_COUNTED:
             return len(self._smallest)
-        return (KEPT - 1) / (self._smallest[-1] / 2**64)
+        return (KEYS_COUNTED - 1) / (self._smallest[-1] / 2**64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,7 @@ class _Service:
             part.keys.add(errors.keys_bad)
 
     def measured(self, now_slot: int) -> Measured:
-        """Of the two counts of keys the one that rests on more requests."""
+        """Of the two counts of keys the one of the longer time; the rates are always of lately."""
         first_minute, first_part = now_slot // 60 - RATE_S // 60 + 1, now_slot // PART_S - PARTS + 1
         minutes = [minute for minute in self.minutes if minute.number >= first_minute]
         parts = [part for part in self.parts if part.number >= first_part]
@@ -126,9 +124,9 @@ class _Service:
             / max(1, now_slot + 1 - max(self.began_slot, first_minute * 60)),
             error_rate=sum(minute.bad for minute in minutes) / observed if observed else 0.0,
         )
-        if self.before is None or self.before.requests <= found.requests:
+        if self.before is None or self.before.seconds <= found.seconds:
             return found
-        return replace(self.before, rps=found.rps, error_rate=found.error_rate) if minutes else self.before
+        return replace(self.before, rps=found.rps, error_rate=found.error_rate)
 
 
 class TrafficBook:

@@ -20,12 +20,8 @@ from heapq import nsmallest
 from extproc.aggregate.slot import Bins, Firsts, MetricCount, Outcome, RowCounts
 from extproc.telemetry.catalogue import DURATION_BUCKETS_S, TTFT_BUCKETS_S
 from serinus.contract.edge import BIN_BITS, UPPER_EDGES, bin_of
-from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, TTFT
+from serinus.contract.metric import ERRORS, FINISH_LENGTH, KEYS_COUNTED, LATENCY, TTFT
 from serinus.contract.outcome import FAILURES, OutcomeClass
-
-# While no rollout runs keys are evidence for nothing, but plans ask how many there are: the smallest hashes of a second
-# say so (the smallest of a day are among the smallest of its seconds). The control plane keeps as many.
-KEYS_OF_NO_ROLLOUT = 256
 
 # One grid for the bins of the evidence and the buckets of the dashboards, so that a duration is looked up once. Buckets
 # are "less than or equal", bins "less than".
@@ -99,7 +95,7 @@ def add_to_row(row: RowCounts, cell: Cell, tally: Tally) -> None:
     name = like.outcome_class.value
     row.classes[name] = row.classes.get(name, 0) + requests
     is_bad = like.outcome_class in FAILURES
-    keys: Set[int] = tally.firsts.keys() if cell.is_evidence else set(nsmallest(KEYS_OF_NO_ROLLOUT, tally.firsts))
+    keys: Set[int] = tally.firsts.keys() if cell.is_evidence else set(nsmallest(KEYS_COUNTED, tally.firsts))
     row.metrics.setdefault(ERRORS, MetricCount()).add(requests, keys, is_bad=is_bad)
     if like.finish_reason is not None:
         is_length = like.finish_reason == "length"

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from controlplane.engine.record import apply_writes
 from controlplane.engine.steps import PLACEHOLDER, REQUESTS_MIN, SECONDS_MIN, with_steps
 from controlplane.engine.world import World, plan_apply
 from controlplane.evidence.planning import users_of_a_day
@@ -106,6 +107,20 @@ def test_the_ladder_is_derived_once() -> None:
     again, notes = with_steps(read(AUTO), plan.world, TrafficBook(), NOW)
     assert notes == {}
     assert {change.change for change in plan_apply(plan.world, again, T0 * 1000).changes} == {"unchanged"}
+
+
+def test_a_ladder_that_no_longer_fits_its_plan_is_refused_in_words() -> None:
+    manifests, notes = with_steps(read(AUTO), World(), seen(100_000), NOW)
+    world = plan_apply(World(), manifests, T0 * 1000, notes).world
+    again = read(AUTO.replace("steps: auto", "steps: auto\n  bake: {for: 10m, holdback: 99%}"))
+    with pytest.raises(ManifestError, match=r"spec.steps: `auto` gives \[5%, .*, 100%\]: "):
+        with_steps(again, world, TrafficBook(), NOW)
+
+
+def test_what_a_new_rollout_was_told_is_in_its_first_record_and_is_no_edit() -> None:
+    manifests, notes = with_steps(read(AUTO), World(), seen(100_000), NOW)
+    _, (record,) = apply_writes(plan_apply(World(), manifests, T0 * 1000, notes), actor="ada", now_ms=T0 * 1000)
+    assert (record.code, record.text) == ("applied", f"rollout of v2 over v1 begun by ada; {notes['chat-v2']}")
 
 
 def test_a_rollout_of_an_unknown_service_is_left_to_the_check_of_references() -> None:

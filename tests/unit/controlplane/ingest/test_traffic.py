@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from controlplane.ingest.traffic import KEPT, PART_S, PARTS, RATE_S, SERVICES_MAX, Distinct, TrafficBook
+from controlplane.ingest.traffic import PART_S, PARTS, RATE_S, SERVICES_MAX, Distinct, TrafficBook
+from serinus.contract.metric import KEYS_COUNTED
 from tests.unit.controlplane.ingest.test_merge import row
 
 # A whole part and minute begin here.
@@ -29,7 +30,7 @@ def test_the_smallest_of_each_second_count_as_all_would() -> None:
     for seed in range(20):
         keys = hashes(1_000, seed % 12)
         whole.add(keys)
-        seconds.add(sorted(keys)[:KEPT])
+        seconds.add(sorted(keys)[:KEYS_COUNTED])
     assert seconds.count() == whole.count()
 
 
@@ -85,6 +86,15 @@ def test_keys_that_are_dealt_anew_are_not_counted_twice() -> None:
     assert found is not None
     assert found.keys == pytest.approx(1_000, rel=0.15)
     assert found.requests > 40_000
+
+
+def test_what_was_known_before_says_nothing_of_lately() -> None:
+    book = TrafficBook()
+    book.add([row(T0 + second, "v1", ok={second}, rollout="") for second in range(60)])
+    book.add([row(T0 + 60, "v1", ok={1})])
+    found = book.of("chat", T0 + 60 + 2 * RATE_S)
+    assert found is not None
+    assert found.rps == 0.0
 
 
 def test_what_a_rollout_does_not_randomise_does_not_count() -> None:
