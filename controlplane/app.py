@@ -31,7 +31,7 @@ from controlplane.settings import ControlPlaneSettings, SettingsError
 from controlplane.snapshot.errors import SnapshotError
 from controlplane.snapshot.model import Gateway
 from controlplane.store.postgres import PostgresStore
-from controlplane.store.sqlite import SqliteStore
+from controlplane.store.sqlite import DATABASE, SqliteStore
 from controlplane.telemetry.exporter import Exporter
 from controlplane.xds.server import AdsServer
 from serinus.v1 import outcomes_pb2_grpc
@@ -76,7 +76,7 @@ class ControlPlane:
         self._exporter = Exporter()
         self._ads = AdsServer()
         shared = PostgresStore(settings.store) if settings.store is not None else None
-        store = shared or SqliteStore(settings.state_dir / "serinus.db")
+        store = shared or SqliteStore(settings.state_dir / DATABASE)
         self.engine = Engine(
             store=store,
             ads=self._ads,

@@ -1,7 +1,6 @@
 """apply, get, describe, explain: what is configured and why it is where it is."""
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +18,7 @@ from controlplane.cli.client import (
     call,
     fail,
 )
-from controlplane.cli.output import OUTPUT_OPTION, Output, as_dict, emit, table
+from controlplane.cli.output import OUTPUT_OPTION, Output, as_dict, emit, table, utc
 from serinus.contract.weight import format_bp
 from serinus.v1 import admin_pb2
 
@@ -175,12 +174,8 @@ def _print_proxies(response: admin_pb2.GetResponse) -> None:
         table(headers, rows)
     if response.refusals:
         typer.echo("" if response.proxies else NOTHING_THERE["proxy"])
-        rows = [[r.node or "-", r.cluster or "-", _when(r.at_ms), r.reason] for r in response.refusals]
+        rows = [[r.node or "-", r.cluster or "-", utc(r.at_ms), r.reason] for r in response.refusals]
         table(["REFUSED NODE", "CLUSTER", "AT (UTC)", "REASON"], rows)
-
-
-def _when(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def describe(

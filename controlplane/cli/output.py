@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -66,3 +67,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     # Piped output is not cut to a screen that is not there.
     console = Console() if sys.stdout.isatty() else Console(width=PIPED_COLUMNS)
     console.print(grid)
+
+
+def utc(at_ms: int) -> str:
+    """A moment for people, to the second; say "UTC" beside it."""
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,12 +1,11 @@
 """history, audit: what was decided about a rollout, and what people did."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from controlplane.cli.client import ADMIN_OPTION, CALL_TIMEOUT_S, DEFAULT_ADMIN, EXIT_USAGE, call, fail
-from controlplane.cli.output import OUTPUT_OPTION, Output, as_dict, emit, table
+from controlplane.cli.output import OUTPUT_OPTION, Output, as_dict, emit, table, utc
 from controlplane.clock import SystemClock
 from controlplane.manifest.units import parse_duration_ms
 from serinus.v1 import admin_pb2
@@ -28,7 +27,7 @@ def history(
     if output is not Output.TABLE:
         emit({"events": [as_dict(event) for event in shown]}, output)
         return
-    rows = [(_when(one.at_ms), one.action, one.reason, one.actor or "-", one.text) for one in shown]
+    rows = [(utc(one.at_ms), one.action, one.reason, one.actor or "-", one.text) for one in shown]
     table(("TIME (UTC)", "ACTION", "REASON", "WHO", "WHAT"), rows)
 
 
@@ -55,13 +54,9 @@ def audit(
         emit(as_dict(response), output)
         return
     rows = [
-        (_when(one.at_ms), one.actor, one.verb, ", ".join(one.objects), one.address, one.reason or "-")
+        (utc(one.at_ms), one.actor, one.verb, ", ".join(one.objects), one.address, one.reason or "-")
         for one in response.entries
     ]
     table(("TIME (UTC)", "WHO", "VERB", "WHAT", "FROM", "WHY"), rows)
     if response.more:
         typer.echo("there are older ones; next: --limit, --since or --actor", err=True)
-
-
-def _when(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")

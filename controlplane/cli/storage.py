@@ -19,9 +19,7 @@ from controlplane.cli.processes import DEFAULT_STATE, State, Store
 from controlplane.errors import SerinusError
 from controlplane.store.copying import copy_store
 from controlplane.store.port import StoreError
-from controlplane.store.sqlite import SqliteStore
-
-DATABASE = "serinus.db"
+from controlplane.store.sqlite import DATABASE, SqliteStore
 
 
 def backup(

@@ -117,20 +117,19 @@ class EvidenceTracker:
 
     def _begin_before_steps(self, slot: int) -> None:
         """Traffic that the candidate gets before its first step counts as started can still show that it is worse."""
-        self._begun = BeginStep(step_index=-1, slot=slot, weight_bp=self._first_bp, next_weight_bp=None)
-        self._judge.begin_step(slot=slot, weight_bp=self._first_bp, next_weight_bp=None)
-        self.dry_run.begin_step(self._begun)
+        self._begin_step(BeginStep(step_index=-1, slot=slot, weight_bp=self._first_bp, next_weight_bp=None))
 
     def _begin_due(self, slot: int) -> None:
         while self._begins and self._begins[0].slot <= slot:
             # A slot that was judged already stays where it was judged.
             due = self._begins.popleft()
-            self._begun = replace(due, slot=max(due.slot, self._last_slot + 1))
-            self._judge.begin_step(
-                slot=self._begun.slot, weight_bp=self._begun.weight_bp, next_weight_bp=self._begun.next_weight_bp
-            )
-            self.dry_run.begin_step(self._begun)
+            self._begin_step(replace(due, slot=max(due.slot, self._last_slot + 1)))
             self.assessment = self._judge.assess()
+
+    def _begin_step(self, step: BeginStep) -> None:
+        self._begun = step
+        self._judge.begin_step(slot=step.slot, weight_bp=step.weight_bp, next_weight_bp=step.next_weight_bp)
+        self.dry_run.begin_step(step)
 
     def _add_totals(self, metrics: object, offset: int) -> None:
         assert isinstance(metrics, dict)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from controlplane.evidence.errors import EvidenceError
 from controlplane.evidence.slices import OTHER, SLICES_MAX, SliceCounts, SliceRow, Slices
-from controlplane.ingest.merge import AHEAD_S_MAX
+from controlplane.ingest.merge import takes
 from controlplane.ingest.rows import Row
 from controlplane.manifest.schema import ServiceSpec
 from serinus.contract.headers import COHORT_EVERYONE
@@ -59,10 +59,8 @@ class CohortSlices:
             return
         for row in rows:
             errors = row.metrics.get(ERRORS)
-            if errors is None or row.rollout != self._rollout or row.version not in self._versions:
-                continue
             is_late = closed_through is not None and row.slot <= closed_through
-            if not row.weight_class or is_late or row.slot > now_slot + AHEAD_S_MAX:
+            if errors is None or is_late or not takes(row, self._rollout, self._versions, now_slot):
                 continue
             strata = self._open.setdefault(row.slot, {})
             counts = strata.setdefault((row.snapshot, row.weight_class, row.weight_bp), {})

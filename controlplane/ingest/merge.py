@@ -6,7 +6,7 @@ a slot that was handed over already is late: counted, never judged. Rows of othe
 arm are not looked at; rows that are not randomised (no weight class) count nowhere here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from controlplane.evidence.strata import BinCounts, MetricCounts, Stratum
@@ -79,6 +79,12 @@ class RoutingCount:
     mismatches: int = 0
 
 
+def takes(row: Row, rollout: str, versions: Container[str], now_slot: int) -> bool:
+    """Whether a row may be evidence of a rollout: randomised, of one of its versions, of no second far ahead."""
+    is_ours = row.rollout == rollout and row.version in versions
+    return is_ours and bool(row.weight_class) and row.slot <= now_slot + AHEAD_S_MAX
+
+
 class SlotMerge:
     """Mutable, single-threaded, no clock."""
 
@@ -97,10 +103,7 @@ class SlotMerge:
     def add(self, rows: Iterable[Row], *, now_slot: int) -> None:
         """Take the rows of one batch in. `now_slot` is the control plane's second, to refuse slots far ahead."""
         for row in rows:
-            arm = self._arms.get(row.version)
-            if row.rollout != self._rollout or arm is None or row.slot > now_slot + AHEAD_S_MAX:
-                continue
-            if not row.weight_class:
+            if not takes(row, self._rollout, self._arms, now_slot):
                 continue
             self._count_routing(row)
             if self.closed_through is not None and row.slot <= self.closed_through:
@@ -108,7 +111,7 @@ class SlotMerge:
                 continue
             strata = self._open.setdefault(row.slot, {})
             arms = strata.setdefault((row.snapshot, row.weight_class, row.weight_bp), {})
-            arms.setdefault(arm, _Arm()).add(row)
+            arms.setdefault(self._arms[row.version], _Arm()).add(row)
 
     def _count_routing(self, row: Row) -> None:
         count = self._routing.setdefault(row.snapshot, RoutingCount())

@@ -18,7 +18,9 @@ from controlplane.rollout.model import (
     RollingBack,
     Rollout,
     Running,
+    in_place_of,
     step_index_of,
+    unpaused,
     weight_bp_of,
 )
 from controlplane.rollout.transition import (
@@ -52,7 +54,7 @@ def resume(state: Rollout, event: Resume) -> Transition:
 
 
 def promote(state: Rollout, event: Promote) -> Transition:
-    phase = state.phase.inner if isinstance(state.phase, Paused) else state.phase
+    phase = unpaused(state.phase)
     if not isinstance(phase, Running):
         raise IllegalEventError(state, event)
     if event.skip_analysis:
@@ -87,14 +89,13 @@ def retry(state: Rollout, event: Retry) -> Transition:
 
 def approve(state: Rollout, event: Approve) -> Transition:
     """In Preparing and Observing, also while paused: of the step that comes next, once."""
-    phase = state.phase.inner if isinstance(state.phase, Paused) else state.phase
+    phase = unpaused(state.phase)
     if not isinstance(phase, Running):
         raise IllegalEventError(state, event)
     step = format_bp(event.step_bp)
     _check_approval(state, phase, event.step_bp)
     assert isinstance(phase, Preparing | Observing), "no other phase has a step that can be approved"
-    approved = replace(phase, approved_by=event.actor)
-    to = replace(state.phase, inner=approved) if isinstance(state.phase, Paused) else approved
+    to = in_place_of(state.phase, replace(phase, approved_by=event.actor))
     text = said(f"{step} approved", event.actor, event.reason)
     return Transition(moved(state, to), (), Decision(Action.HOLD, "approved", text, event.actor))
 

@@ -12,13 +12,13 @@ from controlplane.errors import SerinusError
 from controlplane.manifest.schema import RolloutSpec
 from controlplane.rollout.model import (
     Observing,
-    Paused,
-    Phase,
     Preparing,
     Publishing,
     RollingBack,
     Rollout,
     Running,
+    in_place_of,
+    unpaused,
     weight_bp_of,
 )
 from serinus.contract.weight import format_bp
@@ -37,13 +37,12 @@ def edited(before: Rollout, spec: RolloutSpec, now_ms: int) -> Rollout:
         raise EditError(
             f"rollout {before.name} is running: its service and candidate are fixed", next_step=_abort(before)
         )
-    phase = before.phase.inner if isinstance(before.phase, Paused) else before.phase
+    phase = unpaused(before.phase)
     if isinstance(phase, RollingBack):
         raise EditError(f"rollout {before.name} is rolling back", next_step="wait until it has, then apply again")
     if isinstance(phase, Publishing | Observing) and phase.waived:
         raise EditError(f"rollout {before.name} is being promoted without analysis", next_step=_abort(before))
-    place = _place(before, spec, now_ms)
-    to: Phase = replace(before.phase, inner=place) if isinstance(before.phase, Paused) else place
+    to = in_place_of(before.phase, _place(before, spec, now_ms))
     revision = before.revision + 1
     return replace(before, spec=spec, phase=to, started_at_ms=now_ms, revision=revision, dry_run_told=())
 

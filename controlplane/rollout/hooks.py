@@ -14,14 +14,15 @@ from controlplane.rollout.model import (
     HookKind,
     HookRun,
     Observing,
-    Paused,
     Phase,
     Preparing,
     Promoted,
     RolledBack,
     Rollout,
     hook_run,
+    in_place_of,
     next_step_index,
+    unpaused,
 )
 from controlplane.rollout.transition import Action, Decision, IllegalEventError, Transition, holds, moved, said
 from serinus.contract.weight import format_bp
@@ -31,7 +32,7 @@ WITH_HOOKS = (Preparing, Observing, Promoted, RolledBack, Aborted)
 
 def hook_of(phase: Phase) -> HookRun | None:
     """The run that a phase has begun; of a paused one, of what it has paused."""
-    inner = phase.inner if isinstance(phase, Paused) else phase
+    inner = unpaused(phase)
     return inner.hooks if isinstance(inner, WITH_HOOKS) else None
 
 
@@ -85,8 +86,6 @@ def retry_hooks(state: Rollout, event: Retry) -> Transition:
 
 
 def _with(phase: Phase, run: HookRun) -> Phase:
-    if isinstance(phase, Paused):
-        assert isinstance(phase.inner, Preparing | Observing), "the others have no hooks"
-        return replace(phase, inner=replace(phase.inner, hooks=run))
-    assert isinstance(phase, WITH_HOOKS), "the others have no hooks"
-    return replace(phase, hooks=run)
+    inner = unpaused(phase)
+    assert isinstance(inner, WITH_HOOKS), "the others have no hooks"
+    return in_place_of(phase, replace(inner, hooks=run))

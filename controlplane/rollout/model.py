@@ -3,7 +3,7 @@
 Times are milliseconds since 1970 by the control plane's clock. Weights are the candidate's, in basis points.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -165,9 +165,22 @@ def since_ms_of(phase: Phase) -> int:
             return since_ms
 
 
+def unpaused(phase: Phase) -> Phase:
+    """What a paused phase has paused; any other as it is."""
+    return phase.inner if isinstance(phase, Paused) else phase
+
+
+def in_place_of(phase: Phase, to: Phase) -> Phase:
+    """A phase that follows another: who is paused stays paused."""
+    if not isinstance(phase, Paused):
+        return to
+    assert isinstance(to, Running), "nothing else can be paused"
+    return replace(phase, inner=to)
+
+
 def weight_bp_of(rollout: Rollout) -> int:
     """The candidate's weight that must be in force, 0..10000."""
-    phase = rollout.phase.inner if isinstance(rollout.phase, Paused) else rollout.phase
+    phase = unpaused(rollout.phase)
     match phase:
         case Publishing(step_index=index) | Observing(step_index=index) | Baking(step_index=index):
             return rollout.spec.weights_bp[index]
@@ -197,7 +210,7 @@ def next_step_index(spec: RolloutSpec, phase: Preparing | Observing) -> int | No
 
 def unapproved_bp(rollout: Rollout) -> int:
     """The step that comes next if it still needs somebody's approval; 0: none does."""
-    phase = rollout.phase.inner if isinstance(rollout.phase, Paused) else rollout.phase
+    phase = unpaused(rollout.phase)
     if not isinstance(phase, Preparing | Observing) or phase.approved_by:
         return 0
     index = next_step_index(rollout.spec, phase)

@@ -56,7 +56,7 @@ class MemoryStore:
         return len(old)
 
     def prune_holds(self, before_ms: int) -> int:
-        newest = {record.rollout: record.serial for record in self._records}.values()
+        newest = set({record.rollout: record.serial for record in self._records}.values())
         kept = [
             record
             for record in self._records

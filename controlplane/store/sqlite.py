@@ -26,6 +26,8 @@ CREATE TABLE batches (
   at_ms INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (sidecar, epoch, seq));
 CREATE INDEX batches_at ON batches (at_ms);
 """
+# The file in a control plane's state directory.
+DATABASE = "serinus.db"
 _PRUNE_HOLDS = """DELETE FROM journal WHERE NOT moved AND at_ms < ? AND rollout NOT LIKE '@%'
   AND serial NOT IN (SELECT max(serial) FROM journal GROUP BY rollout)"""
 _RECORD = "rollout, revision, at_ms, moved, state, action, code, text, actor"

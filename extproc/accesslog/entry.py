@@ -84,9 +84,8 @@ def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
     )
     ttft_us = entry.ttft_us
     measures: Measures = ()
-    if observation is not None and seen:
-        ttft_us, stream_us = observation.times(entry.start_us, entry.ttft_us, entry.finished_us)
-        measures = observation.measures(stream_us)
+    if observation is not None:
+        ttft_us, measures = observation.sizes(entry.start_us, entry.ttft_us, entry.finished_us)
     return Outcome(
         service=entry.service,
         rollout=entry.rollout,

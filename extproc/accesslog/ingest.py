@@ -117,9 +117,7 @@ class Ingest:
             self._joined += seen.observable
             said = side, seen.observable, seen.complete, seen.finish_reason, seen.has_content, seen.error_frame
             cell = lane.by_said.get(said) or lane.cell(side, seen)
-            if seen.observable:
-                ttft_us, stream_us = seen.times(start_us, ttft_us, finished_us)
-                measures = seen.measures(stream_us)
+            ttft_us, measures = seen.sizes(start_us, ttft_us, finished_us)
         if duration_us > lane.follow_up_us:
             self._window.late(cell, duration_us, ttft_us)
             return
@@ -201,9 +199,8 @@ class Ingest:
         start_us, duration_us, key_hash = request.start_us, request.duration_us, request.key_hash
         ttft_us = request.ttft_us
         measures: Measures = ()
-        if seen is not None and seen.observable:
-            ttft_us, stream_us = seen.times(start_us, ttft_us, request.finished_us)
-            measures = seen.measures(stream_us)
+        if seen is not None:
+            ttft_us, measures = seen.sizes(start_us, ttft_us, request.finished_us)
         if duration_us > request.lane.follow_up_us:
             window.late(cell, duration_us, ttft_us)
             return

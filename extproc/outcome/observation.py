@@ -31,6 +31,14 @@ class Observation:
     tokens_out: int | None = None
     is_paced: bool = False
 
+    def sizes(self, start_us: int, first_us: int | None, finished_us: int | None) -> tuple[int | None, Measures]:
+        """The time to what the user first saw, and the values for histograms: see `times` and `measures`. Of a body
+        that could not be read, what the proxy knows."""
+        if not self.observable:
+            return first_us, ()
+        ttft_us, stream_us = self.times(start_us, first_us, finished_us)
+        return ttft_us, self.measures(stream_us)
+
     def times(self, start_us: int, first_us: int | None, finished_us: int | None) -> tuple[int | None, int | None]:
         """From the request's start to what the user first saw, and from there to the last byte. `first_us` and
         `finished_us`: to the response's first and last byte, by the proxy's clock, which bound what ours says: a stream

@@ -22,7 +22,7 @@ from controlplane.manifest.schema import RolloutSpec
 from controlplane.rollout.model import Promoted, Rollout
 from controlplane.store.journal import encode
 from controlplane.store.port import Record, StoredObject
-from controlplane.store.sqlite import SqliteStore
+from controlplane.store.sqlite import DATABASE, SqliteStore
 from serinus.v1 import admin_pb2, admin_pb2_grpc
 from tests.bench.result import Column, Goal, Result, percentile
 from tests.e2e.fleet import FakeSidecar, running
@@ -74,7 +74,7 @@ def run(rounds: int = ROUNDS) -> Result:
 
 async def _measured(rounds: int) -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as folder:
-        _fill(Path(folder) / "serinus.db")
+        _fill(Path(folder) / DATABASE)
         async with plane(settings(Path(folder))) as world:
             proxy = FakeProxy(world.config.xds)
             sidecar = FakeSidecar(world.config.xds, world.rows())

@@ -9,7 +9,6 @@ import asyncio
 import collections
 import contextlib
 import json
-import os
 import random
 import signal
 import statistics
@@ -24,6 +23,7 @@ import grpc
 from google.protobuf.message import Message
 
 from serinus.v1 import admin_pb2, admin_pb2_grpc
+from tests.bench.cpu import rss_bytes
 from tests.ports import free_port
 from tests.unit.controlplane.manifest.samples import BOTH
 
@@ -210,7 +210,7 @@ async def attacked(calls: int, seed: int) -> Found:
             attack = Attack(address, prng, found)
             for part in (calls // 10,) * 10:
                 await _part(attack, part)
-                found.rss_bytes.append(_rss_bytes(pid))
+                found.rss_bytes.append(rss_bytes(pid))
             await attack.channel.close()
             view = (await stub.Get(admin_pb2.GetRequest(kind="rollout", name="chat-v2"), timeout=_DEADLINE_S)).rollouts[
                 0
@@ -235,10 +235,6 @@ async def _part(attack: Attack, calls: int) -> None:
             await attack.one()
 
     await asyncio.gather(*(work() for _ in range(AT_ONCE)))
-
-
-def _rss_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def main() -> int:

@@ -59,6 +59,16 @@ async def until_judged(site: Site, rollout: str, more: int) -> None:
     await wait_for(enough, timeout_s=40, what=f"{more} judged latencies of the candidate")
 
 
+async def until_ended(site: Site, rollout: str) -> admin_pb2.RolloutView:
+    async def ended() -> admin_pb2.RolloutView | None:
+        view = await site.admin.rollout(rollout)
+        return view if view.terminal else None
+
+    view = await wait_for(ended, timeout_s=60, what="a rollback")
+    assert view is not None
+    return view
+
+
 def test_a_slowdown_of_both_versions_moves_nothing(runner: asyncio.Runner, site: Site) -> None:
     async def story() -> None:
         async with site.client.load(USERS, rate=RATE, host="both.test") as load:
@@ -85,12 +95,7 @@ def test_a_candidate_that_answers_well_but_slowly_is_rolled_back_and_told_why(
         async with site.client.load(USERS, rate=RATE, host="slow.test") as load:
             site.v2.delay_ms = 1.5 * WELL_MS
             await site.admin.apply(rollout_text("slow-v2", "slow", steps=("50%", "100%"), guardrails=GUARDRAILS))
-
-            async def ended() -> admin_pb2.RolloutView | None:
-                view = await site.admin.rollout("slow-v2")
-                return view if view.terminal else None
-
-            view = await wait_for(ended, timeout_s=60, what="a rollback")
+            view = await until_ended(site, "slow-v2")
         assert load.failed == []
         assert view.phase == "rolled_back"
         assert "latency: candidate" in view.message, view.message
@@ -109,12 +114,7 @@ def test_tokens_that_come_slowly_are_found_by_their_pace(runner: asyncio.Runner,
         guardrails = "[{metric: errors}, {metric: tokens, margin: 50%}, {metric: time_per_output_token, margin: 25%}]"
         async with site.client.load(USERS, rate=RATE, host="paced.test", stream=True) as load:
             await site.admin.apply(rollout_text("paced-v2", "paced", steps=("50%", "100%"), guardrails=guardrails))
-
-            async def ended() -> admin_pb2.RolloutView | None:
-                view = await site.admin.rollout("paced-v2")
-                return view if view.terminal else None
-
-            view = await wait_for(ended, timeout_s=60, what="a rollback")
+            view = await until_ended(site, "paced-v2")
         assert load.failed == []
         assert view.phase == "rolled_back"
         assert "tpot: candidate" in view.message, view.message

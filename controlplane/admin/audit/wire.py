@@ -1,6 +1,7 @@
 """The audit's journal -> the admin API's messages. Read only: there is no call that changes it."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from controlplane.engine.audit import audited
 from controlplane.store.port import Record
@@ -23,19 +24,6 @@ def audit_response(request: admin_pb2.AuditRequest, records: Sequence[Record]) -
             continue
         if len(found) == limit:
             return admin_pb2.AuditResponse(entries=found[::-1], more=True)
-        found.append(
-            admin_pb2.AuditEntry(
-                serial=act.serial,
-                at_ms=act.at_ms,
-                actor=act.actor,
-                verb=act.verb,
-                objects=act.objects,
-                reason=act.reason,
-                address=act.address,
-                identity=act.identity,
-                role=act.role,
-                claimed=act.claimed,
-            )
-        )
+        found.append(admin_pb2.AuditEntry(**asdict(act)))
     is_cut = len(records) == AUDIT_READ_MAX and records[0].at_ms >= request.since_ms
     return admin_pb2.AuditResponse(entries=found[::-1], more=is_cut)

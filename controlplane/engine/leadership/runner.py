@@ -82,8 +82,9 @@ class Leadership:
 
     async def _end(self) -> None:
         """Stop deciding. What the store was told last may be done or not: nobody relies on it before it is read."""
-        self._term, self._newest = None, self._newest if self._working is None else -1
+        self._term = None
         if self._working is not None:
+            self._newest = -1
             self._working.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._working

@@ -16,14 +16,13 @@ async def read_state(
 ) -> tuple[World, dict[str, EvidenceTracker]]:
     """The world, and a tracker for each active rollout; quick without evidence. Raises StoreError."""
     world = recover.world_of(await runner.run(store.objects), await runner.run(store.latest))
-    trackers = {}
-    for rollout in world.active_rollouts:
-        tracker = tracker_of(rollout, world.services[rollout.spec.service].spec)
-        trackers[rollout.name] = tracker
-        for begin in recover.begins_of(rollout, await runner.run(store.records, rollout.name)):
-            tracker.begin(begin)
+    active = world.active_rollouts
+    trackers = {each.name: tracker_of(each, world.services[each.spec.service].spec) for each in active}
     if trackers and with_evidence:
-        since_ms = min(rollout.started_at_ms for rollout in world.active_rollouts)
+        for rollout in active:
+            for begin in recover.begins_of(rollout, await runner.run(store.records, rollout.name)):
+                trackers[rollout.name].begin(begin)
+        since_ms = min(rollout.started_at_ms for rollout in active)
         batches = await runner.run(lambda since: list(store.batches(since)), since_ms)
         count = recover.replay(trackers, batches)
         log.info("state read", extra={"fields": {"rollouts_active": len(trackers), "batches": count}})
