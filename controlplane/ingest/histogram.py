@@ -7,12 +7,11 @@ from itertools import pairwise
 from controlplane.ingest.errors import BadReportError
 from controlplane.ingest.rows import HistogramCount
 from serinus.contract.edge import BIN_BITS, BIN_COUNT
+from serinus.contract.metric import TOGETHER_MAX
 from serinus.contract.slot import SLOT_US
 
 # Distinct keys in one row: as many as of a share metric.
 KEYS_MAX = 100_000
-# A first is 64 bits: 20 of the start, 8 a metric.
-TOGETHER_MAX = 5
 Firsts = tuple[Sequence[str], Sequence[int], Sequence[int]]  # metrics observed together, keys, firsts
 
 

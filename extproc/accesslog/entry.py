@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from extproc.aggregate.slot import Outcome
 from extproc.outcome.classify import LIMITED_FLAG, Ending, classify, classify_running
-from extproc.outcome.observation import Measures, Observation
+from extproc.outcome.observation import Observation
 from serinus.contract.arm import Arm
 from serinus.contract.headers import COHORT_UNTAGGED
+from serinus.contract.metric import Measures
 from serinus.contract.weight import CLASS_NONE, arm_of_bucket
 
 _NO_CLUSTER_FLAG = "NC"

@@ -17,10 +17,11 @@ from extproc.accesslog.wire import BadLogMessageError, Skipped, entries_of, line
 from extproc.aggregate.window import SlotWindow
 from extproc.clock import Clock
 from extproc.cohort.policies import PolicyHolder
-from extproc.outcome.observation import Measures, Observation
+from extproc.outcome.observation import Observation
 from extproc.telemetry.catalogue import Catalogue
 from serinus.contract.bucket import BUCKET_COUNT
 from serinus.contract.logline import OWN, RUNNING_MS
+from serinus.contract.metric import Measures
 
 # By the length of a custom tag what it must begin with to be the line. Lines are 150-400 bytes; the method, which is
 # the client's, may be anything: an entry with a longer line is read as a whole.

@@ -5,7 +5,7 @@ Which values are observations of a histogram is decided by how the request ended
 - latency: of requests that ended well (`ok`). A failure says how long failing takes, a client that left how long it
   stayed; neither is a latency, and failures are judged as errors.
 - ttft: of those, and of requests whose client left later: the first byte had come all the same.
-- others (tokens, time per token): of requests that ended well.
+- others (tokens, time per token, what the text says of its quality): of requests that ended well.
 A request that takes longer than its service's follow-up is judged as it stands when that is over: in the middle of its
 answer (`running`) its latency is what it has taken so far, of which the bins need no more. Its end is late: no
 observation, in either arm.
@@ -53,7 +53,7 @@ class Tally:
         self.ttft_places: defaultdict[int, int] = defaultdict(int)
         self.ttft_sum_us = 0
         self.firsts: Firsts = {}
-        self.others: dict[str, tuple[Bins, Firsts]] = {}
+        self.others: dict[tuple[str, ...], tuple[tuple[Bins, ...], Firsts]] = {}
 
     @property
     def requests(self) -> int:
@@ -107,6 +107,7 @@ def add_to_row(row: RowCounts, cell: Cell, tally: Tally) -> None:
         row.add_bins(TTFT, ((BIN_OF_GRID[place], count) for place, count in tally.ttft_places.items()))
     if cell.observed and cell.is_evidence:
         row.add_firsts(cell.observed, tally.firsts)
-    for metric, (bins, firsts) in tally.others.items():
-        row.add_bins(metric, bins.items())
-        row.add_firsts((metric,), firsts)
+    for metrics, (all_bins, firsts) in tally.others.items():
+        for metric, bins in zip(metrics, all_bins, strict=True):
+            row.add_bins(metric, bins.items())
+        row.add_firsts(metrics, firsts)

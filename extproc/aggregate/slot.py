@@ -4,6 +4,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from serinus.contract.metric import Measures
 from serinus.contract.outcome import OutcomeClass
 
 
@@ -12,7 +13,7 @@ class Outcome:
     """What happened to one request. Treated as frozen; times in microseconds, the start since 1970.
 
     `key_hash` is the salted 64-bit hash of the sticky key, None without one. `finish_reason` None: not seen. `ttft_us`
-    None: nothing came. `measures` are further values for histograms, as (metric, value in its unit).
+    None: nothing came. `measures` are further values for histograms.
     """
 
     service: str
@@ -29,7 +30,7 @@ class Outcome:
     outcome_class: OutcomeClass
     finish_reason: str | None = None
     ttft_us: int | None = None
-    measures: tuple[tuple[str, int], ...] = ()
+    measures: Measures = ()
 
 
 class RowKey(NamedTuple):

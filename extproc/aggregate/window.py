@@ -11,7 +11,6 @@ what was counted when a report takes it, at most a second later.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
 from dataclasses import replace
 
 from extproc.aggregate import totals
@@ -19,7 +18,7 @@ from extproc.aggregate.cell import BIN_OF_GRID, GRID_US, Cell, Tally, add_to_row
 from extproc.aggregate.slot import Outcome, RowCounts, RowKey, Sealed
 from extproc.telemetry.catalogue import Catalogue
 from serinus.contract.edge import BIN_BITS, bin_of, first_of
-from serinus.contract.metric import TOKENS_OUT, TPOT
+from serinus.contract.metric import BADNESS_WHOLE, SCORES, TOGETHER_MAX, TOKENS_OUT, TPOT, Measures
 from serinus.contract.outcome import UNFINISHED
 from serinus.contract.slot import SLOT_US
 from serinus.contract.weight import CLASS_NONE
@@ -64,20 +63,28 @@ class SlotWindow:
         if tally is not None:
             self.measure(cell, tally, outcome.start_us, key_hash, outcome.measures)
 
-    def measure(
-        self, cell: Cell, tally: Tally, start_us: int, key_hash: int | None, measures: Iterable[tuple[str, int]]
-    ) -> None:
+    def measure(self, cell: Cell, tally: Tally, start_us: int, key_hash: int | None, measures: Measures) -> None:
         """Further values of a request that was just counted."""
         if not cell.has_latency:
             return
-        for metric, value in measures:
-            bins, firsts = tally.others.setdefault(metric, ({}, {}))
-            number = bin_of(value)
+        for at in range(0, len(measures), TOGETHER_MAX):
+            self._measure(cell, tally, start_us, key_hash, measures[at : at + TOGETHER_MAX])
+
+    def _measure(self, cell: Cell, tally: Tally, start_us: int, key_hash: int | None, measures: Measures) -> None:
+        """Those of one request that go up together."""
+        metrics = tuple([metric for metric, _ in measures])
+        together = tally.others.get(metrics)
+        if together is None:
+            together = tally.others[metrics] = tuple([{} for _ in metrics]), {}
+        numbers = []
+        for bins, (metric, value) in zip(together[0], measures, strict=True):
+            number = min(value, BADNESS_WHOLE) if metric in SCORES else bin_of(value)
             bins[number] = bins.get(number, 0) + 1
+            numbers.append(number)
             self._show_measure(cell.like, metric, value)
-            if cell.is_evidence and key_hash is not None and key_hash in tally.firsts:
-                first = first_of(start_us % SLOT_US, number)
-                firsts[key_hash] = min(first, firsts.get(key_hash, first))
+        if cell.is_evidence and key_hash is not None and key_hash in tally.firsts:
+            firsts, first = together[1], first_of(start_us % SLOT_US, *numbers)
+            firsts[key_hash] = min(first, firsts.get(key_hash, first))
 
     def _show_measure(self, like: Outcome, metric: str, value: int) -> None:
         """On dashboards."""
@@ -85,6 +92,10 @@ class SlotWindow:
             self._catalogue.tpots.observe(value / 1e6, (like.service, like.version))
         elif metric == TOKENS_OUT:
             self._catalogue.output_tokens.add((like.service, like.version, "output"), value)
+        elif metric in SCORES:
+            self._catalogue.badness.observe(
+                min(value, BADNESS_WHOLE) / BADNESS_WHOLE, (like.service, like.version, metric)
+            )
 
     def cell(self, outcome: Outcome, attempts: int) -> Cell:
         """The cell of all outcomes that differ from this one in key and times only."""

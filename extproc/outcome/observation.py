@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 
-from serinus.contract.metric import TOKENS_OUT, TPOT
+from serinus.contract.metric import TOKENS_OUT, TPOT, Measures
 
 # No model has so long an answer; a server may write any number.
 TOKENS_MAX = 1 << 32
-
-# Values for histograms, as (metric of the contract, value in its unit).
-Measures = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ TTFT_BUCKETS_S = (
 )
 # OpenTelemetry's advice for `gen_ai.server.time_per_output_token`.
 TPOT_BUCKETS_S = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
+# Most answers have none of it; a share of repeated trigrams above a quarter is what base models do.
+BADNESS_BUCKETS = (0.0, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
 # A tag costs 10-400 us of this process; above 50 ms Envoy has given up on it (message_timeout).
 PROCESSING_BUCKETS_S = (25e-6, 50e-6, 100e-6, 200e-6, 400e-6, 800e-6, 1.6e-3, 3.2e-3, 6.4e-3, 12.8e-3, 25.6e-3, 51.2e-3)
 
@@ -97,6 +99,11 @@ def _tpots() -> Histogram:
 def _output_tokens() -> Counter:
     text = "Tokens of observed answers that ended well, by type: output. As the server states them, or by events."
     return _counter("serinus_tokens_total", text, "service", "version", "type")
+
+
+def _badness() -> Histogram:
+    text = "Badness of observed answers by signal, 0 to 1: the sum over the count is the mean that is judged."
+    return Histogram(Metric("serinus_answer_badness_ratio", text, ("service", "version", "signal"), BADNESS_BUCKETS))
 
 
 def _processing() -> Histogram:
@@ -171,6 +178,7 @@ class Catalogue:
     ttfts: Histogram = field(default_factory=_ttfts)
     tpots: Histogram = field(default_factory=_tpots)
     output_tokens: Counter = field(default_factory=_output_tokens)
+    badness: Histogram = field(default_factory=_badness)
     finish_reasons: Counter = field(default_factory=_finish_reasons)
     observations: Counter = field(default_factory=_observations)
     log_entries: Counter = field(default_factory=_log_entries)
@@ -191,6 +199,7 @@ class Catalogue:
             self.ttfts,
             self.tpots,
             self.output_tokens,
+            self.badness,
             self.finish_reasons,
             self.observations,
             self.log_entries,

@@ -55,7 +55,7 @@ class Bins:
 
 @dataclass(slots=True)
 class Histogram:
-    """Binned values in seconds by label set."""
+    """Binned values by label set: seconds, or a ratio from 0 to 1."""
 
     metric: Metric
     values: dict[Labels, Bins] = field(default_factory=dict)

@@ -73,7 +73,17 @@ def test_other_measures_have_histograms_of_their_own() -> None:
     row = row_of({**well, "key_hash": 7}, {**well, "key_hash": None}, {**well, "kind": OutcomeClass.TRUNCATED})
     assert row.histograms["tpot"] == {bin_of(9_000): 2}
     assert row.histograms["tokens_out"] == {bin_of(48): 2}
-    assert row.firsts["tpot",] == {7: first_of(2, bin_of(9_000))}
+    assert row.firsts["tpot", "tokens_out"] == {7: first_of(2, bin_of(9_000), bin_of(48))}
+
+
+def test_badness_is_its_own_bin_and_of_six_measures_five_go_up_together() -> None:
+    badness = (("repetition", 35), ("mixed_script", 0), ("control_tokens", 100), ("refusal", 200))
+    well = {"start_us": AT_US + 2, "measures": (("tpot", 9_000), ("tokens_out", 48), *badness)}
+    row = row_of({**well, "key_hash": 7})
+    assert [row.histograms[metric] for metric, _ in badness] == [{35: 1}, {0: 1}, {100: 1}, {100: 1}]
+    together = ("tpot", "tokens_out", "repetition", "mixed_script", "control_tokens")
+    assert row.firsts[together] == {7: first_of(2, bin_of(9_000), bin_of(48), 35, 0, 100)}
+    assert row.firsts["refusal",] == {7: first_of(2, 100)}
 
 
 def test_a_first_byte_after_the_last_came_with_it() -> None:

@@ -50,6 +50,6 @@ def test_every_metric_has_a_name_that_promtool_accepts_and_a_help() -> None:
     assert len({metric.name for metric in metrics}) == len(metrics)
     for metric in metrics:
         assert metric.name.startswith("serinus_")
-        assert metric.name.endswith("_seconds" if metric.buckets_s else "_total")
+        assert metric.name.endswith(("_seconds", "_ratio") if metric.buckets_s else "_total")
         assert metric.help.endswith(".")
         assert list(metric.buckets_s) == sorted(set(metric.buckets_s))
