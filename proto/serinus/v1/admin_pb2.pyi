@@ -464,6 +464,36 @@ class CohortResponse(_message.Message):
     rule: str
     def __init__(self, cohort: _Optional[str] = ..., version: _Optional[str] = ..., has_key: _Optional[bool] = ..., bucket: _Optional[int] = ..., weight_bp: _Optional[int] = ..., rule: _Optional[str] = ...) -> None: ...
 
+class FeedbackRequest(_message.Message):
+    __slots__ = ("request_id", "actor", "score", "predicted", "actual", "margin", "event")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_FIELD_NUMBER: _ClassVar[int]
+    ACTUAL_FIELD_NUMBER: _ClassVar[int]
+    MARGIN_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    actor: str
+    score: float
+    predicted: bool
+    actual: bool
+    margin: float
+    event: str
+    def __init__(self, request_id: _Optional[str] = ..., actor: _Optional[str] = ..., score: _Optional[float] = ..., predicted: _Optional[bool] = ..., actual: _Optional[bool] = ..., margin: _Optional[float] = ..., event: _Optional[str] = ...) -> None: ...
+
+class FeedbackResponse(_message.Message):
+    __slots__ = ("service", "version", "rollout", "text")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    version: str
+    rollout: str
+    text: str
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[str] = ..., rollout: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
 class Sample(_message.Message):
     __slots__ = ("at_ms", "weight_bp", "observed_ratio", "metrics")
     AT_MS_FIELD_NUMBER: _ClassVar[int]

@@ -97,6 +97,11 @@ class AdminStub:
                 request_serializer=serinus_dot_v1_dot_admin__pb2.CohortRequest.SerializeToString,
                 response_deserializer=serinus_dot_v1_dot_admin__pb2.CohortResponse.FromString,
                 _registered_method=True)
+        self.Feedback = channel.unary_unary(
+                '/serinus.v1.Admin/Feedback',
+                request_serializer=serinus_dot_v1_dot_admin__pb2.FeedbackRequest.SerializeToString,
+                response_deserializer=serinus_dot_v1_dot_admin__pb2.FeedbackResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -183,6 +188,13 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Feedback(self, request, context):
+        """what came of one request later
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -245,6 +257,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.Cohort,
                     request_deserializer=serinus_dot_v1_dot_admin__pb2.CohortRequest.FromString,
                     response_serializer=serinus_dot_v1_dot_admin__pb2.CohortResponse.SerializeToString,
+            ),
+            'Feedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.Feedback,
+                    request_deserializer=serinus_dot_v1_dot_admin__pb2.FeedbackRequest.FromString,
+                    response_serializer=serinus_dot_v1_dot_admin__pb2.FeedbackResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -574,6 +591,33 @@ class Admin:
             '/serinus.v1.Admin/Cohort',
             serinus_dot_v1_dot_admin__pb2.CohortRequest.SerializeToString,
             serinus_dot_v1_dot_admin__pb2.CohortResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Feedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/serinus.v1.Admin/Feedback',
+            serinus_dot_v1_dot_admin__pb2.FeedbackRequest.SerializeToString,
+            serinus_dot_v1_dot_admin__pb2.FeedbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,7 +35,7 @@ class PolicyAck(_message.Message):
     def __init__(self, version: _Optional[str] = ..., error: _Optional[str] = ...) -> None: ...
 
 class Batch(_message.Message):
-    __slots__ = ("seq", "closed_through_slot", "rows", "proxy", "late_outcomes_total", "shed_total", "proxy_read_elsewhere")
+    __slots__ = ("seq", "closed_through_slot", "rows", "proxy", "late_outcomes_total", "shed_total", "proxy_read_elsewhere", "feedback")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     CLOSED_THROUGH_SLOT_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,7 @@ class Batch(_message.Message):
     LATE_OUTCOMES_TOTAL_FIELD_NUMBER: _ClassVar[int]
     SHED_TOTAL_FIELD_NUMBER: _ClassVar[int]
     PROXY_READ_ELSEWHERE_FIELD_NUMBER: _ClassVar[int]
+    FEEDBACK_FIELD_NUMBER: _ClassVar[int]
     seq: int
     closed_through_slot: int
     rows: _containers.RepeatedCompositeFieldContainer[SlotRow]
@@ -50,7 +51,8 @@ class Batch(_message.Message):
     late_outcomes_total: int
     shed_total: int
     proxy_read_elsewhere: bool
-    def __init__(self, seq: _Optional[int] = ..., closed_through_slot: _Optional[int] = ..., rows: _Optional[_Iterable[_Union[SlotRow, _Mapping]]] = ..., proxy: _Optional[_Union[ProxyCounters, _Mapping]] = ..., late_outcomes_total: _Optional[int] = ..., shed_total: _Optional[int] = ..., proxy_read_elsewhere: _Optional[bool] = ...) -> None: ...
+    feedback: _containers.RepeatedCompositeFieldContainer[FeedbackRow]
+    def __init__(self, seq: _Optional[int] = ..., closed_through_slot: _Optional[int] = ..., rows: _Optional[_Iterable[_Union[SlotRow, _Mapping]]] = ..., proxy: _Optional[_Union[ProxyCounters, _Mapping]] = ..., late_outcomes_total: _Optional[int] = ..., shed_total: _Optional[int] = ..., proxy_read_elsewhere: _Optional[bool] = ..., feedback: _Optional[_Iterable[_Union[FeedbackRow, _Mapping]]] = ...) -> None: ...
 
 class SlotRow(_message.Message):
     __slots__ = ("service", "rollout", "snapshot", "slot", "weight_bp", "weight_class", "cohort", "version", "requests", "routing_mismatches", "metrics", "classes", "histograms", "firsts")
@@ -118,6 +120,34 @@ class FirstsRow(_message.Message):
     firsts: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, metrics: _Optional[_Iterable[str]] = ..., keys: _Optional[_Iterable[int]] = ..., firsts: _Optional[_Iterable[int]] = ...) -> None: ...
 
+class FeedbackRow(_message.Message):
+    __slots__ = ("service", "snapshot", "version", "start_s", "key", "cohort", "request", "score", "predicted", "actual", "margin", "event")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    COHORT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_FIELD_NUMBER: _ClassVar[int]
+    ACTUAL_FIELD_NUMBER: _ClassVar[int]
+    MARGIN_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    snapshot: str
+    version: str
+    start_s: int
+    key: int
+    cohort: int
+    request: int
+    score: float
+    predicted: bool
+    actual: bool
+    margin: float
+    event: str
+    def __init__(self, service: _Optional[str] = ..., snapshot: _Optional[str] = ..., version: _Optional[str] = ..., start_s: _Optional[int] = ..., key: _Optional[int] = ..., cohort: _Optional[int] = ..., request: _Optional[int] = ..., score: _Optional[float] = ..., predicted: _Optional[bool] = ..., actual: _Optional[bool] = ..., margin: _Optional[float] = ..., event: _Optional[str] = ...) -> None: ...
+
 class ClassCount(_message.Message):
     __slots__ = ("outcome_class", "count")
     OUTCOME_CLASS_FIELD_NUMBER: _ClassVar[int]
@@ -177,7 +207,7 @@ class Policy(_message.Message):
     def __init__(self, version: _Optional[str] = ..., services: _Optional[_Iterable[_Union[ServicePolicy, _Mapping]]] = ...) -> None: ...
 
 class ServicePolicy(_message.Message):
-    __slots__ = ("service", "salt", "sticky", "cohorts", "observe_body", "baseline", "follow_up_ms", "tokens")
+    __slots__ = ("service", "salt", "sticky", "cohorts", "observe_body", "baseline", "follow_up_ms", "tokens", "feedback")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     SALT_FIELD_NUMBER: _ClassVar[int]
     STICKY_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +216,7 @@ class ServicePolicy(_message.Message):
     BASELINE_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_UP_MS_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FEEDBACK_FIELD_NUMBER: _ClassVar[int]
     service: str
     salt: str
     sticky: _containers.RepeatedCompositeFieldContainer[StickySource]
@@ -194,7 +225,16 @@ class ServicePolicy(_message.Message):
     baseline: str
     follow_up_ms: int
     tokens: TokenPolicy
-    def __init__(self, service: _Optional[str] = ..., salt: _Optional[str] = ..., sticky: _Optional[_Iterable[_Union[StickySource, _Mapping]]] = ..., cohorts: _Optional[_Iterable[_Union[CohortRule, _Mapping]]] = ..., observe_body: _Optional[bool] = ..., baseline: _Optional[str] = ..., follow_up_ms: _Optional[int] = ..., tokens: _Optional[_Union[TokenPolicy, _Mapping]] = ...) -> None: ...
+    feedback: FeedbackPolicy
+    def __init__(self, service: _Optional[str] = ..., salt: _Optional[str] = ..., sticky: _Optional[_Iterable[_Union[StickySource, _Mapping]]] = ..., cohorts: _Optional[_Iterable[_Union[CohortRule, _Mapping]]] = ..., observe_body: _Optional[bool] = ..., baseline: _Optional[str] = ..., follow_up_ms: _Optional[int] = ..., tokens: _Optional[_Union[TokenPolicy, _Mapping]] = ..., feedback: _Optional[_Union[FeedbackPolicy, _Mapping]] = ...) -> None: ...
+
+class FeedbackPolicy(_message.Message):
+    __slots__ = ("key", "token_file")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FILE_FIELD_NUMBER: _ClassVar[int]
+    key: bytes
+    token_file: str
+    def __init__(self, key: _Optional[bytes] = ..., token_file: _Optional[str] = ...) -> None: ...
 
 class TokenPolicy(_message.Message):
     __slots__ = ("key_file", "versions")
