@@ -16,6 +16,7 @@ from controlplane.engine.slow import SlowShare
 from controlplane.evidence.finding import Finding, Named, Situation
 from controlplane.evidence.finding import name as name_of
 from controlplane.evidence.judge import Judge
+from controlplane.evidence.mirrored import with_mirrored
 from controlplane.evidence.strata import Stratum
 from controlplane.evidence.verdict import Assessment, MetricAssessment, Verdict
 from controlplane.ingest.merge import AHEAD_S_MAX, SlotMerge
@@ -24,7 +25,7 @@ from controlplane.manifest.schema import RolloutSpec, ServiceSpec
 from controlplane.rollout.effects import BeginStep
 from controlplane.rollout.events import EvidenceFact, RoutingFact
 from controlplane.rollout.model import Rollout
-from serinus.contract.metric import HISTOGRAM_UNITS
+from serinus.contract.metric import BADNESS_WHOLE, HISTOGRAM_UNITS, SCORES
 from serinus.contract.weight import format_bp
 
 # One point a closed slot; past this the path is thinned to every second point. 4,096 seconds at full detail.
@@ -74,6 +75,7 @@ class EvidenceTracker:
         self._begun: BeginStep | None = None
         self._totals: dict[str, list[int]] = {g.metric_id: [0, 0, 0, 0] for g in spec.guardrails}
         self._slow = {g.metric_id: SlowShare() for g in spec.guardrails if g.is_size}
+        self._badness = {g.metric_id: [0, 0] for g in spec.guardrails if g.is_score}  # hundredths, of each arm
         self._samples: list[Sample] = []
         self._stride = 1
         self._folded = 0
@@ -93,7 +95,8 @@ class EvidenceTracker:
     def close(self, through_slot: int) -> None:
         """Judge every slot up to `through_slot` that was not judged before."""
         self._closed = (self._closed[0] if self._closed else through_slot, through_slot)
-        for slot, strata in self.merge.close(through_slot):
+        for slot, merged in self.merge.close(through_slot):
+            strata = with_mirrored(merged, self._totals)
             self._begin_due(slot)
             if self._begun is None:
                 self._begin_before_steps(slot)
@@ -104,6 +107,7 @@ class EvidenceTracker:
                 self._add_totals(stratum.baseline, 0)
                 self._add_totals(stratum.candidate, 2)
                 self._add_sizes(stratum)
+                self._add_scores(stratum)
             assessment = self._judge.assess()
             self._sample(slot, assessment)
             self._show(assessment)
@@ -144,6 +148,14 @@ class EvidenceTracker:
             bins = [arm[name].bins if name in arm else {} for arm in (stratum.baseline_bins, stratum.candidate_bins)]
             for place, count in enumerate(slow.counts(*bins)):
                 self._totals[name][place] += count
+
+    def _add_scores(self, stratum: Stratum) -> None:
+        for name, badness in self._badness.items():
+            for place, bins in ((0, stratum.baseline_bins), (1, stratum.candidate_bins)):
+                of = bins[name].bins if name in bins else {}
+                self._totals[name][2 * place] += sum(of.values())
+                badness[place] += sum(number * count for number, count in of.items())
+                self._totals[name][2 * place + 1] = round(badness[place] / BADNESS_WHOLE)
 
     def _sample(self, slot: int, assessment: Assessment) -> None:
         self._folded += 1
@@ -237,7 +249,9 @@ def metric_sentence(row: MetricAssessment, *, verdict: Verdict | None = None) ->
         f"{row.metric}: candidate {row.candidate_bad} of {row.candidate_n} users, "
         f"baseline {row.baseline_bad} of {row.baseline_n}"
     )
-    if row.metric in HISTOGRAM_UNITS and row.findings:
+    if row.metric in SCORES and row.findings:
+        counts = f"{row.metric}: {row.findings[-1]}"
+    elif row.metric in HISTOGRAM_UNITS and row.findings:
         # Of a size, a share means nothing without where it was cut.
         counts += f" ({row.findings[-1]})"
     match verdict or row.verdict:

@@ -8,7 +8,7 @@ from controlplane.evidence.intervals import Interval, difference_interval, share
 from controlplane.evidence.planning import remaining
 from controlplane.evidence.verdict import MetricAssessment, Verdict
 from controlplane.manifest.units import in_time
-from serinus.contract.metric import HISTOGRAM_UNITS
+from serinus.contract.metric import HISTOGRAM_UNITS, SCORES
 
 _ALPHA = 0.05
 
@@ -32,8 +32,8 @@ class Needed:
 
 def intervals(row: MetricAssessment) -> Intervals | None:
     """None where an arm has shown nothing, and of sizes: they are cut where it tells most, for which an interval would
-    have to pay."""
-    if not row.baseline_n or not row.candidate_n or row.metric in HISTOGRAM_UNITS:
+    have to pay. Means have theirs in the finding."""
+    if not row.baseline_n or not row.candidate_n or row.metric in HISTOGRAM_UNITS or row.metric in SCORES:
         return None
     counts = Counts(
         baseline_n=row.baseline_n,

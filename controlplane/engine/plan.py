@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from controlplane.evidence.histogram import bins_covering, bins_within
-from controlplane.evidence.judge import BinnedPlan, GuardrailPlan, JudgePlan
+from controlplane.evidence.judge import JudgePlan
+from controlplane.evidence.plan import AnyPlan, BinnedPlan, GuardrailPlan, ScorePlan
 from controlplane.manifest.guardrail import WHOLE_BP, Guardrail
 from controlplane.manifest.schema import RolloutSpec
 
@@ -33,8 +34,11 @@ def _plan(spec: RolloutSpec, guardrails: Sequence[Guardrail]) -> JudgePlan:
     )
 
 
-def _planned(guardrail: Guardrail, omega: float, harm_budget_bp: int) -> GuardrailPlan | BinnedPlan:
+def _planned(guardrail: Guardrail, omega: float, harm_budget_bp: int) -> AnyPlan:
     margin_bp = guardrail.margin_bp
+    if guardrail.is_score:
+        assert margin_bp is not None
+        return ScorePlan(metric=guardrail.metric_id, omega=omega, tolerance_bp=margin_bp, margin_bp=margin_bp)
     if guardrail.is_size:
         factor = 1.0 + (margin_bp or 0) / WHOLE_BP
         return BinnedPlan(

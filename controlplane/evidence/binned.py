@@ -25,11 +25,12 @@ from controlplane.evidence.histogram import EDGE_OBSERVATIONS_MIN, BaselineTally
 from controlplane.evidence.hypergeometric import ExactTables
 from controlplane.evidence.kernel import Bools, Floats, Ints, log_sum
 from controlplane.evidence.keys import NEVER, KeyTable
+from controlplane.evidence.mirrored import mirrored_bin
 from controlplane.evidence.mixture import Opened, Starts, Wealth
 from controlplane.evidence.plan import QUANTILES, BinnedPlan
 from controlplane.evidence.strata import BinCounts, Stratum, is_comparison
 from controlplane.evidence.tails import NO_EDGE, ComponentEdges, Firsts, Tails, by_arm, tails
-from serinus.contract.metric import HISTOGRAM_UNITS
+from serinus.contract.metric import HISTOGRAM_UNITS, LOWER
 
 # Odds ratios of a tail: a tenth slower is 1.3 at the median of a lognormal with sigma .6, and 1.6 at its p99.
 WORSE_LAM: Floats = np.log(np.array([1.25, 1.5, 2.0, 3.0, 5.0, 10.0]))
@@ -144,9 +145,15 @@ class SizeEvidence:
         """Where the counts were cut."""
         if self._edges[metric, 0] == _UNFIXED:
             return (f"no edges yet: {EDGE_OBSERVATIONS_MIN} observations of the baseline are needed first",)
-        edge, unit = self._telling(metric), HISTOGRAM_UNITS.get(self._planned[metric].metric, "")
-        name = f"p{100 * QUANTILES[edge]:g} of the baseline" if edge < len(QUANTILES) else "the limit"
-        return (f"bad means above {size_words(factor_of(int(self._edges[metric, edge]) + 1), unit)}, {name}",)
+        of, edge = self._planned[metric].metric, self._telling(metric)
+        unit, above_bin = HISTOGRAM_UNITS.get(of, ""), int(self._edges[metric, edge])
+        quantile = 100 * QUANTILES[edge] if edge < len(QUANTILES) else None
+        if of.endswith(LOWER):
+            quantile = quantile and 100 - quantile
+            cut = f"below {size_words(factor_of(mirrored_bin(above_bin)), unit)}"
+        else:
+            cut = f"above {size_words(factor_of(above_bin + 1), unit)}"
+        return (f"bad means {cut}, {f'p{quantile:g} of the baseline' if quantile else 'the limit'}",)
 
     def _telling(self, metric: int) -> int:
         return int(self._met.telling(self._edges)[metric])

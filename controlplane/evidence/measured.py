@@ -18,6 +18,7 @@ from controlplane.evidence.mixture import Opened, Starts
 from controlplane.evidence.plan import AnyPlan, BinnedPlan, GuardrailPlan, ScorePlan
 from controlplane.evidence.scores import ScoreEvidence
 from controlplane.evidence.strata import Stratum
+from serinus.contract.metric import LOWER, SCORES
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 
 
@@ -80,7 +81,10 @@ def words_of(planned: AnyPlan, next_weight_bp: int | None) -> str:
     if next_weight_bp is None:
         return "no limit: last step"
     if isinstance(planned, ScorePlan):
-        return f"mean score lower by less than {planned.margin_bp / 100:g} points of 100"
+        words = "mean badness higher" if planned.metric in SCORES else "mean score lower"
+        return f"{words} by less than {planned.margin_bp / 100:g} points of 100"
     declared = f" (margin {planned.declared}, in whole steps of 9.1%)" if planned.declared else ""
-    shown = 100 * (factor_of(planned.margin_bins) - 1)
-    return f"no more than {shown:.1f}% above the baseline at every edge{declared}"
+    factor = factor_of(planned.margin_bins)
+    if planned.metric.endswith(LOWER):
+        return f"no more than {100 * (1 - 1 / factor):.1f}% below the baseline at every edge{declared}"
+    return f"no more than {100 * (factor - 1):.1f}% above the baseline at every edge{declared}"

@@ -29,6 +29,7 @@ from controlplane.evidence.keys import NEVER, KeyTable
 from controlplane.evidence.mixture import Opened, Starts, Wealth
 from controlplane.evidence.plan import BADNESS_BINS, ScorePlan
 from controlplane.evidence.strata import BinCounts, Stratum, is_comparison
+from serinus.contract.metric import SCORES
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 
 # Of the largest bet. A drop of 1, 3 or 10 points at a usual spread (.15) wants .15, .45 and 1 at a weight of one half.
@@ -151,14 +152,16 @@ class ScoreEvidence:
         counts = self._requested[metric]
         if not counts.sum():
             return ("no scores yet in this step",)
-        words = []
+        words, is_badness = [], self._planned[metric].metric in SCORES
         for name, arm, tally in zip(("baseline", "candidate"), counts, self._tallies[metric], strict=True):
             n = int(arm.sum())
             if n:
-                bad = tally.interval(alpha=_SHOWN_ALPHA)
-                mean = 1.0 - float(arm @ BADNESS) / n
-                words.append(f"{name} {mean:.3f} ({1.0 - bad.high:.3f} to {1.0 - bad.low:.3f}) of {n}")
-        return ("mean score: " + ", ".join(words),)
+                bad, mean = tally.interval(alpha=_SHOWN_ALPHA), float(arm @ BADNESS) / n
+                low, high = bad.low, bad.high
+                if not is_badness:
+                    mean, low, high = 1.0 - mean, 1.0 - high, 1.0 - low
+                words.append(f"{name} {mean:.3f} ({low:.3f} to {high:.3f}) of {n}")
+        return (f"mean {'badness' if is_badness else 'score'}: " + ", ".join(words),)
 
     def _centres(self) -> Floats:
         value: Floats = self._past[:, 1] / self._past[:, 0]

@@ -2,33 +2,43 @@
 
 Shares of requests (`errors`, `finish_reason`) have margins in percentage points and may have an absolute `max`; sizes
 (`latency`, `ttft`, `time_per_output_token`, `tokens`) have margins in percent, as factors: 10% is "no more than 1.1
-times as slow, or as long, at every edge".
+times as slow, or as long, at every edge"; with `worse: lower` (of tokens) "no shorter than by that factor". Quality
+signals of answers (`repetition`, ...) are means of 0 to 1, with margins in percentage points.
 """
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from controlplane.manifest.field import Spec
+from controlplane.manifest.field import Spec, choice
 from controlplane.manifest.units import parse_percent_bp, parse_points_bp
-from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, TOKENS_OUT, TPOT, TTFT
+from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, LOWER, SCORES, TOKENS_OUT, TPOT, TTFT
 
 FINISH_REASON = "finish_reason"
 SHARES = {ERRORS: ERRORS, FINISH_REASON: FINISH_LENGTH}
 # The sidecar reports the first two of every request that ended well, whatever the protocol; the others of bodies.
-SIZES = {LATENCY: LATENCY, TTFT: TTFT, "time_per_output_token": TPOT, "tokens": TOKENS_OUT}
+TOKENS = "tokens"
+SIZES = {LATENCY: LATENCY, TTFT: TTFT, "time_per_output_token": TPOT, TOKENS: TOKENS_OUT}
 # One bin of a histogram is a factor of 2^(1/8) = 1.0905: a smaller margin cannot be shown.
 SIZE_MARGIN_BP_MIN = 910
 WHOLE_BP = 10_000
+# Half the scale: no evidence can be had about more (`evidence/scores.py`).
+SCORE_MARGIN_BP_MAX = 4_900
 
 
 def _metric(value: object) -> object:
-    known = ", ".join([*SHARES, *SIZES])
+    known = ", ".join([*SHARES, *SIZES, *SCORES])
     if value == "duration":
         raise ValueError("metric 'duration' is called latency")
-    if value not in SHARES and value not in SIZES:
+    if value not in (*SHARES, *SIZES, *SCORES):
         raise ValueError(f"unknown metric {value!r}; known: {known}")
     return value
+
+
+class Worse(StrEnum):
+    HIGHER = "higher"
+    LOWER = "lower"
 
 
 class Guardrail(Spec):
@@ -38,6 +48,8 @@ class Guardrail(Spec):
     of: str | None = None
     # Of a share: percentage points. Of a size: by how much slower or longer.
     margin_bp: int | None = Field(default=None, alias="margin")
+    # Of tokens: which way is worse. Whoever answers next to nothing is cheap and fast.
+    worse: Annotated[Worse, BeforeValidator(lambda v: choice(Worse, v))] = Worse.HIGHER
     # The candidate's share alone, whatever the baseline does.
     max_bp: int | None = Field(default=None, alias="max")
 
@@ -62,8 +74,8 @@ class Guardrail(Spec):
     def _max(cls, value: object, info: ValidationInfo) -> object:
         if value is None:
             return None
-        if info.data.get("metric") in SIZES:
-            raise ValueError("`max` of a size is not built yet in this version; leave it out")
+        if info.data.get("metric") in SIZES or info.data.get("metric") in SCORES:
+            raise ValueError("`max` of a size or a mean is not built yet in this version; leave it out")
         max_bp = parse_percent_bp(value)
         if not 0 < max_bp < WHOLE_BP:
             raise ValueError(f"{value} is no limit; write a share between 0% and 100%, for example 5%")
@@ -79,6 +91,10 @@ class Guardrail(Spec):
             )
         if self.metric != FINISH_REASON and self.of is not None:
             raise ValueError(f"metric {self.metric} takes no `of`")
+        if self.worse is Worse.LOWER and self.metric != TOKENS:
+            raise ValueError(f"metric {self.metric} takes no `worse`: less of it is no harm")
+        if self.is_score and not 0 < (self.margin_bp or 0) <= SCORE_MARGIN_BP_MAX:
+            raise ValueError(f"metric {self.metric} needs a `margin` above 0pp and up to 49pp, for example 5pp")
         if self.is_size and self.margin_bp is None:
             raise ValueError(f"metric {self.metric} needs a `margin` in percent, for example 10%")
         return self
@@ -89,6 +105,13 @@ class Guardrail(Spec):
         return self.metric in SIZES
 
     @property
+    def is_score(self) -> bool:
+        """Whether means of 0 to 1 are compared."""
+        return self.metric in SCORES
+
+    @property
     def metric_id(self) -> str:
-        """The name of the metric in slots and series: `errors`, `finish_reason:length`."""
-        return {**SHARES, **SIZES}[self.metric]
+        """The name of the metric in slots and series: `errors`, `finish_reason:length`, `tokens_out:lower`."""
+        if self.is_score:
+            return self.metric
+        return {**SHARES, **SIZES}[self.metric] + (LOWER if self.worse is Worse.LOWER else "")

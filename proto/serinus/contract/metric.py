@@ -22,13 +22,17 @@ INVALID_TOOL_CALL = "invalid_tool_call"
 SCORES = (REPETITION, MIXED_SCRIPT, CONTROL_TOKENS, REFUSAL, INVALID_JSON, INVALID_TOOL_CALL)
 BADNESS_WHOLE = 100
 
+# How short answers are: the control plane makes it of `tokens_out`, whose bins are read from the other end.
+LOWER = ":lower"
+TOKENS_LOWER = TOKENS_OUT + LOWER
+
 # What the sidecar reports only of a service whose body it observes.
-BODY_METRICS = (FINISH_LENGTH, TPOT, TOKENS_OUT, *SCORES)
+BODY_METRICS = (FINISH_LENGTH, TPOT, TOKENS_OUT, TOKENS_LOWER, *SCORES)
 # While no rollout runs keys are evidence for nothing, but plans ask how many there are. A row then names the smallest
 # hashes of its second, and the control plane keeps as many of a day: the smallest of a day are among those of its
 # seconds. The standard error of the count is 1/sqrt(254), 6.3 %; up to this many it is exact.
 KEYS_COUNTED = 256
-HISTOGRAM_UNITS = {LATENCY: "us", TTFT: "us", TPOT: "us", TOKENS_OUT: "tokens"}
+HISTOGRAM_UNITS = {LATENCY: "us", TTFT: "us", TPOT: "us", TOKENS_OUT: "tokens", TOKENS_LOWER: "tokens"}
 # Metrics whose first observations are told together: a first is 64 bits, 20 of the start and 8 of each metric.
 TOGETHER_MAX = 5
 # Values of one answer for histograms, as (metric, value in its unit), those that can be told, in a fixed order.

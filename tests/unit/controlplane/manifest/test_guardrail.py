@@ -26,13 +26,30 @@ def test_the_margin_of_a_size_is_a_factor(metric: str, known_as: str) -> None:
     assert (size.margin_bp, size.is_size, size.metric_id) == (1_000, True, known_as)
 
 
+@pytest.mark.parametrize("metric", ["repetition", "mixed_script", "control_tokens", "refusal", "invalid_json"])
+def test_the_margin_of_a_quality_signal_is_in_points(metric: str) -> None:
+    signal = guardrail(metric=metric, margin="5pp")
+    assert (signal.margin_bp, signal.is_size, signal.is_score, signal.metric_id) == (500, False, True, metric)
+
+
+def test_fewer_tokens_may_be_worse() -> None:
+    fewer = guardrail(metric="tokens", margin="50%", worse="lower")
+    assert (fewer.is_size, fewer.metric_id) == (True, "tokens_out:lower")
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
+        ({"metric": "repetition"}, "metric repetition needs a `margin` above 0pp and up to 49pp"),
+        ({"metric": "repetition", "margin": "50pp"}, "needs a `margin` above 0pp and up to 49pp"),
+        ({"metric": "repetition", "margin": "5%"}, "is not a number of percentage points"),
+        ({"metric": "repetition", "margin": "5pp", "max": "20%"}, "`max` of a size or a mean is not built yet"),
+        ({"metric": "ttft", "margin": "10%", "worse": "lower"}, "metric ttft takes no `worse`"),
+        ({"metric": "tokens", "margin": "10%", "worse": "shorter"}, "shorter"),
         ({"metric": "latency"}, "metric latency needs a `margin` in percent, for example 10%"),
         ({"metric": "ttft", "margin": "5%"}, "less than 9.1%, one bin"),
         ({"metric": "ttft", "margin": "5pp"}, "is not a percentage"),
-        ({"metric": "ttft", "margin": "10%", "max": "5%"}, "`max` of a size is not built yet"),
+        ({"metric": "ttft", "margin": "10%", "max": "5%"}, "`max` of a size or a mean is not built yet"),
         ({"metric": "ttft", "margin": "10%", "of": "length"}, "metric ttft takes no `of`"),
         ({"metric": "errors", "margin": "5%"}, "is not a number of percentage points"),
         ({"metric": "errors", "max": "0%"}, "0% is no limit"),
