@@ -3,7 +3,7 @@
 Only generations are judged: a response that never shows `choices` nor an error (embeddings, model lists) is
 unobservable. A generation is finished when every choice it showed has a `finish_reason`; if one of several ended by
 `length`, that is the reason given. Content is text, a refusal, audio or a tool call; reasoning alone is not: the user
-sees nothing of it. The words themselves are never kept.
+sees nothing of it. What the first choice says goes to `Said`, which holds a bounded part of it until the end.
 
 Tokens of the answer are those that the server states (`usage.completion_tokens`). A stream without a statement (the
 API's default) has as many as it has events that show content: llama.cpp, vLLM and SGLang send one a token. A whole
@@ -12,8 +12,10 @@ response without one tells nothing; that is not zero.
 
 import json
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from extproc.outcome.observation import TOKENS_MAX
+from extproc.outcome.said import Said
 from extproc.outcome.sse import SseEvent
 
 DONE = b"[DONE]"
@@ -35,6 +37,7 @@ class OpenAiReader:
     is_unknown: bool = False  # choices that this reader cannot tell apart
     content_events: int = 0
     stated_tokens: int | None = None
+    said: Said = field(default_factory=Said)
     _reasons: dict[int, str | None] = field(default_factory=dict)  # choice index -> its finish_reason
 
     @property
@@ -96,9 +99,13 @@ class OpenAiReader:
             self._reasons[index] = reason[:REASON_CHARS_MAX]
         else:
             self._reasons.setdefault(index, None)
-        if any(_shows(part) for part in (choice.get("delta"), choice.get("message"), choice)):
+        shown = [part for part in (choice.get("delta"), choice.get("message"), choice) if _shows(part)]
+        if shown:
             self.has_content = True
             self.content_events += 1
+            if index == 0:
+                for part in shown:
+                    _say(self.said, part)
 
     def _usage(self, tokens: object) -> None:
         """Streams may state it in every chunk: the last counts."""
@@ -106,5 +113,26 @@ class OpenAiReader:
             self.stated_tokens = tokens
 
 
-def _shows(part: object) -> bool:
+def _shows(part: object) -> TypeGuard[dict[str, object]]:
     return isinstance(part, dict) and any(part.get(name) for name in _CONTENT_FIELDS)
+
+
+def _say(said: Said, part: dict[str, object]) -> None:
+    """Text of chat completions and of completions, a refusal that the server states, calls of tools and functions."""
+    for name in ("content", "text"):
+        if isinstance(text := part.get(name), str):
+            said.text(text)
+    if part.get("refusal"):
+        said.has_refused = True
+    calls = part.get("tool_calls")
+    for place, call in enumerate(calls if isinstance(calls, list) else ()):
+        if isinstance(call, dict):
+            index = call.get("index", place)
+            _call(said, index if isinstance(index, int) else place, call.get("function"))
+    _call(said, 0, part.get("function_call"))
+
+
+def _call(said: Said, index: int, function: object) -> None:
+    if isinstance(function, dict):
+        arguments = function.get("arguments")
+        said.call(index, arguments if isinstance(arguments, str) else "")

@@ -16,7 +16,7 @@ class Observation:
     `complete`: the end of the body was seen, so what is missing was never sent. `finish_reason` as the server wrote
     it, None if there was none. `content_us`: when the first content of a stream came here, since 1970. `tokens_out`:
     tokens of the answer, None if they could not be told. `is_paced`: they came one after the other, of one choice, so
-    that their pace is the model's.
+    that their pace is the model's. `quality`: what the answer itself says of it, as badness by signal.
     """
 
     observable: bool
@@ -27,6 +27,7 @@ class Observation:
     error_frame: bool = False
     tokens_out: int | None = None
     is_paced: bool = False
+    quality: Measures = ()
 
     def sizes(self, start_us: int, first_us: int | None, finished_us: int | None) -> tuple[int | None, Measures]:
         """The time to what the user first saw, and the values for histograms: see `times` and `measures`. Of a body
@@ -50,11 +51,13 @@ class Observation:
     def measures(self, stream_us: int | None) -> Measures:
         """`stream_us`: from the first content to the last byte."""
         tokens = self.tokens_out
-        if not tokens or not self.complete:
+        if not self.complete:
             return ()
+        if not tokens:
+            return self.quality
         if not self.is_paced or stream_us is None or tokens == 1:
-            return ((TOKENS_OUT, tokens),)
-        return ((TPOT, max(0, stream_us) // (tokens - 1)), (TOKENS_OUT, tokens))
+            return ((TOKENS_OUT, tokens), *self.quality)
+        return ((TPOT, max(0, stream_us) // (tokens - 1)), (TOKENS_OUT, tokens), *self.quality)
 
 
 UNOBSERVABLE = Observation(observable=False)

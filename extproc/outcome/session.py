@@ -6,9 +6,11 @@ is worth a look inside: what other statuses mean, the access log tells.
 
 from collections.abc import Callable, Sequence
 
+from extproc.outcome.asked import NOTHING_ASKED, Asked
 from extproc.outcome.dialect_openai import OpenAiReader
 from extproc.outcome.encoding import Decoder, decoder_of
 from extproc.outcome.observation import UNOBSERVABLE, Observation
+from extproc.outcome.said import Said
 from extproc.outcome.sse import SseParser
 
 HeaderLookup = Callable[[str], Sequence[bytes]]
@@ -20,8 +22,8 @@ BODY_BYTES_MAX = 1024 * 1024
 class ResponseSession:
     """Mutable; one per response."""
 
-    def __init__(self, headers: HeaderLookup) -> None:
-        self._reader = OpenAiReader()
+    def __init__(self, headers: HeaderLookup, asked: Asked = NOTHING_ASKED) -> None:
+        self._reader = OpenAiReader(said=Said(wants_json=asked.wants_json))
         self._sse: SseParser | None = None
         self._body: bytearray | None = None
         self._content_us: int | None = None
@@ -86,6 +88,7 @@ class ResponseSession:
             error_frame=reader.error_frame,
             tokens_out=self._tokens(),
             is_paced=self._sse is not None and reader.choices == 1,
+            quality=reader.said.measures(is_cut=reader.finish_reason == "length") if complete else (),
         )
 
     def _tokens(self) -> int | None:

@@ -117,3 +117,20 @@ def test_the_number_of_choices_is_bounded() -> None:
 
 def test_a_reason_is_kept_to_its_limit() -> None:
     assert read(chunk({"content": "hi"}, finish="x" * 100_000)).finish_reason == "x" * REASON_CHARS_MAX
+
+
+def test_what_the_first_choice_says_is_judged_and_calls_are_put_together_by_their_index() -> None:
+    def call(arguments: str, **more: object) -> bytes:
+        return chunk({"tool_calls": [{"index": 1, "function": {"arguments": arguments}, **more}]})
+
+    reader = read(chunk({"content": "<|im_"}), chunk({"content": "end|>"}), chunk({"content": "fine"}, index=1))
+    assert dict(reader.said.measures(is_cut=False))["control_tokens"] == 100
+    calling = read(call("", id="c"), call('{"a"'), call(": 1}"), chunk({"function_call": {"arguments": "{"}}))
+    assert calling.said.measures(is_cut=False) == (("invalid_tool_call", 50),)
+    declined = read(chunk({"refusal": "No."}))
+    assert declined.said.measures(is_cut=False) == (("refusal", 100),)
+
+
+@pytest.mark.parametrize("calls", [5, [5], [{"function": 5}], [{"index": "x", "function": {"arguments": 5}}]])
+def test_calls_of_another_form_break_nothing(calls: object) -> None:
+    assert read(chunk({"tool_calls": calls})).has_content

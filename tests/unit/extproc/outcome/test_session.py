@@ -20,7 +20,8 @@ DELTAS = [
 ]
 STREAM = b"".join(b"data: " + json.dumps({"choices": [{"index": 0, **d}]}).encode() + b"\r\n\r\n" for d in DELTAS)
 STREAM += b"data: [DONE]\n\n"
-SEEN = Observation(observable=True, complete=True, finish_reason="stop", has_content=True)
+PLAIN = (("repetition", 0), ("mixed_script", 0), ("control_tokens", 0), ("refusal", 0))
+SEEN = Observation(observable=True, complete=True, finish_reason="stop", has_content=True, quality=PLAIN)
 # One event shows content.
 GOOD = replace(SEEN, tokens_out=1, is_paced=True)
 
@@ -54,7 +55,7 @@ def test_a_stream_that_ends_without_a_finish_says_so() -> None:
 def test_a_stream_that_was_cut_off_is_not_complete() -> None:
     watched = session()
     watched.body(STREAM)
-    assert watched.end(complete=False) == replace(GOOD, complete=False)
+    assert watched.end(complete=False) == replace(GOOD, complete=False, quality=())
 
 
 def test_a_json_body_is_read_at_its_end() -> None:
@@ -155,7 +156,7 @@ def test_a_whole_answer_has_the_tokens_that_it_states_and_no_pace() -> None:
     document = {"choices": [{"index": 0, "message": {"content": "hi"}}], "usage": {"completion_tokens": 9}}
     watched.body(json.dumps(document).encode())
     seen = watched.end(complete=True)
-    assert seen.measures(5_000) == (("tokens_out", 9),)
+    assert seen.measures(5_000) == (("tokens_out", 9), *PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ def test_a_whole_answer_has_the_tokens_that_it_states_and_no_pace() -> None:
 def test_the_pace_is_the_time_between_the_first_token_and_the_last(
     tokens: int | None, stream_us: int | None, measures: tuple[tuple[str, int], ...]
 ) -> None:
-    assert replace(GOOD, tokens_out=tokens).measures(stream_us) == measures
+    assert replace(GOOD, tokens_out=tokens).measures(stream_us) == measures + PLAIN
     assert replace(GOOD, tokens_out=tokens, complete=False).measures(stream_us) == ()
 
 

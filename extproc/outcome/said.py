@@ -1,0 +1,86 @@
+"""What one answer said: its text and tool calls, held until it ends, then given as badness by signal (`quality.py`).
+
+Bounded, in memory, for the time of the answer; nothing of it is stored or logged. No clock, no I/O, never raises.
+"""
+
+import json
+from dataclasses import dataclass, field
+
+from extproc.outcome.quality import TEXT_CHARS_MAX, control_tokens, mixed_script, refusal, repetition
+from serinus.contract.metric import (
+    BADNESS_WHOLE,
+    CONTROL_TOKENS,
+    INVALID_JSON,
+    INVALID_TOOL_CALL,
+    MIXED_SCRIPT,
+    REFUSAL,
+    REPETITION,
+    Measures,
+)
+
+# A document or the arguments of all calls beyond this are not judged: 30,000 tokens.
+DOCUMENT_CHARS_MAX = 128 * 1024
+# The APIs know no bound; more parallel calls than this have not been seen.
+CALLS_MAX = 128
+
+
+@dataclass(slots=True)
+class Said:
+    """Mutable; one per answer. `wants_json`: the whole text must be one JSON document."""
+
+    wants_json: bool = False
+    has_refused: bool = False  # the server said so itself
+    _text: str = ""
+    _document: list[str] = field(default_factory=list)
+    _calls: dict[int, list[str]] = field(default_factory=dict)
+    _chars: int = 0  # of document and calls
+
+    def text(self, piece: str) -> None:
+        room = TEXT_CHARS_MAX - len(self._text)
+        if room > 0:
+            self._text += piece[:room]
+        if self.wants_json:
+            self._keep(self._document, piece)
+
+    def call(self, index: int, arguments: str) -> None:
+        """A piece of a tool call's arguments; `index` tells parallel calls apart."""
+        if index not in self._calls and len(self._calls) >= CALLS_MAX:
+            self._chars = DOCUMENT_CHARS_MAX + 1
+            return
+        self._keep(self._calls.setdefault(index, []), arguments)
+
+    def _keep(self, pieces: list[str], piece: str) -> None:
+        self._chars += len(piece)
+        if self._chars <= DOCUMENT_CHARS_MAX:
+            pieces.append(piece)
+        else:
+            pieces.clear()
+
+    def measures(self, *, is_cut: bool) -> Measures:
+        """`is_cut`: by a limit on its length, which leaves no document whole; that is judged as a finish reason."""
+        found = []
+        if self._text:
+            found += [
+                (REPETITION, repetition(self._text)),
+                (MIXED_SCRIPT, mixed_script(self._text)),
+                (CONTROL_TOKENS, control_tokens(self._text)),
+            ]
+        if self._text or self.has_refused:
+            found.append((REFUSAL, BADNESS_WHOLE if self.has_refused else refusal(self._text)))
+        if is_cut or self._chars > DOCUMENT_CHARS_MAX:
+            return tuple(found)
+        if self.wants_json and not self._calls and not self.has_refused:
+            found.append((INVALID_JSON, 0 if _is_object("".join(self._document)) else BADNESS_WHOLE))
+        if self._calls:
+            # A call without arguments may leave them out.
+            bad = sum(not _is_object("".join(pieces) or "{}") for pieces in self._calls.values())
+            found.append((INVALID_TOOL_CALL, round(BADNESS_WHOLE * bad / len(self._calls))))
+        return tuple(found)
+
+
+def _is_object(text: str) -> bool:
+    """Arguments are an object; so is what both JSON formats of the API promise."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
