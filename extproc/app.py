@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import itertools
 import logging
 import secrets
 
@@ -27,6 +28,7 @@ from extproc.transport.reference.server import GrpcioTransport
 from extproc.uplink import wire
 from extproc.uplink.client import PolicyFile, UplinkClient
 from extproc.uplink.queue import ReportQueue
+from serinus.contract.feedback import NUMBER_END
 
 # The protocol's pace: the judge's slots are whole seconds.
 REPORT_S = 1.0
@@ -49,7 +51,8 @@ class Sidecar:
         self._settings = settings
         self._clock = clock
         self._catalogue = Catalogue()
-        self._policies = PolicyHolder(settings.follow_up_ms, self._catalogue.tokens)
+        numbers = itertools.count(secrets.randbelow(NUMBER_END))
+        self._policies = PolicyHolder(settings.follow_up_ms, self._catalogue.tokens, numbers)
         self._window = SlotWindow(self._catalogue)
         self._ingest = Ingest(policies=self._policies, window=self._window, catalogue=self._catalogue, clock=clock)
         self._queue = ReportQueue()

@@ -12,15 +12,16 @@ from controlplane.ingest import wire
 class PolicyBook:
     def __init__(self) -> None:
         self.policy = wire.policy_message(())
+        self.feedback_key = b""  # of the installation; to be set before the first update
         self._said_of: Sequence[object] = ()
 
     def update(self, world: World) -> bool:
         """Whether the policy is another one now."""
-        said_of = _said_of(world)
+        said_of = (self.feedback_key, *_said_of(world))
         if said_of == self._said_of:
             return False
         self._said_of = said_of
-        policy = wire.policy_message(policies(world))
+        policy = wire.policy_message(policies(world, self.feedback_key))
         if policy.version == self.policy.version:
             return False
         self.policy = policy

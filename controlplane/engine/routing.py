@@ -12,7 +12,7 @@ from controlplane.snapshot.model import Gateway, RolloutRoute, ServiceRoute
 from controlplane.snapshot.weight_classes import class_of, everyone
 from serinus.contract.arm import Arm
 from serinus.contract.condition import MissingFileError, Surroundings
-from serinus.contract.policy import Assignment, CohortRule, ServicePolicy, TokenPolicy, evaluate
+from serinus.contract.policy import Assignment, CohortRule, FeedbackPolicy, ServicePolicy, TokenPolicy, evaluate
 from serinus.contract.request import HeaderLookup
 from serinus.contract.weight import arm_of_bucket, format_bp
 
@@ -83,9 +83,12 @@ def _pins(rollout: Rollout) -> bool:
     return weight_bp_of(rollout) > 0
 
 
-def policies(world: World) -> tuple[ServicePolicy, ...]:
-    """What the sidecars must know to tag requests."""
-    return tuple(_policy(world, service) for _, service in sorted(world.services.items()))
+def policies(world: World, feedback_key: bytes = b"") -> tuple[ServicePolicy, ...]:
+    """What the sidecars must know to tag requests. Without a key of the installation nothing is signed."""
+    return tuple(
+        replace(_policy(world, service), feedback=_feedback(service, feedback_key))
+        for _, service in sorted(world.services.items())
+    )
 
 
 def _policy(world: World, service: Service) -> ServicePolicy:
@@ -109,6 +112,11 @@ def _policy(world: World, service: Service) -> ServicePolicy:
         follow_up_ms=active.spec.pace.follow_up_ms if active else 0,
         tokens=_tokens(service, (baseline, candidate)),
     )
+
+
+def _feedback(service: Service, key: bytes) -> FeedbackPolicy | None:
+    feedback = service.spec.feedback
+    return FeedbackPolicy(key, feedback.token_file or "") if feedback is not None and key else None
 
 
 def _tokens(service: Service, in_force: Sequence[str]) -> TokenPolicy | None:

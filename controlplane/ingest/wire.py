@@ -136,6 +136,9 @@ def _service(policy: ServicePolicy) -> outcomes_pb2.ServicePolicy:
     tokens = None
     if policy.tokens is not None:
         tokens = outcomes_pb2.TokenPolicy(key_file=policy.tokens.key_file, versions=policy.tokens.versions)
+    feedback = None
+    if policy.feedback is not None:
+        feedback = outcomes_pb2.FeedbackPolicy(key=policy.feedback.key, token_file=policy.feedback.token_file)
     return outcomes_pb2.ServicePolicy(
         service=policy.service,
         salt=policy.salt,
@@ -145,6 +148,7 @@ def _service(policy: ServicePolicy) -> outcomes_pb2.ServicePolicy:
         observe_body=policy.observe_body,
         follow_up_ms=policy.follow_up_ms,
         tokens=tokens,
+        feedback=feedback,
     )
 
 

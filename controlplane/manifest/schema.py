@@ -57,13 +57,18 @@ class DataPath(StrEnum):
 
 
 class Observe(Spec):
+    """`requests`: what requests asked for is read too (JSON, how long the prompt is); nothing of a prompt is kept."""
+
     body: bool = False
+    requests: bool = False
     sample: float = 1.0
 
     @model_validator(mode="after")
     def _whole(self) -> "Observe":
         if self.sample != 1.0:
             raise ValueError("`sample` other than 1.0 is not built yet in this version; leave it out")
+        if self.requests and not self.body:
+            raise ValueError("`requests` are read to judge answers by them: set `body: true` too")
         return self
 
 
@@ -71,6 +76,19 @@ class Tokens(Spec):
     """Testers' tokens: the file of their keys, in the sidecars' policy folder."""
 
     key_file: Annotated[str, Field(pattern=FILE_PATTERN)]
+
+
+class Feedback(Spec):
+    """Outcomes that come later: answers carry ids for them. With a token of that file, in the sidecars' policy folder,
+    they may come through the gateway; the admin API takes them anyway."""
+
+    token_file: Annotated[str, Field(pattern=FILE_PATTERN)] | None = None
+
+
+def _parse_feedback(value: object) -> object:
+    if isinstance(value, bool):
+        return Feedback() if value else None
+    return value
 
 
 def _parse_sticky(value: object) -> object:
@@ -103,6 +121,8 @@ class ServiceSpec(Spec):
     upgrades: Annotated[tuple[UpgradeName, ...], BeforeValidator(as_tuple), Field(max_length=10)] = ()
     # None: testers' tokens have no effect.
     tokens: Tokens | None = None
+    # None: answers carry Envoy's own id.
+    feedback: Annotated[Feedback | None, BeforeValidator(_parse_feedback)] = None
     # Names of proxy groups; None: every group serves it.
     proxies: Annotated[tuple[Name, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=100)] | None = None
 

@@ -59,6 +59,8 @@ def choose(spec: ServiceSpec) -> Choice:
 
 def obstacle(spec: ServiceSpec) -> Obstacle | None:
     """The first thing that only the sidecar can do; None if Envoy can do everything."""
+    if spec.feedback is not None:
+        return Obstacle(("feedback",), "feedback finds its request by an id that only the sidecar signs")
     try:
         native_key(spec.sticky)
     except UnreadableKeyError as error:

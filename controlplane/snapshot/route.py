@@ -28,12 +28,12 @@ from google.protobuf.struct_pb2 import Struct, Value
 from controlplane.manifest.cohort import Cohort
 from controlplane.manifest.schema import Protocol
 from controlplane.snapshot.errors import UnknownVersionError, WeightError
-from controlplane.snapshot.filters import OBSERVE_FILTER, TAG_FILTER
+from controlplane.snapshot.filters import EXT_PROC_ROUTE, OBSERVE_FILTER, TAG_FILTER, observe_requests
 from controlplane.snapshot.match import Alternatives, equals, hash_by, is_absent, is_not_empty, is_present, native
 from controlplane.snapshot.model import ServiceRoute, cluster_name
 from controlplane.snapshot.native import NativeRoute, native_routes, noted
 from controlplane.snapshot.native_key import native_key
-from controlplane.snapshot.resource import content_hash
+from controlplane.snapshot.resource import TYPE_PREFIX, content_hash
 from controlplane.snapshot.weight_classes import WeightClass, class_of, classes_apart, everyone
 from controlplane.snapshot.wire import encoded, number, packed
 from serinus.contract import headers
@@ -55,6 +55,8 @@ from serinus.envoywire.route_pb2 import (
 _OVERWRITE_IF_EXISTS_OR_ADD = 2
 # Turns a filter on that is disabled by default, with the config that it has.
 _ENABLED = packed(FilterConfig(config=Any()), "envoy.config.route.v3.FilterConfig")
+_REQUESTS_TOO = Any(type_url=TYPE_PREFIX + EXT_PROC_ROUTE, value=observe_requests())
+_ENABLED_FOR_REQUESTS = packed(FilterConfig(config=_REQUESTS_TOO), "envoy.config.route.v3.FilterConfig")
 _DISABLED = packed(FilterConfig(disabled=True), "envoy.config.route.v3.FilterConfig")
 # Envoy's default of 15 s cuts generations; the listener's stream idle timeout bounds a stalled one. Without
 # `max_stream_duration` a grpc-timeout header is the server's business and cuts nothing here.
@@ -168,12 +170,13 @@ def _template(
     """`weight_class` None: everyone's. `filters`: their configs on these routes. `said`: more metadata."""
     spec = service.spec
     observed = spec.observe.body and spec.protocol is Protocol.OPENAI
+    observing = _ENABLED_FOR_REQUESTS if spec.observe.requests else _ENABLED
     weight_class = weight_class or everyone(service)
     fields = {key: Value(string_value=value) for key, value in {**_metadata(service, weight_class), **said}.items()}
     tail = Route(
         metadata=Metadata(filter_metadata={headers.METADATA_NAMESPACE: Struct(fields=fields)}),
         # Envoy decides which filters run at a request's first route, before the tags: so on every route.
-        typed_per_filter_config={**filters, **({OBSERVE_FILTER: _ENABLED} if observed else {})},
+        typed_per_filter_config={**filters, **({OBSERVE_FILTER: observing} if observed else {})},
     )
     # An upgrade, too, is allowed or refused by a request's first route.
     upgrades = [RouteAction.UpgradeConfig(upgrade_type=upgrade.value) for upgrade in spec.upgrades]
@@ -261,16 +264,24 @@ def _weights(service: ServiceRoute, candidate: str, weight_bp: int) -> list[Weig
 
 
 def _version_header(version: str) -> HeaderValueOption:
+    return _response_header(headers.VERSION, version)
+
+
+def _response_header(name: str, value: str) -> HeaderValueOption:
     """It replaces what the upstream may have sent under that name."""
-    header = HeaderValue(key=headers.VERSION, value=version)
-    return HeaderValueOption(header=header, append_action=_OVERWRITE_IF_EXISTS_OR_ADD)
+    return HeaderValueOption(header=HeaderValue(key=name, value=value), append_action=_OVERWRITE_IF_EXISTS_OR_ADD)
+
+
+_FEEDBACK_ID = _response_header(headers.REQUEST_ID, headers.FEEDBACK_ID_FORMAT)
 
 
 def _route(template: _Template, name: str, matchers: Sequence[HeaderMatcher]) -> Route:
+    spec = template.service.spec
     return Route(
         name=f"{template.service.name}/{name}",
-        match=RouteMatch(prefix=template.service.spec.prefix, headers=matchers),
+        match=RouteMatch(prefix=spec.prefix, headers=matchers),
         route=template.action,
+        response_headers_to_add=[_FEEDBACK_ID] if spec.feedback is not None else (),
     )
 
 

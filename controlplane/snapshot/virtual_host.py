@@ -129,4 +129,6 @@ def _frame() -> route_v3.RouteConfiguration:
         ignore_port_in_host_matching=True,
         request_headers_to_remove=list(_STRIPPED_UPSTREAM),
         response_headers_to_add=[response_header(headers.REQUEST_ID, headers.REQUEST_ID_FORMAT)],
+        # Routes of a service with feedback put an id of their own there.
+        most_specific_header_mutations_wins=True,
     )

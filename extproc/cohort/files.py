@@ -24,10 +24,12 @@ def names_of(policies: Iterable[ServicePolicy]) -> FileNames:
     """What these policies need."""
     policies = tuple(policies)
     conditions = [rule.when for policy in policies for rule in policy.cohorts]
+    keys = {policy.tokens.key_file for policy in policies if policy.tokens is not None}
+    keys |= {policy.feedback.token_file for policy in policies if policy.feedback is not None} - {""}
     return FileNames(
         frozenset().union(*map(lists_read, conditions)),
         frozenset().union(*map(places_read, conditions)),
-        frozenset(policy.tokens.key_file for policy in policies if policy.tokens is not None),
+        frozenset(keys),
     )
 
 

@@ -4,8 +4,9 @@ The semantics are the contract's `evaluate`; each policy is compiled when it com
 accepted stays in force while the control plane is away, and over a restart (the shell keeps it on disk).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 
 from extproc.cohort.decision import NO_FILES, CompiledPolicy, Foreseen
 from extproc.cohort.files import FileNames, Files, names_of
@@ -35,7 +36,11 @@ class PolicySet:
 class PolicyHolder:
     """The one mutable place that points at the set in force."""
 
-    def __init__(self, default_follow_up_ms: int, tokens: Counter | None = None) -> None:
+    def __init__(
+        self, default_follow_up_ms: int, tokens: Counter | None = None, numbers: Iterator[int] | None = None
+    ) -> None:
+        """`numbers`: for the ids of requests; those of two processes should begin far from each other."""
+        self.numbers = numbers if numbers is not None else count()
         self._tokens = tokens or Counter(Metric("tokens", "by result", ("result",)))
         self.current = PolicySet()
         self._compiled: Mapping[str, CompiledPolicy] = {}

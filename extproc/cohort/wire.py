@@ -33,8 +33,9 @@ from serinus.contract.condition import (
     depth_of,
     every,
 )
+from serinus.contract.feedback import KEY_BYTES
 from serinus.contract.geo import GeoTest
-from serinus.contract.policy import CohortRule, ServicePolicy, TokenPolicy
+from serinus.contract.policy import CohortRule, FeedbackPolicy, ServicePolicy, TokenPolicy
 from serinus.contract.request import StickyKind, StickySource
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 from serinus.v1 import outcomes_pb2
@@ -86,12 +87,20 @@ def _service(message: outcomes_pb2.ServicePolicy) -> ServicePolicy:
         observe_body=message.observe_body,
         follow_up_ms=message.follow_up_ms,
         tokens=_tokens(message.tokens, where) if message.HasField("tokens") else None,
+        feedback=_feedback(message.feedback, where) if message.HasField("feedback") else None,
     )
 
 
 def _tokens(message: outcomes_pb2.TokenPolicy, where: str) -> TokenPolicy:
     versions = tuple(_token(version, f"{where}: version of tokens") for version in _filled(message.versions, where))
     return TokenPolicy(_file(message.key_file, f"{where}: key file"), versions)
+
+
+def _feedback(message: outcomes_pb2.FeedbackPolicy, where: str) -> FeedbackPolicy:
+    if len(message.key) != KEY_BYTES:
+        raise BadPolicyError(f"{where}: a key of {len(message.key)} bytes for feedback, must be {KEY_BYTES}")
+    name = message.token_file
+    return FeedbackPolicy(bytes(message.key), _file(name, f"{where}: token file of feedback") if name else "")
 
 
 def _file(name: str, where: str) -> str:

@@ -52,6 +52,11 @@ class RequestHeaders:
 
 
 @dataclass(slots=True)
+class RequestBody:
+    body: bytes
+
+
+@dataclass(slots=True)
 class ResponseHeaders:
     request_id: str
     headers: Headers
@@ -64,7 +69,7 @@ class ResponseBody:
     is_end: bool
 
 
-Phase = RequestHeaders | ResponseHeaders | ResponseBody
+Phase = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody
 
 
 def decode(message: bytes) -> Phase | None:
@@ -77,6 +82,8 @@ def decode(message: bytes) -> Phase | None:
         case "request_headers":
             service, source = _attributes(request)
             return RequestHeaders(service, Headers(request.request_headers, source))
+        case "request_body":
+            return RequestBody(request.request_body.body)
         case "response_headers":
             headers_of = Headers(request.response_headers)
             return ResponseHeaders(_request_id(request, headers_of), headers_of, request.response_headers.end_of_stream)
@@ -141,7 +148,7 @@ def _untouched() -> bytes:
 CONTINUE = _untouched()
 
 
-def encode_tag(assignment: Assignment, salted_key: bytes | None) -> bytes:
+def encode_tag(assignment: Assignment, salted_key: bytes | None, stamp: str = "") -> bytes:
     """The answer that tags a request: headers for the route, dynamic metadata for the access log."""
     response = ext_proc_pb2.ProcessingResponse()
     common = response.request_headers.response
@@ -165,4 +172,6 @@ def encode_tag(assignment: Assignment, salted_key: bytes | None) -> bytes:
     if assignment.pin is not None:
         set_header(headers.PIN, assignment.pin.encode())
         fields["pin"].string_value = assignment.pin
+    if stamp:
+        fields[headers.METADATA_STAMP].string_value = stamp
     return bytes(response.SerializeToString())

@@ -4,6 +4,9 @@ All requests that one rule deals get the same answer but for key, bucket and key
 is constant for keys of one length: an answer is one join, at an eighth of what building and serializing messages costs.
 `codec.encode_tag` is the readable form; tests hold that both say the same.
 
+For services with feedback an answer ends with the request's stamp, whose length is known: the writer leaves room for it
+in every length that it writes, and what it gives lacks the stamp alone, for the caller to append.
+
 Rules held: those of `codec`. The user's key stands in the header that the route hashes, and nowhere else: the log gets
 the hash.
 """
@@ -11,6 +14,7 @@ the hash.
 from struct import Struct
 
 from serinus.contract import headers
+from serinus.contract.feedback import STAMP_CHARS
 
 # Lengths of keys whose pieces are kept: those of a service's users are few. Others cost some microseconds each.
 _LENGTHS_KEPT_MAX = 256
@@ -71,12 +75,19 @@ def _metadata(entries: bytes) -> bytes:
     return _field(8, _entry(headers.METADATA_NAMESPACE, _field(5, entries)))
 
 
+def _without(end: bytes, whole: bytes) -> bytes:
+    return whole[: len(whole) - len(end)]
+
+
 class TagWriter:
     """The answers of one cohort and pin. It remembers pieces, nothing else changes."""
 
-    __slots__ = ("_cohort", "_mutation_end_bytes", "_tail", "_to_hash", "_to_key", "without_key")
+    __slots__ = ("_cohort", "_mutation_end_bytes", "_tail", "_to_hash", "_to_key", "to_stamp", "without_key")
 
-    def __init__(self, cohort: str, pin: str | None) -> None:
+    def __init__(self, cohort: str, pin: str | None, *, has_stamp: bool = False) -> None:
+        """`has_stamp`: to each answer belong, behind it, `to_stamp` and a stamp."""
+        stamp = _entry(headers.METADATA_STAMP, _text("0" * STAMP_CHARS)) if has_stamp else b""
+        self.to_stamp = stamp[: len(stamp) - STAMP_CHARS] if has_stamp else b""
         self._cohort = _option(headers.COHORT, cohort)
         pinned = _option(headers.PIN, pin) if pin is not None else b""
         entries = _entry("cohort", _text(cohort)) + (_entry("pin", _text(pin)) if pin is not None else b"")
@@ -86,12 +97,12 @@ class TagWriter:
             + self._cohort
             + pinned
             + _CLEAR_ROUTE_CACHE
-            + _metadata(entries)
+            + _without(stamp, _metadata(entries + stamp))
         )
         # The last two entries end with what varies, so the pieces between are the same for all keys.
         bucket = _entry("bucket", b"\x11" + bytes(8))
         key = _entry("key", _text("0" * _KEY_HASH_CHARS))
-        whole = _metadata(entries + bucket + key)
+        whole = _without(stamp, _metadata(entries + bucket + key + stamp))
         mutation_end = _OVERWRITE_IF_EXISTS_OR_ADD + pinned
         self._mutation_end_bytes = len(mutation_end)
         self._tail = mutation_end + _CLEAR_ROUTE_CACHE + whole[: -len(key) - 8]

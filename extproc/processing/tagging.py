@@ -14,6 +14,7 @@ from extproc.processing import codec, scan
 from extproc.processing.tag import TagWriter
 from extproc.telemetry.tables import Counter
 from serinus.contract.bucket import BUCKET_COUNT, hash_of, place_of
+from serinus.contract.feedback import Stamper
 from serinus.contract.headers import COHORT_NO_KEY
 from serinus.contract.request import PLAIN_KEY_BYTES
 
@@ -27,6 +28,7 @@ class _Plan:
 
     result: tuple[str]
     writer: TagWriter
+    stamper: Stamper | None = None
 
 
 class Tagging:
@@ -55,11 +57,12 @@ class Tagging:
             ruling = foreseen.seen.get(foreseen.look(key))
         if ruling is None:
             ruling = policy.decide_foreseen(foreseen, key, self._now_s(policy))
-        plan: _Plan = ruling.plan or _plan(ruling)
+        plan: _Plan = ruling.plan or self._plan(policy, ruling)
         self._requests.add(plan.result)
         salted = policy.salted + key
         hashed = hash_of(salted)
-        return plan.writer.with_key(salted, hashed, hashed % BUCKET_COUNT)
+        answer = plan.writer.with_key(salted, hashed, hashed % BUCKET_COUNT)
+        return answer if plan.stamper is None else self._stamped(answer, plan, hashed)
 
     def answer(self, service: str, values: Values) -> bytes:
         """The answer to a message that was read."""
@@ -83,17 +86,28 @@ class Tagging:
         return self._clock.now_ms() // 1_000 if policy.needs_time else 0
 
     def _answer(self, policy: CompiledPolicy, ruling: Ruling, key: bytes | None) -> bytes:
-        plan: _Plan = ruling.plan or _plan(ruling)
+        plan: _Plan = ruling.plan or self._plan(policy, ruling)
         self._requests.add(plan.result)
         if key is None:
-            return plan.writer.without_key
-        salted = policy.salted + key
-        return plan.writer.with_key(salted, *place_of(salted))
+            answer, hashed = plan.writer.without_key, 0
+        else:
+            salted = policy.salted + key
+            hashed, bucket = place_of(salted)
+            answer = plan.writer.with_key(salted, hashed, bucket)
+        return answer if plan.stamper is None else self._stamped(answer, plan, hashed)
 
+    def _stamped(self, answer: bytes, plan: _Plan, key_hash: int) -> bytes:
+        assert plan.stamper is not None, "asked by the callers"
+        stamp = plan.stamper.stamp(self._clock.now_ms() // 1_000, key_hash)
+        return b"".join((answer, plan.writer.to_stamp, stamp))
 
-def _plan(ruling: Ruling) -> _Plan:
-    result = "tagged"
-    if ruling.pin is not None:
-        result = "no_key" if ruling.cohort == COHORT_NO_KEY else "pinned"
-    ruling.plan = plan = _Plan((result,), TagWriter(ruling.cohort, ruling.pin))
-    return plan
+    def _plan(self, policy: CompiledPolicy, ruling: Ruling) -> _Plan:
+        result = "tagged"
+        if ruling.pin is not None:
+            result = "no_key" if ruling.cohort == COHORT_NO_KEY else "pinned"
+        feedback, stamper = policy.policy.feedback, None
+        if feedback is not None:
+            stamper = Stamper(feedback.key, policy.policy.service, ruling.cohort, self._policies.numbers)
+        writer = TagWriter(ruling.cohort, ruling.pin, has_stamp=stamper is not None)
+        ruling.plan = plan = _Plan((result,), writer, stamper)
+        return plan

@@ -28,6 +28,15 @@ ATTRIBUTE_REQUEST_ID = "request.id"
 # The client's address and port as Envoy takes it to be. With use_remote_address it is the connection's own peer, which
 # no client can choose, while of x-forwarded-for all but the last entry is the client's word.
 ATTRIBUTE_SOURCE = "source.address"
+# Where the stamp of a request stands in the sidecar's dynamic metadata, for services with feedback. No header: the
+# model server must not get it, and once it is taken away the response's headers cannot be made from it.
+METADATA_STAMP = "stamp"
 # The value of the response header x-serinus-request-id. Verified on Envoy 1.40.0, with use_remote_address a client
 # cannot choose it.
 REQUEST_ID_FORMAT = "%REQ(X-REQUEST-ID)%"
+# The same for a service with feedback; `serinus.contract.feedback` reads it.
+FEEDBACK_ID_FORMAT = (
+    f"%DYNAMIC_METADATA({METADATA_NAMESPACE}:{METADATA_STAMP})%"
+    f".%METADATA(ROUTE:{METADATA_NAMESPACE}:snapshot)%"
+    f".%CLUSTER_METADATA({METADATA_NAMESPACE}:version)%"
+)

@@ -35,6 +35,16 @@ class TokenPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedbackPolicy:
+    """Requests get ids signed by `key`. With a bearer token of `token_file` ("": nobody) one may say something of them
+    through the gateway.
+    """
+
+    key: bytes = field(repr=False)
+    token_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ServicePolicy:
     service: str
     salt: str
@@ -44,6 +54,7 @@ class ServicePolicy:
     observe_body: bool = False
     follow_up_ms: int = 0  # how long after its start a request is waited for; 0: the sidecar's own default
     tokens: TokenPolicy | None = None
+    feedback: FeedbackPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,3 +40,20 @@ def test_a_service_that_is_applied_unchanged_is_the_same_policy() -> None:
     assert not book.update(applied(SERVICE))
     assert book.policy.version == version
     assert book.update(applied(SERVICE.replace("exact: ml", "exact: ops")))
+
+
+def test_ids_for_feedback_are_signed_by_the_key_of_the_installation_where_a_service_asks_for_it() -> None:
+    book = PolicyBook()
+    book.feedback_key = b"k" * 32
+    asked = SERVICE.replace("  baseline: v1\n", "  baseline: v1\n  feedback: {token_file: chat.feedback}\n")
+    book.update(applied(SERVICE))
+    assert not book.policy.services[0].HasField("feedback")
+    assert book.update(applied(asked))
+    feedback = book.policy.services[0].feedback
+    assert (feedback.key, feedback.token_file) == (b"k" * 32, "chat.feedback")
+
+
+def test_without_a_key_yet_nothing_is_signed() -> None:
+    book = PolicyBook()
+    book.update(applied(SERVICE.replace("  baseline: v1\n", "  baseline: v1\n  feedback: true\n")))
+    assert not book.policy.services[0].HasField("feedback")

@@ -60,6 +60,13 @@ def test_tokens_are_no_obstacle() -> None:
     assert obstacle(service(tokens={"key_file": "testers.key"}).spec) is None
 
 
+def test_feedback_needs_the_sidecar_and_the_choice_says_why() -> None:
+    spec = service(datapath="auto", feedback=True).spec
+    assert choose(spec).path is DataPath.EXT_PROC
+    assert choose(spec).reason == "feedback finds its request by an id that only the sidecar signs"
+    assert choose(service(datapath="auto", feedback=False).spec).path is DataPath.NATIVE
+
+
 def test_an_obstacle_leads_to_its_place_in_the_manifest() -> None:
     found = obstacle(service(cohorts=[STAFF, _cohort({"share": {"of": "1%"}})]).spec)
     assert found is not None

@@ -161,6 +161,16 @@ def test_every_route_says_its_version_to_the_client() -> None:
             assert (option.header.key, f"chat/{option.header.value}") == ("x-serinus-version", cluster)
 
 
+def test_every_answer_of_a_service_with_feedback_carries_an_id_for_it_and_no_other() -> None:
+    for route in _routes(at(service(cohorts=[STAFF], feedback={"token_file": "chat.feedback"}), 500)):
+        ids = [option.header.value for option in route.response_headers_to_add if option.header.key.endswith("-id")]
+        assert ids == [
+            "%DYNAMIC_METADATA(serinus:stamp)%.%METADATA(ROUTE:serinus:snapshot)%.%CLUSTER_METADATA(serinus:version)%"
+        ]
+    for route in _routes(at(service(cohorts=[STAFF]), 500)):
+        assert "x-serinus-request-id" not in [option.header.key for option in route.response_headers_to_add]
+
+
 def test_no_timeout_and_one_retry_before_anything_was_sent() -> None:
     for route in _routes(at(service(), 500)):
         assert route.route is not None

@@ -6,7 +6,7 @@ from extproc.cohort.errors import BadFileError
 from extproc.cohort.files import FileNames, Files, names_of
 from serinus.contract.condition import AllOf, Not, Op, Source, TextTest
 from serinus.contract.geo import GeoTest
-from serinus.contract.policy import CohortRule, ServicePolicy, TokenPolicy
+from serinus.contract.policy import CohortRule, FeedbackPolicy, ServicePolicy, TokenPolicy
 from tests.unit.extproc.cohort.drawn_policies import STICKY
 
 
@@ -14,9 +14,11 @@ def test_all_files_of_all_policies_are_named_by_kind() -> None:
     ids, place = TextTest(Source.KEY, "", Op.IN_FILE, ("ids",)), GeoTest("geo.mmdb", ("DE",))
     one = ServicePolicy("a", "r1", "v1", STICKY, (CohortRule("c", AllOf((ids, Not(place)))),))
     other = ServicePolicy("b", "r1", "v1", STICKY, tokens=TokenPolicy("testers.key", ("v1",)))
-    names = names_of((one, other))
-    assert names == FileNames(frozenset({"ids"}), frozenset({"geo.mmdb"}), frozenset({"testers.key"}))
-    assert len(names) == 3
+    third = ServicePolicy("c", "r1", "v1", STICKY, feedback=FeedbackPolicy(b"k" * 32, "chat.feedback"))
+    fourth = ServicePolicy("d", "r1", "v1", STICKY, feedback=FeedbackPolicy(b"k" * 32))
+    names = names_of((one, other, third, fourth))
+    assert names == FileNames(frozenset({"ids"}), frozenset({"geo.mmdb"}), frozenset({"testers.key", "chat.feedback"}))
+    assert len(names) == 4
     assert not names_of((ServicePolicy("c", "r1", "v1", STICKY),))
 
 

@@ -6,7 +6,7 @@ from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.cohort.wire import BadPolicyError, policies_of
 from serinus.contract.condition import Op, Source, TextTest
 from serinus.contract.geo import GeoTest
-from serinus.contract.policy import CohortRule, ServicePolicy, TokenPolicy
+from serinus.contract.policy import CohortRule, FeedbackPolicy, ServicePolicy, TokenPolicy
 from serinus.contract.request import StickyKind, StickySource
 from serinus.v1 import outcomes_pb2
 
@@ -193,6 +193,21 @@ def test_places_and_tokens_are_read_as_the_contract_has_them() -> None:
     assert read.tokens == TokenPolicy("testers.key", ("v1", "v2"))
 
 
+def _feedback(key: bytes, token_file: str = "") -> Callable[[outcomes_pb2.Policy], None]:
+    def change(policy: outcomes_pb2.Policy) -> None:
+        policy.services[0].feedback.CopyFrom(outcomes_pb2.FeedbackPolicy(key=key, token_file=token_file))
+
+    return change
+
+
+def test_the_key_of_feedback_is_read_and_never_shown() -> None:
+    policy = message()
+    _feedback(b"k" * 32, "chat.feedback")(policy)
+    read = policies_of(policy).services["chat"]
+    assert read.feedback == FeedbackPolicy(b"k" * 32, "chat.feedback")
+    assert "kkk" not in repr(read)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -202,6 +217,8 @@ def test_places_and_tokens_are_read_as_the_contract_has_them() -> None:
         (_tokens("/etc/passwd", "v1"), "key file '/etc/passwd' is not the name of a file"),
         (_tokens("testers.key"), "0 values"),
         (_tokens("testers.key", "v 1"), "version of tokens 'v 1'"),
+        (_feedback(b"short"), "a key of 5 bytes for feedback"),
+        (_feedback(b"k" * 32, "../x"), r"token file of feedback '\.\./x' is not the name of a file"),
     ],
 )
 def test_files_outside_the_folder_and_empty_tests_are_refused(

@@ -49,3 +49,23 @@ def test_more_lengths_than_are_kept_are_answered_all_the_same() -> None:
         key = b"k" * length
         built = codec.encode_tag(Assignment("everyone", key, 7, 5, "v2"), key)
         assert read(writer.with_key(key, 7, 5)) == read(built)
+
+
+@given(
+    cohort=NAMES,
+    pin=PINS,
+    key=st.none() | st.binary(min_size=1, max_size=300),
+    stamp=st.text("aZ9-_", min_size=48, max_size=48),
+)
+def test_an_answer_with_a_stamp_says_what_messages_would_say(
+    cohort: str, pin: str | None, key: bytes | None, stamp: str
+) -> None:
+    writer = TagWriter(cohort, pin, has_stamp=True)
+    answer = writer.without_key if key is None else writer.with_key(key, 7, 5)
+    bucket, key_hash = (5, 7) if key is not None else (None, None)
+    built = codec.encode_tag(Assignment(cohort, key, key_hash, bucket, pin), key, stamp)
+    assert read(answer + writer.to_stamp + stamp.encode()) == read(built)
+
+
+def test_without_stamps_nothing_is_to_be_appended() -> None:
+    assert TagWriter("everyone", None).to_stamp == b""

@@ -1,7 +1,12 @@
+from dataclasses import replace
+
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.processing import codec
 from extproc.processing.tagging import Tagging
 from extproc.telemetry.catalogue import Catalogue
+from serinus.contract.bucket import key_hash
+from serinus.contract.feedback import RequestId, cohort_code, request_of
+from serinus.contract.policy import FeedbackPolicy, ServicePolicy
 from serinus.envoywire import ext_proc_pb2
 from tests.unit.extproc.clocks import ManualClock
 from tests.unit.extproc.messages import POLICY
@@ -11,11 +16,11 @@ from tests.unit.extproc.processing.test_scan import as_envoy
 class Tagged:
     """The tagging of one service; what it counted. `is_late`: answers are late already."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: ServicePolicy = POLICY) -> None:
         self.is_late = False
         self.requests = Catalogue().requests
         holder = PolicyHolder(10_000)
-        holder.replace(PolicySet("p1", {"chat": POLICY}))
+        holder.replace(PolicySet("p1", {"chat": policy}))
         self.tagging = Tagging(holder, self.requests, ManualClock(), lambda: self.is_late)
 
     def read(self, message: bytes) -> bytes:
@@ -85,3 +90,28 @@ def test_a_service_without_a_policy_is_never_known() -> None:
         assert tagged.read(message) == codec.CONTINUE
     assert tagged.tagging.at_once(message) is None
     assert tagged.counted() == {"unknown_service": 3}
+
+
+def stamped(answer: bytes | None) -> RequestId | None:
+    fields = ext_proc_pb2.ProcessingResponse.FromString(answer or b"").dynamic_metadata.fields
+    text = fields["serinus"].struct_value.fields["stamp"].string_value
+    return request_of(b"k" * 32, f"{text}.s1.v1")
+
+
+def test_requests_of_a_service_with_feedback_are_stamped_both_ways() -> None:
+    tagged = Tagged(replace(POLICY, feedback=FeedbackPolicy(b"k" * 32)))
+    for user in (b"u1", b"u2"):
+        tagged.read(of(user))
+    at_once, read = stamped(tagged.tagging.at_once(of(b"u3"))), stamped(tagged.read(of(b"u3")))
+    assert at_once is not None
+    assert read is not None
+    assert at_once.request != read.request
+    assert replace(at_once, request=0) == replace(read, request=0)
+    assert (at_once.key, at_once.start_s) == (key_hash("r1", b"u3"), ManualClock().now_ms() // 1_000)
+
+
+def test_a_request_without_a_key_is_stamped_too() -> None:
+    tagged = Tagged(replace(POLICY, feedback=FeedbackPolicy(b"k" * 32)))
+    found = stamped(tagged.read(of(b"\x01\x02")))
+    assert found is not None
+    assert (found.key, found.cohort) == (0, cohort_code("no_key"))
