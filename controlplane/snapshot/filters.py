@@ -79,6 +79,7 @@ LOG_BUFFER_BYTES = 16_384
 OBSERVE_CLOSE_TIMEOUT_MS = 500
 
 _EXT_PROC = "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor"
+EXT_PROC_ROUTE = "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute"
 TO_STATE = "envoy.extensions.filters.http.set_filter_state.v3.Config"
 TO_METADATA = "envoy.extensions.filters.http.header_to_metadata.v3.Config"
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
@@ -164,13 +165,24 @@ def _observe() -> ext_proc.ExternalProcessor:
         deferred_close_timeout=milliseconds(OBSERVE_CLOSE_TIMEOUT_MS),
         stat_prefix="observe",
         response_attributes=[headers.ATTRIBUTE_REQUEST_ID],
-        processing_mode=ext_proc.ProcessingMode(
-            request_header_mode=_Send.SKIP,
-            response_header_mode=_Send.SEND,
-            response_body_mode=_Body.STREAMED,
-            request_trailer_mode=_Send.SKIP,
-            response_trailer_mode=_Send.SKIP,
-        ),
+        processing_mode=_observing(request_body_mode=_Body.NONE),
+    )
+
+
+def observe_requests() -> bytes:
+    """An `ExtProcPerRoute`, encoded: the observing filter copies the bodies of requests too."""
+    overrides = ext_proc.ExtProcOverrides(processing_mode=_observing(request_body_mode=_Body.STREAMED))
+    return bytes(ext_proc.ExtProcPerRoute(overrides=overrides))
+
+
+def _observing(*, request_body_mode: _Body) -> ext_proc.ProcessingMode:
+    return ext_proc.ProcessingMode(
+        request_header_mode=_Send.SKIP,
+        response_header_mode=_Send.SEND,
+        request_body_mode=request_body_mode,
+        response_body_mode=_Body.STREAMED,
+        request_trailer_mode=_Send.SKIP,
+        response_trailer_mode=_Send.SKIP,
     )
 
 

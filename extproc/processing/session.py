@@ -1,7 +1,8 @@
 """One ext_proc stream: messages in, replies out, as values. No I/O.
 
 A tag stream is one message: request headers in, one answer out, closed cleanly: from then on Envoy goes on without us.
-An observe stream (observability mode: Envoy reads no answers) is response headers, body pieces, end; we close it at the
+An observe stream (observability mode: Envoy reads no answers) is, where a service asks for it, pieces of the request's
+body, then response headers, body pieces, end; we close it at the
 end of the body, or Envoy would keep it for `deferred_close_timeout`. Anything else is closed cleanly without an answer,
 which lets the request pass.
 """
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from extproc.clock import Clock
 from extproc.cohort.policies import PolicyHolder
+from extproc.outcome.asked import NOTHING_ASKED, RequestBody
 from extproc.outcome.observation import Observation
 from extproc.outcome.session import ResponseSession
 from extproc.processing import codec
@@ -36,7 +38,7 @@ _BAD_MESSAGE = ("bad_message",)
 class ProcessSession:
     """Mutable; one per stream. `on_observation(request_id, observation)` is called at most once."""
 
-    __slots__ = ("_clock", "_on_observation", "_request_id", "_requests", "_response", "_tagging")
+    __slots__ = ("_asking", "_clock", "_on_observation", "_request_id", "_requests", "_response", "_tagging")
 
     def __init__(self, policies: PolicyHolder, requests: Counter, on_observation: OnObservation, clock: Clock) -> None:
         self._tagging = Tagging(policies, requests, clock)
@@ -45,6 +47,7 @@ class ProcessSession:
         self._on_observation = on_observation
         self._response: ResponseSession | None = None
         self._request_id = ""
+        self._asking: RequestBody | None = None
 
     def receive(self, message: bytes) -> Reply:
         """One message of the stream."""
@@ -62,6 +65,11 @@ class ProcessSession:
         match codec.decode(message):
             case codec.RequestHeaders(service, headers):
                 return Reply(self._tagging.answer(service, headers.values), is_done=True)
+            case codec.RequestBody(body) if self._response is None:
+                if self._asking is None:
+                    self._asking = RequestBody()
+                self._asking.feed(body)
+                return _MORE
             case codec.ResponseHeaders(request_id, headers, is_end):
                 return self._observe(request_id, headers, is_end)
             case codec.ResponseBody(body, is_end) if self._response is not None:
@@ -79,7 +87,8 @@ class ProcessSession:
         if list(headers(":status")) != [b"200"]:
             return _CLOSE  # nobody waits for it: the access log says all
         self._request_id = request_id
-        self._response = ResponseSession(headers)
+        asked, self._asking = self._asking, None
+        self._response = ResponseSession(headers, asked.asked() if asked is not None else NOTHING_ASKED)
         return self._finish() if is_end or not self._response.is_observable else _MORE
 
     def _finish(self) -> Reply:

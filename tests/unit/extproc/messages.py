@@ -39,6 +39,12 @@ def request_headers(service: str = "chat", *, address: str = "", **headers: str 
     return message.SerializeToString()
 
 
+def request_body(body: bytes) -> bytes:
+    message = ext_proc_pb2.ProcessingRequest(observability_mode=True)
+    message.request_body.body = body
+    return message.SerializeToString()
+
+
 def response_headers(
     request_id: str = "q1",
     *,

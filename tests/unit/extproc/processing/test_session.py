@@ -1,6 +1,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,15 +16,24 @@ from extproc.telemetry.catalogue import Catalogue
 from serinus.contract.bucket import salted_key
 from serinus.contract.condition import Surroundings
 from serinus.contract.headers import ATTRIBUTE_SERVICE, ATTRIBUTE_SOURCE, KEY
+from serinus.contract.metric import Measures
 from serinus.contract.policy import ServicePolicy, evaluate
 from serinus.contract.request import StickyKind, StickySource
 from serinus.envoywire import ext_proc_pb2
 from tests.unit.extproc.clocks import ManualClock
 from tests.unit.extproc.cohort.drawn_policies import FILES, IDS, PLACES, POLICIES, REQUESTS
-from tests.unit.extproc.messages import NAMESPACE, POLICY, request_headers, response_body, response_headers
+from tests.unit.extproc.messages import (
+    NAMESPACE,
+    POLICY,
+    request_body,
+    request_headers,
+    response_body,
+    response_headers,
+)
 from tests.unit.extproc.processing.test_scan import as_envoy
 
 FINISH = b'data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n'
+PLAIN: Measures = (("repetition", 0), ("mixed_script", 0), ("control_tokens", 0), ("refusal", 0))
 CLOSE = Reply(None, is_done=True)
 MORE = Reply(None, is_done=False)
 
@@ -169,9 +179,20 @@ def test_an_observed_stream_ends_with_the_body() -> None:
     assert stream.receive(response_body(FINISH[:9])) == MORE
     assert stream.receive(response_body(FINISH[9:], end=True)) == CLOSE
     stream.session.close()
-    good = Observation(True, True, "stop", has_content=True, content_us=0, tokens_out=1, is_paced=True)
+    good = Observation(True, True, "stop", has_content=True, content_us=0, tokens_out=1, is_paced=True, quality=PLAIN)
     assert stream.seen == [("q1", good)]
     assert stream.results == {}
+
+
+@pytest.mark.parametrize(("format_", "badness"), [("json_object", (("invalid_json", 100),)), ("text", ())])
+def test_what_a_request_asked_for_is_what_its_answer_is_judged_by(format_: str, badness: Measures) -> None:
+    stream = Stream()
+    asking = f'{{"response_format": {{"type": "{format_}"}}}}'.encode()
+    assert [stream.receive(request_body(piece)) for piece in (asking[:9], asking[9:])] == [MORE, MORE]
+    assert stream.receive(response_headers("q1")) == MORE
+    assert stream.receive(response_body(FINISH, end=True)) == CLOSE
+    ((_, seen),) = stream.seen
+    assert seen.quality == PLAIN + badness
 
 
 def test_an_observed_stream_that_breaks_is_reported_incomplete() -> None:
