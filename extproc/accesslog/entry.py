@@ -100,7 +100,8 @@ def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
         key_hash=entry.key_hash,
         is_routing_mismatch=is_mismatch,
         outcome_class=outcome_class,
-        finish_reason=observation.finish_reason if observation is not None and seen else None,
+        # Of an API without a finish no share of finishes is told.
+        finish_reason=(observation.finish_reason or None) if observation is not None and seen else None,
         ttft_us=ttft_us,
         measures=measures,
     )

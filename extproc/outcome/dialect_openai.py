@@ -1,8 +1,7 @@
 """OpenAI's chat and text completions, streamed (`chat.completion.chunk`) or whole: what a response's JSON says.
 
-Only generations are judged: a response that never shows `choices` nor an error (embeddings, model lists) is
-unobservable. A generation is finished when every choice it showed has a `finish_reason`; if one of several ended by
-`length`, that is the reason given. Content is text, a refusal, audio or a tool call; reasoning alone is not: the user
+A generation is finished when every choice it showed has a `finish_reason`; if one of several ended by `length`, that
+is the reason given. Content is text, a refusal, audio or a tool call; reasoning alone is not: the user
 sees nothing of it. What the first choice says goes to `Said`, which holds a bounded part of it until the end.
 
 Tokens of the answer are those that the server states (`usage.completion_tokens`). A stream without a statement (the
@@ -10,44 +9,31 @@ API's default) has as many as it has events that show content: llama.cpp, vLLM a
 response without one tells nothing; that is not zero.
 """
 
-import json
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from extproc.outcome.observation import TOKENS_MAX
+from extproc.outcome.reader import REASON_CHARS_MAX, Json, Reader
 from extproc.outcome.said import Said
-from extproc.outcome.sse import SseEvent
 
-DONE = b"[DONE]"
 # The API's own limit of `n`. A response with more choices is not one we know.
 CHOICES_MAX = 128
-# The longest known is "content_filter"; an observation may wait for its log entry among 20,000 others.
-REASON_CHARS_MAX = 64
 
 _CONTENT_FIELDS = ("content", "text", "refusal", "tool_calls", "function_call", "audio")
 
 
 @dataclass(slots=True)
-class OpenAiReader:
-    """What was seen so far. Mutable; one per response."""
+class OpenAiReader(Reader):
+    """`is_unknown`: choices that this reader cannot tell apart."""
 
-    has_content: bool = False
-    error_frame: bool = False
-    is_foreign: bool = False  # JSON of another API
-    is_unknown: bool = False  # choices that this reader cannot tell apart
-    content_events: int = 0
-    stated_tokens: int | None = None
-    said: Said = field(default_factory=Said)
     _reasons: dict[int, str | None] = field(default_factory=dict)  # choice index -> its finish_reason
+
+    @staticmethod
+    def claims(value: Json) -> bool:
+        return isinstance(value.get("choices"), list)
 
     @property
     def choices(self) -> int:
         return len(self._reasons)
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether this is a generation, or a response so short that it could have been one."""
-        return not self.is_unknown and (not self.is_foreign or bool(self._reasons) or self.error_frame)
 
     @property
     def finish_reason(self) -> str | None:
@@ -57,35 +43,13 @@ class OpenAiReader:
             return None
         return "length" if "length" in reasons else reasons[0]
 
-    def event(self, event: SseEvent) -> None:
-        """One event of a stream. What is no JSON object is skipped, as clients do."""
-        if event.data == DONE:
-            return
-        if event.event == b"error":
-            self.error_frame = True
-            return
-        self.document(event.data)
-
-    def document(self, data: bytes) -> bool:
-        """One JSON document: a chunk or a whole response. False: it is not a JSON object."""
-        try:
-            value = json.loads(data)
-        except (ValueError, RecursionError):
-            return False
-        if not isinstance(value, dict):
-            return False
-        if value.get("error"):
-            self.error_frame = True
+    def read(self, value: Json) -> None:
         usage = value.get("usage")
         if isinstance(usage, dict):
-            self._usage(usage.get("completion_tokens"))
+            self.state_tokens(usage.get("completion_tokens"))
         choices = value.get("choices")
-        if isinstance(choices, list):
-            for choice in choices:
-                self._choice(choice)
-        elif not self.error_frame:
-            self.is_foreign = True
-        return True
+        for choice in choices if isinstance(choices, list) else ():
+            self._choice(choice)
 
     def _choice(self, choice: object) -> None:
         if not isinstance(choice, dict):
@@ -101,16 +65,10 @@ class OpenAiReader:
             self._reasons.setdefault(index, None)
         shown = [part for part in (choice.get("delta"), choice.get("message"), choice) if _shows(part)]
         if shown:
-            self.has_content = True
-            self.content_events += 1
+            self.shown()
             if index == 0:
                 for part in shown:
                     _say(self.said, part)
-
-    def _usage(self, tokens: object) -> None:
-        """Streams may state it in every chunk: the last counts."""
-        if isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= TOKENS_MAX:
-            self.stated_tokens = tokens
 
 
 def _shows(part: object) -> TypeGuard[dict[str, object]]:

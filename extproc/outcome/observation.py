@@ -4,19 +4,17 @@ from dataclasses import dataclass
 
 from serinus.contract.metric import TOKENS_OUT, TPOT, Measures
 
-# No model has so long an answer; a server may write any number.
-TOKENS_MAX = 1 << 32
-
 
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One observed response.
 
     `observable` False: the body could not be read (its coding or form, its length); nothing else counts then.
-    `complete`: the end of the body was seen, so what is missing was never sent. `finish_reason` as the server wrote
-    it, None if there was none. `content_us`: when the first content of a stream came here, since 1970. `tokens_out`:
-    tokens of the answer, None if they could not be told. `is_paced`: they came one after the other, of one choice, so
-    that their pace is the model's. `quality`: what the answer itself says of it, as badness by signal.
+    `complete`: the end of the body was seen, so what is missing was never sent. `finish_reason`: why the answer ended,
+    "" of an API that never says, None if it has not ended. `content_us`: when the first content of a stream came here,
+    since 1970. `tokens_out`: tokens of the answer, None if they could not be told. `is_paced`: they came one after the
+    other, of one choice, so that their pace is the model's. `quality`: what the answer itself says of it, as badness by
+    signal.
     """
 
     observable: bool

@@ -7,7 +7,7 @@ is worth a look inside: what other statuses mean, the access log tells.
 from collections.abc import Callable, Sequence
 
 from extproc.outcome.asked import NOTHING_ASKED, Asked
-from extproc.outcome.dialect_openai import OpenAiReader
+from extproc.outcome.dialect import AnyReader
 from extproc.outcome.encoding import Decoder, decoder_of
 from extproc.outcome.observation import UNOBSERVABLE, Observation
 from extproc.outcome.said import Said
@@ -23,7 +23,7 @@ class ResponseSession:
     """Mutable; one per response."""
 
     def __init__(self, headers: HeaderLookup, asked: Asked = NOTHING_ASKED) -> None:
-        self._reader = OpenAiReader(said=Said(wants_json=asked.wants_json))
+        self._reader = AnyReader(Said(wants_json=asked.wants_json))
         self._sse: SseParser | None = None
         self._body: bytearray | None = None
         self._content_us: int | None = None

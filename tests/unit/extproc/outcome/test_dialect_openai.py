@@ -2,7 +2,9 @@ import json
 
 import pytest
 
-from extproc.outcome.dialect_openai import CHOICES_MAX, REASON_CHARS_MAX, OpenAiReader
+from extproc.outcome.dialect import AnyReader
+from extproc.outcome.dialect_openai import CHOICES_MAX, OpenAiReader
+from extproc.outcome.reader import REASON_CHARS_MAX
 from extproc.outcome.sse import SseEvent
 
 
@@ -10,8 +12,12 @@ def chunk(delta: dict[str, object] | None = None, finish: str | None = None, ind
     return json.dumps({"choices": [{"index": index, "delta": delta or {}, "finish_reason": finish}]}).encode()
 
 
-def read(*documents: bytes) -> OpenAiReader:
-    reader = OpenAiReader()
+def reading() -> AnyReader:
+    return AnyReader(dialects=(OpenAiReader,))
+
+
+def read(*documents: bytes) -> AnyReader:
+    reader = reading()
     for data in documents:
         reader.event(SseEvent(data))
     return reader
@@ -62,7 +68,7 @@ def test_a_text_completion_counts_its_text() -> None:
 
 
 def test_a_whole_chat_response() -> None:
-    reader = OpenAiReader()
+    reader = reading()
     assert reader.document(b'{"choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}]}')
     assert (reader.has_content, reader.finish_reason) == (True, "stop")
 
@@ -78,7 +84,7 @@ def test_an_error_object_is_an_error_frame(data: bytes) -> None:
 
 
 def test_an_event_of_type_error_is_an_error_frame_whatever_it_says() -> None:
-    reader = OpenAiReader()
+    reader = reading()
     reader.event(SseEvent(b"not json", b"error"))
     assert reader.error_frame
 
