@@ -10,13 +10,17 @@ To add a dialect: one file with a `Reader`, and its class in `DIALECTS`.
 import json
 from collections.abc import Sequence
 
+from extproc.outcome.dialect_anthropic import AnthropicReader
+from extproc.outcome.dialect_embeddings import EmbeddingsReader
+from extproc.outcome.dialect_kserve import KserveReader
 from extproc.outcome.dialect_openai import OpenAiReader
+from extproc.outcome.dialect_responses import ResponsesReader
 from extproc.outcome.reader import Json, Reader
 from extproc.outcome.said import Said
 from extproc.outcome.sse import SseEvent
 
-# Asked in this order.
-DIALECTS: Sequence[type[Reader]] = (OpenAiReader,)
+# Asked in this order, the most frequent first; no document is of two.
+DIALECTS: Sequence[type[Reader]] = (OpenAiReader, ResponsesReader, EmbeddingsReader, KserveReader, AnthropicReader)
 # OpenAI's; the end of a stream of others is the end of the body.
 DONE = b"[DONE]"
 

@@ -1,6 +1,11 @@
+import json
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from extproc.outcome.dialect import DIALECTS, AnyReader
+from extproc.outcome.reader import Reader
 from extproc.outcome.sse import SseEvent
 
 
@@ -8,6 +13,14 @@ def test_no_two_dialects_claim_one_document() -> None:
     documents: list[dict[str, object]] = [
         {"object": "chat.completion.chunk", "choices": []},
         {"object": "text_completion", "choices": []},
+        {"object": "response", "status": "completed", "output": []},
+        {"type": "response.created", "response": {"object": "response"}},
+        {"object": "list", "data": [{"object": "embedding", "embedding": [0.1]}]},
+        {"object": "list", "data": [], "usage": {}},
+        {"model_name": "m", "outputs": []},
+        {"model_name": "m", "text_output": ""},
+        {"type": "message_start", "message": {}},
+        {"type": "message", "content": []},
     ]
     for document in documents:
         assert sum(dialect.claims(document) for dialect in DIALECTS) == 1, document
@@ -42,3 +55,37 @@ def test_an_error_of_no_known_api_is_an_error_all_the_same() -> None:
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"1", b"[" * 100_000, b"\xff"])
 def test_what_is_no_object_is_no_document(data: bytes) -> None:
     assert not AnyReader().document(data)
+
+
+# Fields and words of all dialects, put together as no server would.
+FIELD_NAMES = (
+    "object type choices data usage outputs text_output model_name response item delta content index error status "
+    "output incomplete_details reason message content_block stop_reason function_call tool_calls text arguments "
+    "completion_tokens output_tokens finish_reason partial_json output_index embedding refusal"
+)
+KIND_NAMES = (
+    "response list message embedding completed incomplete failed response.completed response.output_item.added "
+    "response.output_text.delta content_block_start content_block_delta message_delta function_call tool_use"
+)
+FIELDS, WORDS = FIELD_NAMES.split(), KIND_NAMES.split()
+LEAVES = st.none() | st.booleans() | st.integers(-2, 1 << 40) | st.floats() | st.sampled_from(["", "x", *WORDS])
+OBJECTS = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=6),
+    max_leaves=12,
+)
+DOCUMENTS = st.dictionaries(st.sampled_from(FIELDS), OBJECTS, max_size=8)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(DOCUMENTS, max_size=4), st.sampled_from(DIALECTS))
+def test_no_document_however_strange_breaks_a_reader(documents: list[dict[str, object]], dialect: type[Reader]) -> None:
+    reader, alone = AnyReader(), dialect()
+    for document in documents:
+        assert reader.document(json.dumps(document).encode())
+        assert isinstance(dialect.claims(document), bool)
+        alone.read(document)
+    for each in (reader, alone):
+        assert each.finish_reason is None or isinstance(each.finish_reason, str)
+        assert isinstance(each.has_content, bool)
+        assert each.choices >= 0
