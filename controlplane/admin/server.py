@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from controlplane.admin import wire
 from controlplane.admin.access.server import caller
 from controlplane.admin.audit.wire import AUDIT_READ_MAX, audit_response
+from controlplane.admin.feedback.server import Teller
 from controlplane.admin.reading.server import InvalidRequestError, Reader
 from controlplane.engine.audit import JOURNAL
 from controlplane.engine.evidence import metric_sentence
@@ -48,6 +49,7 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._reader = Reader(engine)
+        self._teller = Teller(engine)
         self._watchers = 0
 
     async def Apply(  # noqa: N802
@@ -148,13 +150,13 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         rollout = engine.world.rollout(name)
         records = await engine.records(name)
         tracker = engine.trackers.get(name)
-        assessment = tracker.assessment if tracker else None
-        rows = assessment.rows if assessment else ()
+        rows = tracker.rows() if tracker and tracker.assessment else ()
         view = wire.rollout_view(engine, rollout, records)
         sentences = [state_sentence(rollout), plan_sentence(rollout)]
         if not rollout.is_terminal and view.message:
             sentences.append(f"Now: {view.message}.")
         sentences += [f"{metric_sentence(row)}." for row in rows]
+        sentences += [f"Feedback: {words}." for words in (tracker.labels.sentences() if tracker else ())]
         tried = tracker.dry_run.rows if tracker else ()
         sentences += [f"Dry run, nothing follows from it: {metric_sentence(row)}." for row in tried]
         sentences += [words for words in (ranked_sentence(tracker.slices.rows() if tracker else ()),) if words]
@@ -187,6 +189,11 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
             return wire.cohort_response(place(self._engine.world, request.service, lookup, around))
 
         return await _answer(context, act)
+
+    async def Feedback(  # noqa: N802
+        self, request: admin_pb2.FeedbackRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.FeedbackResponse:
+        return await _answer(context, lambda: self._teller.tell(request))
 
 
 def _caller(request: Any) -> Caller:

@@ -44,6 +44,8 @@ STATUS_BY_CODE = {
     "approval": "FAILED_PRECONDITION",
     "frozen": "FAILED_PRECONDITION",
     "busy": "FAILED_PRECONDITION",
+    "too_old": "FAILED_PRECONDITION",
+    "forged": "INVALID_ARGUMENT",
     "file_not_here": "FAILED_PRECONDITION",
     "store": "UNAVAILABLE",
 }
@@ -113,14 +115,13 @@ def brief_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) -> a
 def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) -> admin_pb2.RolloutView:
     """Everything one screen shows of a rollout."""
     tracker = engine.trackers.get(rollout.name)
-    assessment = tracker.assessment if tracker else None
     view = brief_view(engine, rollout, records)
     view.events.extend(event_view(record) for record in records[-EVENTS_SHOWN:])
-    if assessment is not None:
-        seconds = 0 if tracker is None or rollout.is_terminal else tracker.step_seconds()
-        view.metrics.extend(metric_view(row, step_seconds=seconds) for row in assessment.rows)
-        rows = tracker.dry_run.rows if tracker is not None else ()
-        view.metrics.extend(metric_view(row, step_seconds=seconds, role=DRY_RUN) for row in rows)
+    if tracker is not None and tracker.assessment is not None:
+        seconds = 0 if rollout.is_terminal else tracker.step_seconds()
+        view.metrics.extend(metric_view(row, step_seconds=seconds) for row in tracker.rows())
+        tried = tracker.dry_run.rows
+        view.metrics.extend(metric_view(row, step_seconds=seconds, role=DRY_RUN) for row in tried)
     if fault := hook_fault(rollout):
         view.findings.append(fault)
     if tracker is not None and not rollout.is_terminal:

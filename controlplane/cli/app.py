@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from controlplane.cli import access, certs, judge, objects, operate, plan, processes, records, simulate, storage, tokens
+from controlplane.cli import (
+    access,
+    certs,
+    feedback,
+    judge,
+    objects,
+    operate,
+    plan,
+    processes,
+    records,
+    simulate,
+    storage,
+    tokens,
+)
 
 app = typer.Typer(
     name="serinus",
@@ -51,6 +64,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     operate.promote,
     operate.approve,
     operate.abort,
+    feedback.feedback,
     tokens.token,
     plan.plan,
     judge.judge,

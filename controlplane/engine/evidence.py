@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from controlplane.engine.dry_run import DryRun
+from controlplane.engine.labels import RolloutLabels
 from controlplane.engine.plan import judge_plan
 from controlplane.engine.situation import RecentOutcomes
 from controlplane.engine.slices import CohortSlices, cohorts_of
@@ -16,6 +17,7 @@ from controlplane.engine.slow import SlowShare
 from controlplane.evidence.finding import Finding, Named, Situation
 from controlplane.evidence.finding import name as name_of
 from controlplane.evidence.judge import Judge
+from controlplane.evidence.labels import SCORE
 from controlplane.evidence.mirrored import with_mirrored
 from controlplane.evidence.strata import Stratum
 from controlplane.evidence.verdict import Assessment, MetricAssessment, Verdict
@@ -57,6 +59,7 @@ def tracker_of(rollout: Rollout, service: ServiceSpec) -> "EvidenceTracker":
     tracker = EvidenceTracker(rollout.spec, rollout=rollout.name, baseline=rollout.baseline, cohorts=cohorts)
     # What is told late of an attempt before this one, which had the same name, is no evidence.
     tracker.merge.closed_through = rollout.started_at_ms // 1000 - 1
+    tracker.labels = RolloutLabels(rollout.spec, since_slot=rollout.started_at_ms // 1000)
     return tracker
 
 
@@ -70,6 +73,7 @@ class EvidenceTracker:
         self._closed: tuple[int, int] | None = None  # the first and the last slot that were closed
         self._judge = Judge(judge_plan(spec))
         self.dry_run = DryRun(spec)
+        self.labels = RolloutLabels(spec, since_slot=0)
         self._first_bp = spec.weights_bp[0]
         self._begins: deque[BeginStep] = deque()
         self._begun: BeginStep | None = None
@@ -85,6 +89,7 @@ class EvidenceTracker:
     def begin(self, step: BeginStep) -> None:
         """A weight is in force from the step's slot on; the judge hears of it when it gets there."""
         self._begins.append(step)
+        self.labels.begin(step)
 
     def add(self, rows: Iterable[Row], *, now_slot: int) -> None:
         rows = tuple(rows)
@@ -188,15 +193,20 @@ class EvidenceTracker:
 
     def evidence_fact(self) -> EvidenceFact:
         tried = tuple((row.metric, metric_sentence(row)) for row in self.dry_run.rows if row.verdict is Verdict.WORSE)
-        if self.assessment is None:
+        if self.assessment is None and self.labels.worse_row() is None:
             return EvidenceFact(dry_run_worse=tried)
+        seen = self.assessment.verdict if self.assessment is not None else Verdict.NOT_ENOUGH_EVIDENCE
         return EvidenceFact(
             step_index=self._begun.step_index if self._begun else None,
-            verdict=self.assessment.verdict,
-            sentence=assessment_sentence(self.assessment),
-            findings=tuple(finding for row in self.assessment.rows for finding in row.findings),
+            verdict=self.labels.verdict(seen),
+            sentence=joined_sentence(self.assessment, self.labels),
+            findings=tuple(finding for row in self.rows() for finding in row.findings),
             dry_run_worse=tried,
         )
+
+    def rows(self) -> tuple[MetricAssessment, ...]:
+        """Of all guardrails that act: what is seen at once, then what feedback tells."""
+        return (*(self.assessment.rows if self.assessment is not None else ()), *self.labels.rows())
 
     def named(self, snapshot: str) -> Named | None:
         """What all this looks like together, in one name, under the snapshot in force. None: nothing stands out."""
@@ -213,6 +223,7 @@ class EvidenceTracker:
                 is_split_plausible=routing.share_plausible,
                 baseline=self._recent.level(self._versions[0], through),
                 candidate=self._recent.level(self._versions[1], through),
+                labels_share=0.0 if self.labels.is_overdue(through) else None,
             )
         )
         return None if found.finding is Finding.NONE else found
@@ -229,6 +240,19 @@ class EvidenceTracker:
                 f"(p = {share.p_value:.1g})"
             )
         return RoutingFact(count.outcomes, count.mismatches, plausible, text)
+
+
+def joined_sentence(seen: Assessment | None, labels: RolloutLabels) -> str:
+    """What decides, of what is seen at once and of labels; "" if nothing is judged yet."""
+    is_seen_worse = seen is not None and seen.verdict is Verdict.WORSE
+    if not is_seen_worse and (worse := labels.worse_row()) is not None:
+        return metric_sentence(worse, verdict=Verdict.WORSE)
+    if seen is None or is_seen_worse:
+        return assessment_sentence(seen) if seen is not None else ""
+    thin = (metric_sentence(row) for row in labels.rows() if row.verdict is Verdict.NOT_ENOUGH_EVIDENCE)
+    holding = [*labels.sentences(holding=True), *thin]
+    own = [] if holding and seen.verdict is Verdict.GOOD_ENOUGH else [assessment_sentence(seen)]
+    return "; ".join([*own, *holding])
 
 
 def assessment_sentence(assessment: Assessment) -> str:
@@ -249,7 +273,7 @@ def metric_sentence(row: MetricAssessment, *, verdict: Verdict | None = None) ->
         f"{row.metric}: candidate {row.candidate_bad} of {row.candidate_n} users, "
         f"baseline {row.baseline_bad} of {row.baseline_n}"
     )
-    if row.metric in SCORES and row.findings:
+    if row.metric in (*SCORES, SCORE) and row.findings:
         counts = f"{row.metric}: {row.findings[-1]}"
     elif row.metric in HISTOGRAM_UNITS and row.findings:
         # Of a size, a share means nothing without where it was cut.

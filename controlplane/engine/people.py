@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from controlplane.evidence.alternatives import Counts
 from controlplane.evidence.intervals import Interval, difference_interval, share_interval
+from controlplane.evidence.labels import SCORE
 from controlplane.evidence.planning import remaining
 from controlplane.evidence.verdict import MetricAssessment, Verdict
 from controlplane.manifest.units import in_time
@@ -33,7 +34,7 @@ class Needed:
 def intervals(row: MetricAssessment) -> Intervals | None:
     """None where an arm has shown nothing, and of sizes: they are cut where it tells most, for which an interval would
     have to pay. Means have theirs in the finding."""
-    if not row.baseline_n or not row.candidate_n or row.metric in HISTOGRAM_UNITS or row.metric in SCORES:
+    if not row.baseline_n or not row.candidate_n or row.metric in HISTOGRAM_UNITS or row.metric in (*SCORES, SCORE):
         return None
     counts = Counts(
         baseline_n=row.baseline_n,

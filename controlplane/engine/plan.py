@@ -1,11 +1,14 @@
 """A rollout's manifest -> the judge's plan. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
 
 from controlplane.evidence.histogram import bins_covering, bins_within
 from controlplane.evidence.judge import JudgePlan
 from controlplane.evidence.plan import AnyPlan, BinnedPlan, GuardrailPlan, ScorePlan
-from controlplane.manifest.guardrail import WHOLE_BP, Guardrail
+from controlplane.evidence.several import alpha_of
+from controlplane.manifest.guardrail import SCORE, WHOLE_BP, Guardrail
 from controlplane.manifest.schema import RolloutSpec
 
 # An advance shows that the candidate is not slower up to the baseline's p95; a rollback looks at the p99 too. To show
@@ -13,10 +16,32 @@ from controlplane.manifest.schema import RolloutSpec
 ADVANCE_THROUGH = 0.95
 
 
+class Kind(StrEnum):
+    """What labels say; by these words they are counted (`serinus.contract.feedback`)."""
+
+    SCORE = "score"
+    CLASSES = "label"
+
+
 def judge_plan(spec: RolloutSpec) -> JudgePlan:
-    """A rollout's guardrails as the judge wants them. Every guardrail that acts has the same stake (omega)."""
-    acting = [guardrail for guardrail in spec.guardrails if not guardrail.dry_run]
-    return _plan(spec, acting)
+    """A rollout's guardrails as the judge wants them. Every guardrail that acts has the same stake (omega). Those that
+    feedback tells have judges of their own (`label_plans`), which spend their shares of `rollback_alpha`."""
+    seen = [guardrail for guardrail in acting(spec) if not guardrail.is_labelled]
+    return _plan(spec, seen, of=len(acting(spec)))
+
+
+def label_plans(spec: RolloutSpec) -> Mapping[tuple[Kind, int], JudgePlan]:
+    """A plan for each kind of label and wait in seconds: labels of one kind come together, those of two do not."""
+    groups: dict[tuple[Kind, int], list[Guardrail]] = {}
+    for guardrail in acting(spec):
+        if guardrail.is_labelled:
+            kind = Kind.SCORE if guardrail.metric == SCORE else Kind.CLASSES
+            groups.setdefault((kind, (guardrail.wait_ms or 0) // 1_000), []).append(guardrail)
+    return {key: replace(_plan(spec, group, of=len(acting(spec))), follow_up_slots=0) for key, group in groups.items()}
+
+
+def acting(spec: RolloutSpec) -> list[Guardrail]:
+    return [guardrail for guardrail in spec.guardrails if not guardrail.dry_run]
 
 
 def dry_run_plan(spec: RolloutSpec, guardrail: Guardrail) -> JudgePlan:
@@ -24,11 +49,13 @@ def dry_run_plan(spec: RolloutSpec, guardrail: Guardrail) -> JudgePlan:
     return _plan(spec, [guardrail])
 
 
-def _plan(spec: RolloutSpec, guardrails: Sequence[Guardrail]) -> JudgePlan:
+def _plan(spec: RolloutSpec, guardrails: Sequence[Guardrail], *, of: int = 0) -> JudgePlan:
+    """`of`: all guardrails that share `rollback_alpha`, if these are not all."""
     share = 1.0 / len(guardrails)
+    alpha = spec.confidence.rollback_alpha
     return JudgePlan(
         guardrails=tuple(_planned(guardrail, share, spec.harm_budget_bp) for guardrail in guardrails),
-        rollback_alpha=spec.confidence.rollback_alpha,
+        rollback_alpha=alpha_of(alpha, len(guardrails) / of) if of else alpha,
         advance_alpha=spec.confidence.advance_alpha,
         follow_up_slots=-(-spec.pace.follow_up_ms // 1000),
     )
@@ -36,7 +63,7 @@ def _plan(spec: RolloutSpec, guardrails: Sequence[Guardrail]) -> JudgePlan:
 
 def _planned(guardrail: Guardrail, omega: float, harm_budget_bp: int) -> AnyPlan:
     margin_bp = guardrail.margin_bp
-    if guardrail.is_score:
+    if guardrail.is_score or guardrail.metric == SCORE:
         assert margin_bp is not None
         return ScorePlan(metric=guardrail.metric_id, omega=omega, tolerance_bp=margin_bp, margin_bp=margin_bp)
     if guardrail.is_size:

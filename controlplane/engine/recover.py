@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from controlplane.engine.evidence import EvidenceTracker
+from controlplane.engine.feedback import OPERATORS, FeedbackDesk
 from controlplane.engine.world import ProxyGroup, RolloutObject, Service, World
 from controlplane.errors import SerinusError
 from controlplane.ingest import wire
@@ -15,6 +16,7 @@ from controlplane.rollout.effects import BeginStep
 from controlplane.rollout.model import Observing, Rollout, next_weight_bp
 from controlplane.store.journal import decode
 from controlplane.store.port import Record, StoredBatch, StoredObject, StoreError
+from serinus.contract.feedback import Feedback
 
 
 def world_of(objects: Sequence[StoredObject], latest: Sequence[Record]) -> World:
@@ -54,9 +56,13 @@ def begin_step(spec: RolloutSpec, phase: Observing) -> BeginStep:
     return BeginStep(index, phase.entered_at_ms // 1000, spec.weights_bp[index], next_weight_bp(spec, index))
 
 
-def replay(trackers: dict[str, EvidenceTracker], batches: Iterable[StoredBatch]) -> int:
-    """Feed stored batches to the trackers as they came; how many. Slots close as they did, by who had closed them."""
+def replay(
+    trackers: dict[str, EvidenceTracker], batches: Iterable[StoredBatch], desk: FeedbackDesk | None = None
+) -> int:
+    """Feed stored batches to the trackers as they came; how many. Slots close as they did, by who had closed them.
+    Feedback follows when all rows have told which snapshots there were, in its own order."""
     registry = Registry()
+    told: list[tuple[int, tuple[Feedback, ...]]] = []
     count = 0
     for stored in batches:
         hello = Hello(stored.sidecar, stored.epoch, "")
@@ -65,6 +71,10 @@ def replay(trackers: dict[str, EvidenceTracker], batches: Iterable[StoredBatch])
         except SerinusError as error:
             name = f"{stored.sidecar}/{stored.epoch}/{stored.seq}"
             raise StoreError(f"stored batch {name} cannot be read: {error}") from error
+        count += 1
+        told.append((stored.at_ms // 1000, batch.feedback))
+        if stored.sidecar == OPERATORS:
+            continue
         registry.hello(hello, stored.at_ms)
         registry.batch(hello, batch, stored.at_ms)
         closed = registry.closed_through(stored.at_ms)
@@ -72,5 +82,9 @@ def replay(trackers: dict[str, EvidenceTracker], batches: Iterable[StoredBatch])
             tracker.add(batch.rows, now_slot=stored.at_ms // 1000)
             if closed is not None:
                 tracker.close(closed)
-        count += 1
+        if desk is not None:
+            desk.learn(batch.rows)
+    for at_s, feedback in told if desk is not None else ():
+        assert desk is not None
+        desk.take(trackers, feedback, at_s)
     return count

@@ -109,6 +109,7 @@ def _policy(world: World, service: Service) -> ServicePolicy:
             for cohort in service.spec.cohorts
         ),
         observe_body=service.spec.observe.body,
+        observe_sampled=service.spec.observe.sample_bp < WEIGHT_TOTAL_BP,
         follow_up_ms=active.spec.pace.follow_up_ms if active else 0,
         tokens=_tokens(service, (baseline, candidate)),
     )

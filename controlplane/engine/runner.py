@@ -16,12 +16,13 @@ from controlplane.engine import audit
 from controlplane.engine.delivery import Delivery
 from controlplane.engine.evidence import EvidenceTracker, tracker_of
 from controlplane.engine.facts import facts_of
+from controlplane.engine.feedback import OPERATORS, FeedbackDesk
 from controlplane.engine.hooks.calls import HookCaller, NoHooks
 from controlplane.engine.hooks.runner import HookRunner
 from controlplane.engine.publisher import Publisher
 from controlplane.engine.record import LastDecision, apply_writes, internal_hold, record_of, transition_objects
 from controlplane.engine.secrets import NoSecrets, SecretSource
-from controlplane.engine.state.runner import read_state
+from controlplane.engine.state.runner import prune, read_state
 from controlplane.engine.steps import PLACEHOLDER, with_steps
 from controlplane.engine.transitions import after, with_world
 from controlplane.engine.world import Change, World, plan_apply
@@ -51,8 +52,6 @@ TICK_S = 0.5
 # An ACK wakes the engine at once; many ACKs at a time make one tick.
 TICK_S_MIN = 0.02
 PRUNE_EVERY_TICKS = 600
-# Reasons to hold go after 90 days; what moved a rollout and what people did stays.
-HOLDS_KEPT_MS = 90 * 24 * 3600 * 1000
 # A credential that was changed on disk is in force within this time and a push.
 SECRETS_EVERY_S = 5.0
 
@@ -89,6 +88,7 @@ class Engine:
         self.delivery = Delivery(self.publisher, gateway)
         self.world, self._decides = World(), True
         self.trackers: dict[str, EvidenceTracker] = {}
+        self.feedback = FeedbackDesk()
         self.last: dict[str, LastDecision] = {}
 
     async def start(self, claim: Callable[[], None] = lambda: None, *, decides: bool = True) -> None:
@@ -97,7 +97,10 @@ class Engine:
         async with self._lock:
             claim()
             self._decides, self.last = decides, {}
-            self.world, self.trackers = await read_state(self._runner, self._store, with_evidence=decides)
+            self.world, self.trackers, self.feedback = await read_state(
+                self._runner, self._store, with_evidence=decides, now_ms=self.now_ms()
+            )
+            self.delivery.policies.feedback_key = self.feedback.key
             read = await asyncio.to_thread(self._source.read, self.delivery.files_of(self.world))
             now_ms = self.now_ms()
             self._warn(self.delivery.take(self.world, self.delivery.plan(self.world, read, now_ms), now_ms))
@@ -111,7 +114,7 @@ class Engine:
                 try:
                     await self._tick()
                     if ticks % PRUNE_EVERY_TICKS == 0:
-                        await self._prune()
+                        await prune(self._runner, self._store, self.world, self.now_ms())
                 except Exception:
                     log.exception("tick failed")
         finally:
@@ -198,9 +201,11 @@ class Engine:
             stored = StoredBatch(hello.sidecar, hello.epoch, batch.seq, now_ms, payload)
             if not await self._stored(self._store.save_batch, stored):
                 return
-            self.registry.batch(hello, batch, now_ms)
+            if hello.sidecar != OPERATORS:
+                self.registry.batch(hello, batch, now_ms)
             for rollout in self.world.active_rollouts:
                 self.trackers[rollout.name].add(batch.rows, now_slot=now_ms // 1000)
+            self.feedback.batch(self.world, self.trackers, batch, now_ms // 1000)
 
     # --- inside the lock ---
 
@@ -222,6 +227,7 @@ class Engine:
                 self.publisher.tick(now_ms)
             except SnapshotError:
                 log.exception("a group of proxies cannot go on; what it has stays in force")
+            self.feedback.follow(self.world, now_ms // 1000)
             closed = self.registry.closed_through(now_ms)
             for rollout in self.world.active_rollouts:
                 try:
@@ -236,6 +242,7 @@ class Engine:
         tracker = self.trackers[rollout.name]
         if closed is not None:
             tracker.close(closed)
+        tracker.labels.advance(now_ms // 1000)
         policy = self.delivery.policies.policy.version
         facts = facts_of(
             rollout, publisher=self.publisher, registry=self.registry, tracker=tracker, policy=policy, now_ms=now_ms
@@ -291,9 +298,3 @@ class Engine:
 
     def _track(self, rollout: Rollout) -> None:
         self.trackers[rollout.name] = tracker_of(rollout, self.world.services[rollout.spec.service].spec)
-
-    async def _prune(self) -> None:
-        """Batches older than every active rollout are evidence for nothing any more; old holds explain nothing."""
-        await self._stored(self._store.prune_holds, self.now_ms() - HOLDS_KEPT_MS)
-        begun_ms = (rollout.started_at_ms for rollout in self.world.active_rollouts)
-        await self._stored(self._store.prune_batches, min(begun_ms, default=self.now_ms()))

@@ -3,7 +3,7 @@
 from controlplane.engine.runner import Engine
 from controlplane.evidence.finding import Finding
 from controlplane.rollout.model import Rollout, ended_at_ms_of, weight_bp_of
-from controlplane.telemetry.catalogue import SIDECARS, XDS_NACKS, XDS_PUSHES, XDS_STREAMS
+from controlplane.telemetry.catalogue import FEEDBACK, SIDECARS, XDS_NACKS, XDS_PUSHES, XDS_STREAMS
 from controlplane.telemetry.exporter import Exporter
 from controlplane.telemetry.rollouts import LIVE_METRICS, RolloutSeries, series
 
@@ -21,6 +21,8 @@ def refresh(engine: Engine, exporter: Exporter) -> None:
     nodes = engine.publisher.connected_nodes()
     exporter.set(SIDECARS, sum(engine.registry.connected(node, now_ms) for node in nodes))
     exporter.set(XDS_STREAMS, engine.ads.stream_count)
+    for labels, total in engine.feedback.counts.items():
+        exporter.count_to(FEEDBACK, total, *labels)
     for metric, totals in ((XDS_PUSHES, engine.ads.pushes_total), (XDS_NACKS, engine.ads.nacks_total)):
         for type_url, total in totals.items():
             exporter.count_to(metric, total, type_url.rpartition(".")[2])
@@ -33,7 +35,7 @@ def _row(engine: Engine, rollout: Rollout) -> RolloutSeries:
     evidence: dict[tuple[str, str], tuple[float, float]] = {}
     observed: float | None = None
     if assessment is not None:
-        for row in (*assessment.rows, *(tracker.dry_run.rows if tracker else ())):
+        for row in (*(tracker.rows() if tracker else ()), *(tracker.dry_run.rows if tracker else ())):
             evidence[(row.metric, "worse")] = (row.worse_log_e, row.worse_needed)
             evidence[(row.metric, "good_enough")] = (row.good_log_e, row.good_needed)
         if assessment.share.keys:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from serinus.contract.feedback import Feedback
+
 
 @dataclass(frozen=True, slots=True)
 class MetricCount:
@@ -72,6 +74,7 @@ class Batch:
     late_outcomes: int
     shed: int = 0
     proxy_read_elsewhere: bool = False
+    feedback: tuple[Feedback, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from google.protobuf.message import DecodeError
 
 from controlplane.ingest.errors import BadReportError
+from controlplane.ingest.feedback.wire import feedback_of
 from controlplane.ingest.histogram import KEYS_MAX, bins_of, histograms_of
 from controlplane.ingest.rows import Batch, ClusterHealth, Hello, HistogramCount, MetricCount, ProxyCounters, Row
 from serinus.contract.condition import (
@@ -55,6 +56,7 @@ def batch_of(message: outcomes_pb2.Batch) -> Batch:
         late_outcomes=message.late_outcomes_total,
         shed=message.shed_total,
         proxy_read_elsewhere=message.proxy_read_elsewhere,
+        feedback=feedback_of(message.feedback),
     )
 
 
@@ -146,6 +148,7 @@ def _service(policy: ServicePolicy) -> outcomes_pb2.ServicePolicy:
         sticky=[outcomes_pb2.StickySource(kind=source.kind.value, name=source.name) for source in policy.sticky],
         cohorts=[_cohort(rule) for rule in policy.cohorts],
         observe_body=policy.observe_body,
+        observe_sampled=policy.observe_sampled,
         follow_up_ms=policy.follow_up_ms,
         tokens=tokens,
         feedback=feedback,

@@ -3,7 +3,8 @@
 Shares of requests (`errors`, `finish_reason`) have margins in percentage points and may have an absolute `max`; sizes
 (`latency`, `ttft`, `time_per_output_token`, `tokens`) have margins in percent, as factors: 10% is "no more than 1.1
 times as slow, or as long, at every edge"; with `worse: lower` (of tokens) "no shorter than by that factor". Quality
-signals of answers (`repetition`, ...) are means of 0 to 1, with margins in percentage points.
+signals of answers (`repetition`, ...) are means of 0 to 1, with margins in percentage points. What is told later by
+feedback (`score`, `accuracy`, `precision`, `recall`) is judged when `wait` is over since the request, for both arms.
 """
 
 from enum import StrEnum
@@ -11,7 +12,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from controlplane.manifest.field import Spec, choice
+from controlplane.manifest.field import DurationMs, Spec, choice
 from controlplane.manifest.units import parse_percent_bp, parse_points_bp
 from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, LOWER, SCORES, TOKENS_OUT, TPOT, TTFT
 
@@ -27,11 +28,21 @@ WHOLE_BP = 10_000
 SCORE_MARGIN_BP_MAX = 4_900
 
 
+# Told by feedback: a mean of 0 to 1, and shares of labels.
+SCORE = "score"
+LABELLED = (SCORE, "accuracy", "precision", "recall")
+# Shown by `describe` and `explain`, and not to be had as a guardrail: no evidence can show that they are good enough.
+_SHOWN = ("f1", "auc")
+WAIT_MS_MAX = 30 * 24 * 3_600_000
+
+
 def _metric(value: object) -> object:
-    known = ", ".join([*SHARES, *SIZES, *SCORES])
+    known = ", ".join([*SHARES, *SIZES, *SCORES, *LABELLED])
+    if value in _SHOWN:
+        raise ValueError(f"{value} is shown, not judged; next: guard precision and recall")
     if value == "duration":
         raise ValueError("metric 'duration' is called latency")
-    if value not in (*SHARES, *SIZES, *SCORES):
+    if value not in (*SHARES, *SIZES, *SCORES, *LABELLED):
         raise ValueError(f"unknown metric {value!r}; known: {known}")
     return value
 
@@ -50,6 +61,8 @@ class Guardrail(Spec):
     margin_bp: int | None = Field(default=None, alias="margin")
     # Of tokens: which way is worse. Whoever answers next to nothing is cheap and fast.
     worse: Annotated[Worse, BeforeValidator(lambda v: choice(Worse, v))] = Worse.HIGHER
+    # Of what feedback tells: how long after its request a label may come, the same for both arms.
+    wait_ms: DurationMs | None = Field(default=None, alias="wait")
     # The candidate's share alone, whatever the baseline does.
     max_bp: int | None = Field(default=None, alias="max")
 
@@ -74,7 +87,9 @@ class Guardrail(Spec):
     def _max(cls, value: object, info: ValidationInfo) -> object:
         if value is None:
             return None
-        if info.data.get("metric") in SIZES or info.data.get("metric") in SCORES:
+        if info.data.get("metric") in LABELLED:
+            raise ValueError("`max` of what feedback tells is not built yet in this version; leave it out")
+        if info.data.get("metric") in (*SIZES, *SCORES):
             raise ValueError("`max` of a size or a mean is not built yet in this version; leave it out")
         max_bp = parse_percent_bp(value)
         if not 0 < max_bp < WHOLE_BP:
@@ -95,9 +110,27 @@ class Guardrail(Spec):
             raise ValueError(f"metric {self.metric} takes no `worse`: less of it is no harm")
         if self.is_score and not 0 < (self.margin_bp or 0) <= SCORE_MARGIN_BP_MAX:
             raise ValueError(f"metric {self.metric} needs a `margin` above 0pp and up to 49pp, for example 5pp")
+        self._check_wait()
         if self.is_size and self.margin_bp is None:
             raise ValueError(f"metric {self.metric} needs a `margin` in percent, for example 10%")
         return self
+
+    def _check_wait(self) -> None:
+        if not self.is_labelled:
+            if self.wait_ms is not None:
+                raise ValueError(f"metric {self.metric} takes no `wait`: it is known when the answer ends")
+            return
+        if self.wait_ms is None or not 1_000 <= self.wait_ms <= WAIT_MS_MAX:
+            raise ValueError(f"metric {self.metric} needs a `wait` of 1s up to 30 days, for example 1h")
+        if not 0 < (self.margin_bp or 0) <= SCORE_MARGIN_BP_MAX:
+            raise ValueError(f"metric {self.metric} needs a `margin` above 0pp and up to 49pp, for example 5pp")
+        if self.dry_run:
+            raise ValueError("`dry_run` of what feedback tells is not built yet in this version; leave it out")
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether it is told later, by feedback."""
+        return self.metric in LABELLED
 
     @property
     def is_size(self) -> bool:
@@ -112,6 +145,6 @@ class Guardrail(Spec):
     @property
     def metric_id(self) -> str:
         """The name of the metric in slots and series: `errors`, `finish_reason:length`, `tokens_out:lower`."""
-        if self.is_score:
+        if self.is_score or self.is_labelled:
             return self.metric
         return {**SHARES, **SIZES}[self.metric] + (LOWER if self.worse is Worse.LOWER else "")

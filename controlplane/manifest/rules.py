@@ -49,8 +49,8 @@ def _service(manifest: Manifest, spec: ServiceSpec, services: Mapping[str, Servi
             problems.append(manifest.problem(("cohorts", index, "name"), f"cohort {name} stands twice"))
         if name in RESERVED_COHORTS:
             problems.append(manifest.problem(("cohorts", index, "name"), f"{name} is a name Serinus uses itself"))
-    if spec.observe.body and spec.protocol is not Protocol.OPENAI:
-        problems.append(manifest.problem(("observe", "body"), "needs protocol openai"))
+    if spec.observe.body and spec.protocol is Protocol.HTTP:
+        problems.append(manifest.problem(("observe", "body"), "needs protocol openai or kserve-v2"))
     return problems + _claims(manifest, spec, services)
 
 
@@ -135,5 +135,10 @@ def _rollout(
         if guardrail.metric_id in BODY_METRICS and not service.observe.body:
             setting = f"set `observe: {{body: true}}` on service {spec.service}"
             message = f"metric {guardrail.metric} is read from the body; next: {setting}"
+            problems.append(manifest.problem(("guardrails", index), message))
+        if guardrail.is_labelled and service.feedback is None:
+            message = (
+                f"metric {guardrail.metric} is told by feedback; next: set `feedback: true` on service {spec.service}"
+            )
             problems.append(manifest.problem(("guardrails", index), message))
     return problems

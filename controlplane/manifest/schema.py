@@ -28,16 +28,18 @@ from controlplane.manifest.guardrail import Guardrail
 from controlplane.manifest.hook import Hook, Hooks
 from controlplane.manifest.limit import Limit, Limits
 from controlplane.manifest.text_match import FILE_PATTERN
+from controlplane.manifest.units import parse_percent_bp
 from controlplane.manifest.version import Version
 from serinus.contract.metric import ERRORS
 from serinus.contract.request import StickyKind, StickySource
-from serinus.contract.weight import format_bp
+from serinus.contract.weight import WEIGHT_TOTAL_BP, format_bp
 
 API_VERSION = "serinus/v1"
 
 
 class Protocol(StrEnum):
     OPENAI = "openai"
+    KSERVE_V2 = "kserve-v2"
     HTTP = "http"
 
 
@@ -56,17 +58,28 @@ class DataPath(StrEnum):
     NATIVE = "native"
 
 
+def _parse_sample(value: object) -> object:
+    """`10%`, or the same as a share of one: `0.1`."""
+    if isinstance(value, str):
+        return parse_percent_bp(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{value!r} is no share; write it as 10% or 0.1")
+    bp = round(value * WEIGHT_TOTAL_BP)
+    if abs(bp - value * WEIGHT_TOTAL_BP) > 1e-6:
+        raise ValueError(f"{value!r} is finer than 0.01%")
+    return bp
+
+
 class Observe(Spec):
-    """`requests`: what requests asked for is read too (JSON, how long the prompt is); nothing of a prompt is kept."""
+    """`requests`: what requests asked for is read too (JSON, how long the prompt is); nothing of a prompt is kept.
+    `sample`: of which share of all responses."""
 
     body: bool = False
     requests: bool = False
-    sample: float = 1.0
+    sample_bp: Annotated[int, BeforeValidator(_parse_sample)] = Field(default=WEIGHT_TOTAL_BP, alias="sample")
 
     @model_validator(mode="after")
     def _whole(self) -> "Observe":
-        if self.sample != 1.0:
-            raise ValueError("`sample` other than 1.0 is not built yet in this version; leave it out")
         if self.requests and not self.body:
             raise ValueError("`requests` are read to judge answers by them: set `body: true` too")
         return self
@@ -107,7 +120,7 @@ def _parse_sticky_item(item: object) -> StickySource:
 
 
 class ServiceSpec(Spec):
-    protocol: Annotated[Protocol, BeforeValidator(lambda v: choice(Protocol, v, {"kserve-v2"}))]
+    protocol: Annotated[Protocol, BeforeValidator(lambda v: choice(Protocol, v))]
     hosts: Annotated[tuple[Host, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=100)]
     prefix: Annotated[str, Field(pattern=r"^/[!-~]*$")] = "/"
     sticky: Annotated[tuple[StickySource, ...], BeforeValidator(_parse_sticky), Field(min_length=1, max_length=8)]

@@ -41,6 +41,7 @@ ROLE_BY_METHOD: dict[str, Role] = {
     f"{_ADMIN}Approve": Role.OPERATOR,
     f"{_ADMIN}Retry": Role.OPERATOR,
     f"{_ADMIN}Abort": Role.OPERATOR,
+    f"{_ADMIN}Feedback": Role.OPERATOR,
     f"{_ADMIN}Audit": Role.ADMIN,
     # Probes have no certificate to show, and learn one word.
     f"{_HEALTH}Check": Role.ANYONE,

@@ -75,6 +75,12 @@ STORE_WRITE = Metric(
 VERSION_INFO = Metric(
     "serinus_version_info", Kind.GAUGE, "Maps a version to its arm.", ("service", "version", "arm", "rollout")
 )
+FEEDBACK = Metric(
+    "serinus_feedback_total",
+    Kind.COUNTER,
+    "What was said of requests later; evidence: a guardrail of a running rollout judges it.",
+    ("service", "version", "kind", "result"),
+)
 SIDECARS = Metric("serinus_sidecars", Kind.GAUGE, "Sidecars that report now.")
 
 CATALOGUE = (
@@ -91,5 +97,6 @@ CATALOGUE = (
     XDS_PROPAGATION,
     STORE_WRITE,
     VERSION_INFO,
+    FEEDBACK,
     SIDECARS,
 )

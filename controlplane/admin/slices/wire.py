@@ -13,10 +13,11 @@ from serinus.v1 import admin_pb2
 
 
 def add_notes(view: admin_pb2.RolloutView, tracker: EvidenceTracker) -> None:
-    """All slices in their order; a sentence of each that is worse, before those of the diagnostics."""
+    """All slices in their order; what feedback told; a sentence of each that is worse; the diagnostics'."""
     slices = tracker.slices.rows()
     view.slices.extend(slice_views(slices))
-    view.findings.extend((*named_sentences(slices), *annotation_sentences(tracker.samples())))
+    told = tracker.labels.sentences()
+    view.findings.extend((*told, *named_sentences(slices), *annotation_sentences(tracker.samples())))
 
 
 def slice_views(rows: Sequence[SliceRow]) -> list[admin_pb2.SliceView]:

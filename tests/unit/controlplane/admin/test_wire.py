@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from controlplane.admin.wire import group_view, refusal_view, rollout_view, service_view
 from controlplane.engine.evidence import Sample
 from controlplane.engine.group import Group
+from controlplane.engine.labels import RolloutLabels
 from controlplane.engine.routing import GroupTarget
 from controlplane.engine.slices import CohortSlices
 from controlplane.engine.world import Service
@@ -52,6 +53,7 @@ class PlayedTracker:
     assessment: None = None
     looks: Named | None = None
     slices: CohortSlices = field(default_factory=lambda: CohortSlices((), rollout="chat-v2", versions=("v1", "v2")))
+    labels: RolloutLabels = field(default_factory=lambda: RolloutLabels(rollout().spec, since_slot=0))
 
     def named(self, snapshot: str) -> Named | None:
         assert snapshot == "", "an ended rollout has no snapshot in force"
