@@ -14,7 +14,7 @@ from serinus.contract.arm import Arm
 from serinus.contract.condition import MissingFileError, Surroundings
 from serinus.contract.policy import Assignment, CohortRule, FeedbackPolicy, ServicePolicy, TokenPolicy, evaluate
 from serinus.contract.request import HeaderLookup
-from serinus.contract.weight import arm_of_bucket, format_bp
+from serinus.contract.weight import WEIGHT_TOTAL_BP, arm_of_bucket, format_bp
 
 
 def salt_of(world: World, service: str) -> str:
@@ -108,7 +108,7 @@ def _policy(world: World, service: Service) -> ServicePolicy:
             )
             for cohort in service.spec.cohorts
         ),
-        observe_body=service.spec.observe.body,
+        observe_body=service.spec.observe.is_on,
         observe_sampled=service.spec.observe.sample_bp < WEIGHT_TOTAL_BP,
         follow_up_ms=active.spec.pace.follow_up_ms if active else 0,
         tokens=_tokens(service, (baseline, candidate)),

@@ -132,7 +132,7 @@ def _rollout(
         message = f"version {spec.candidate} is the baseline of service {spec.service} already; nothing to roll out"
         problems.append(manifest.problem(("candidate",), message))
     for index, guardrail in enumerate(spec.guardrails):
-        if guardrail.metric_id in BODY_METRICS and not service.observe.body:
+        if guardrail.metric_id in BODY_METRICS and not service.observe.is_on:
             setting = f"set `observe: {{body: true}}` on service {spec.service}"
             message = f"metric {guardrail.metric} is read from the body; next: {setting}"
             problems.append(manifest.problem(("guardrails", index), message))

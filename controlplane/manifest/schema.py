@@ -78,6 +78,11 @@ class Observe(Spec):
     requests: bool = False
     sample_bp: Annotated[int, BeforeValidator(_parse_sample)] = Field(default=WEIGHT_TOTAL_BP, alias="sample")
 
+    @property
+    def is_on(self) -> bool:
+        """Whether any body is looked at."""
+        return self.body and self.sample_bp > 0
+
     @model_validator(mode="after")
     def _whole(self) -> "Observe":
         if self.requests and not self.body:

@@ -7,17 +7,25 @@ The same for the limits (`limits.py`), whose filter stands behind the tags becau
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from envoy_data_plane.envoy.config.accesslog import v3 as accesslog_v3
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
+from envoy_data_plane.envoy.extensions.common.matching import v3 as matching
+from envoy_data_plane.envoy.extensions.filters.common.matcher.action import v3 as action
+from envoy_data_plane.envoy.extensions.filters.http.composite import v3 as composite
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
 from envoy_data_plane.envoy.extensions.filters.http.header_to_metadata import v3 as header_to_metadata
 from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
 from envoy_data_plane.envoy.extensions.filters.http.set_filter_state import v3 as set_filter_state
 from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
+from envoy_data_plane.envoy.type import v3 as type_v3
 from envoy_data_plane.envoy.type.matcher import v3 as matcher_v3
 from envoy_data_plane.envoy.type.tracing import v3 as tracing
+from envoy_data_plane.google.protobuf import Any
+from envoy_data_plane.xds.core import v3 as core_xds
+from envoy_data_plane.xds.type.matcher import v3 as matcher_xds
 
 from controlplane.manifest.schema import ServiceSpec
 from controlplane.snapshot.encoding import from_ads, milliseconds, packed
@@ -31,6 +39,9 @@ from serinus.contract.request import SOURCE, StickyKind
 
 TAG_FILTER = "serinus.tag"
 OBSERVE_FILTER = "serinus.observe"
+# The same for services of which only a sample is looked at. What it does not pick has no filter at all, and costs
+# nothing but the draw.
+SAMPLE_FILTER = "serinus.observe-sample"
 # Of a native route: a key that is a header's whole value, and one that is a part of it. Written down as metadata a key
 # costs 4-5 us of Envoy's CPU a request, as filter state next to nothing.
 NATIVE_FILTER = "serinus.native"
@@ -61,6 +72,9 @@ _LINE = {
     "method": "%REQ(:METHOD)%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "type": "%ACCESS_LOG_TYPE%",
+    "grpc": "%GRPC_STATUS_NUMBER%",
+    # Which delegating filters have picked the request: there is only one.
+    "sampled": "%FILTER_STATE(envoy.extensions.filters.http.composite.matched_actions:PLAIN)%",
     "start_us": "%START_TIME(%s%6f)%",
     "sent_us": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%",
     "headers_us": "%COMMON_DURATION(DS_RX_BEG:US_RX_BEG:us)%",
@@ -82,6 +96,11 @@ _EXT_PROC = "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor"
 EXT_PROC_ROUTE = "envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute"
 TO_STATE = "envoy.extensions.filters.http.set_filter_state.v3.Config"
 TO_METADATA = "envoy.extensions.filters.http.header_to_metadata.v3.Config"
+SAMPLE_ROUTE = "envoy.extensions.common.matching.v3.ExtensionWithMatcherPerRoute"
+_WITH_MATCHER = "envoy.extensions.common.matching.v3.ExtensionWithMatcher"
+_COMPOSITE = "envoy.extensions.filters.http.composite.v3.Composite"
+_PICK = "envoy.extensions.filters.http.composite.v3.ExecuteFilterAction"
+_SKIP = "envoy.extensions.filters.common.matcher.action.v3.SkipFilter"
 _ROUTER = "envoy.extensions.filters.http.router.v3.Router"
 _HTTP_GRPC_LOG = "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig"
 
@@ -114,7 +133,8 @@ def build_tag_filter(gateway: Gateway, forwarded: Sequence[str]) -> Resource:
 
 
 def http_filters() -> list[hcm.HttpFilter]:
-    """Tag, note, limit, observe, router. A native route turns tagging off and noting on; others may observe."""
+    """Tag, note, limit, observe (all, or a sample), router. A native route turns tagging off and noting on; others may
+    observe."""
     noting, finding = packed(set_filter_state.Config(), TO_STATE), packed(header_to_metadata.Config(), TO_METADATA)
     return [
         hcm.HttpFilter(name=TAG_FILTER, config_discovery=_over_ads(_EXT_PROC)),
@@ -122,6 +142,7 @@ def http_filters() -> list[hcm.HttpFilter]:
         hcm.HttpFilter(name=NATIVE_PART_FILTER, disabled=True, typed_config=finding),
         hcm.HttpFilter(name=LIMIT_FILTER, config_discovery=_over_ads(LIMIT_TYPE)),
         hcm.HttpFilter(name=OBSERVE_FILTER, disabled=True, typed_config=packed(_observe(), _EXT_PROC)),
+        hcm.HttpFilter(name=SAMPLE_FILTER, disabled=True, typed_config=packed(_picking_nothing(), _WITH_MATCHER)),
         hcm.HttpFilter(name="envoy.filters.http.router", typed_config=packed(router.Router(), _ROUTER)),
     ]
 
@@ -156,7 +177,7 @@ def _tag(gateway: Gateway, forwarded: Sequence[str]) -> ext_proc.ExternalProcess
     )
 
 
-def _observe() -> ext_proc.ExternalProcessor:
+def _observe(*, request_body_mode: _Body = _Body.NONE) -> ext_proc.ExternalProcessor:
     """A copy of the response's headers and body, never waited for."""
     return ext_proc.ExternalProcessor(
         grpc_service=_grpc(OBSERVE_CLUSTER),
@@ -165,7 +186,7 @@ def _observe() -> ext_proc.ExternalProcessor:
         deferred_close_timeout=milliseconds(OBSERVE_CLOSE_TIMEOUT_MS),
         stat_prefix="observe",
         response_attributes=[headers.ATTRIBUTE_REQUEST_ID],
-        processing_mode=_observing(request_body_mode=_Body.NONE),
+        processing_mode=_observing(request_body_mode=request_body_mode),
     )
 
 
@@ -173,6 +194,40 @@ def observe_requests() -> bytes:
     """An `ExtProcPerRoute`, encoded: the observing filter copies the bodies of requests too."""
     overrides = ext_proc.ExtProcOverrides(processing_mode=_observing(request_body_mode=_Body.STREAMED))
     return bytes(ext_proc.ExtProcPerRoute(overrides=overrides))
+
+
+def _picking_nothing() -> matching.ExtensionWithMatcher:
+    """A route says what is picked."""
+    return matching.ExtensionWithMatcher(
+        xds_matcher=_always("nothing", packed(action.SkipFilter(), _SKIP)),
+        extension_config=core.TypedExtensionConfig(
+            name="envoy.filters.http.composite", typed_config=packed(composite.Composite(), _COMPOSITE)
+        ),
+    )
+
+
+@lru_cache(1_024)
+def observe_sample(sample_bp: int, *, requests: bool) -> bytes:
+    """An `ExtensionWithMatcherPerRoute`, encoded: each request is observed with that probability."""
+    body_mode = _Body.STREAMED if requests else _Body.NONE
+    picked = composite.ExecuteFilterAction(
+        typed_config=core.TypedExtensionConfig(
+            name=OBSERVE_FILTER, typed_config=packed(_observe(request_body_mode=body_mode), _EXT_PROC)
+        ),
+        sample_percent=core.RuntimeFractionalPercent(
+            default_value=type_v3.FractionalPercent(
+                numerator=sample_bp, denominator=type_v3.FractionalPercentDenominatorType.TEN_THOUSAND
+            )
+        ),
+    )
+    return bytes(matching.ExtensionWithMatcherPerRoute(xds_matcher=_always("sample", packed(picked, _PICK))))
+
+
+def _always(name: str, what: Any) -> matcher_xds.Matcher:
+    """One action for whatever comes."""
+    return matcher_xds.Matcher(
+        on_no_match=matcher_xds.MatcherOnMatch(action=core_xds.TypedExtensionConfig(name=name, typed_config=what))
+    )
 
 
 def _observing(*, request_body_mode: _Body) -> ext_proc.ProcessingMode:

@@ -26,9 +26,17 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct, Value
 
 from controlplane.manifest.cohort import Cohort
-from controlplane.manifest.schema import Protocol
+from controlplane.manifest.schema import Protocol, ServiceSpec
 from controlplane.snapshot.errors import UnknownVersionError, WeightError
-from controlplane.snapshot.filters import EXT_PROC_ROUTE, OBSERVE_FILTER, TAG_FILTER, observe_requests
+from controlplane.snapshot.filters import (
+    EXT_PROC_ROUTE,
+    OBSERVE_FILTER,
+    SAMPLE_FILTER,
+    SAMPLE_ROUTE,
+    TAG_FILTER,
+    observe_requests,
+    observe_sample,
+)
 from controlplane.snapshot.match import Alternatives, equals, hash_by, is_absent, is_not_empty, is_present, native
 from controlplane.snapshot.model import ServiceRoute, cluster_name
 from controlplane.snapshot.native import NativeRoute, native_routes, noted
@@ -169,19 +177,28 @@ def _template(
 ) -> _Template:
     """`weight_class` None: everyone's. `filters`: their configs on these routes. `said`: more metadata."""
     spec = service.spec
-    observed = spec.observe.body and spec.protocol is Protocol.OPENAI
-    observing = _ENABLED_FOR_REQUESTS if spec.observe.requests else _ENABLED
     weight_class = weight_class or everyone(service)
     fields = {key: Value(string_value=value) for key, value in {**_metadata(service, weight_class), **said}.items()}
     tail = Route(
         metadata=Metadata(filter_metadata={headers.METADATA_NAMESPACE: Struct(fields=fields)}),
         # Envoy decides which filters run at a request's first route, before the tags: so on every route.
-        typed_per_filter_config={**filters, **({OBSERVE_FILTER: observing} if observed else {})},
+        typed_per_filter_config={**filters, **_observing(spec)},
     )
     # An upgrade, too, is allowed or refused by a request's first route.
     upgrades = [RouteAction.UpgradeConfig(upgrade_type=upgrade.value) for upgrade in spec.upgrades]
     action = RouteAction(timeout=_NO_TIMEOUT, retry_policy=_RETRY, upgrade_configs=upgrades)
     return _Template(service, weight_class.weight_bp, action, encoded(tail))
+
+
+def _observing(spec: ServiceSpec) -> Mapping[str, Any]:
+    observe = spec.observe
+    if not observe.is_on or spec.protocol is Protocol.HTTP:
+        return {}
+    if observe.sample_bp == WEIGHT_TOTAL_BP:
+        return {OBSERVE_FILTER: _ENABLED_FOR_REQUESTS if observe.requests else _ENABLED}
+    sample = observe_sample(observe.sample_bp, requests=observe.requests)
+    config = FilterConfig(config=Any(type_url=TYPE_PREFIX + SAMPLE_ROUTE, value=sample))
+    return {SAMPLE_FILTER: packed(config, "envoy.config.route.v3.FilterConfig")}
 
 
 def _metadata(service: ServiceRoute, weight_class: WeightClass) -> dict[str, str]:

@@ -20,7 +20,8 @@ class Entry:
     From route metadata: `service`, `rollout` ("" none), `snapshot`, `weight_class` and the candidate's `weight_bp` in
     it, `candidate`, `baseline`. From cluster metadata: `version` ("" when no cluster was reached). From the sidecar's
     own tag: `bucket`, `cohort`, `key_hash`, `pin`; None when untagged. `ttfb_us` is the time to the upstream's response
-    headers, `body_us` to its body, `finished_us` to its last byte.
+    headers, `body_us` to its body, `finished_us` to its last byte. `is_sampled`: the proxy has picked the response to
+    be looked at; it picks only of services that are looked at by sample.
     """
 
     service: str
@@ -44,6 +45,7 @@ class Entry:
     body_us: int | None = None
     finished_us: int | None = None
     is_running: bool = False
+    is_sampled: bool = False
 
     @property
     def is_randomised(self) -> bool:

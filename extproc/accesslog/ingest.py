@@ -143,7 +143,7 @@ class Ingest:
                 self._runs(entry)
                 continue
             self._catalogue.log_entries.add(("counted",))
-            if not self._policies.observes(entry.service):
+            if not self._policies.observes(entry.service, is_sampled=entry.is_sampled):
                 self._count(entry, None)
             elif entry.may_have_body:
                 self._counted(self._join.entry(entry, now_ms))

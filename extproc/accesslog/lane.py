@@ -49,7 +49,8 @@ class Request:
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """`like` is an entry of the lane: what is its own is of no account. `is_observed`: bodies of the service are.
+    """`like` is an entry of the lane: what is its own is of no account. `is_observed`: the bodies of its responses
+    are.
     `skipped`: why its entries are no outcomes, "" if they are (`foreign`: no service of ours, `running`: the request
     still runs, `partial`: neither that nor its end).
     `is_local`: Envoy answered itself, so there is no upstream byte to wait for.
@@ -121,7 +122,8 @@ class Lanes:
         like, policies = entry_like(tags), self._policies
         skipped = _SKIPPED.get(tags["type"], "partial") if like.service else "foreign"
         follow_up_us = policies.follow_up_ms(like.service) * 1_000
-        return Lane(like, self._cell_of, policies.observes(like.service), follow_up_us, skipped)
+        observes = policies.observes(like.service, is_sampled=like.is_sampled)
+        return Lane(like, self._cell_of, observes, follow_up_us, skipped)
 
 
 def entry_like(tags: Mapping[str, str]) -> Entry:
@@ -149,8 +151,10 @@ def entry_like(tags: Mapping[str, str]) -> Entry:
             flags=frozenset(flags.split(",")) if flags else frozenset(),
             is_finished=True,
             method=METHOD_POST if tags["method"] == "POST" else 0,
+            grpc_status=int(tags["grpc"] or 0),
         ),
         attempts=attempts,
         request_id="",
         ttfb_us=None,
+        is_sampled=bool(tags["sampled"]),
     )

@@ -95,6 +95,7 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         body_us = _tag(tags.get("body_us") or tags.get("us_rx_body_beg"))
         first_body_us = int(body_us) if body_us else None
         duration_us = _duration_us(common, tags, is_running=is_running)
+        ending = _ending(entry, _tag(tags.get("flags")), int(_tag(tags.get("grpc")) or 0))
         bucket, cohort, key_hash, pin = _own_tag(common)
         if cohort is None and _tag(tags.get("cohort")):  # a native route says it
             cohort, pin = tags["cohort"], _tag(tags.get("pin")) or None
@@ -120,17 +121,18 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         cohort=cohort,
         key_hash=key_hash,
         pin=pin,
-        ending=_ending(entry, _tag(tags.get("flags"))),
+        ending=ending,
         attempts=common.upstream_request_attempt_count,
         request_id=entry.request.request_id or common.stream_id,
         ttfb_us=_ttfb_us(common),
         body_us=first_body_us,
         finished_us=_us(common.time_to_last_upstream_rx_byte) if _is_finished(common) else None,
         is_running=is_running,
+        is_sampled=bool(_tag(tags.get("sampled"))),
     )
 
 
-def _ending(entry: accesslog_pb2.HTTPAccessLogEntry, flags: str) -> Ending:
+def _ending(entry: accesslog_pb2.HTTPAccessLogEntry, flags: str, grpc_status: int) -> Ending:
     common = entry.common_properties
     return Ending(
         code=entry.response.response_code.value,
@@ -138,6 +140,7 @@ def _ending(entry: accesslog_pb2.HTTPAccessLogEntry, flags: str) -> Ending:
         # Without an attempt Envoy answered itself (a redirect, say): there is no upstream byte to wait for.
         is_finished=_is_finished(common) or not common.upstream_request_attempt_count,
         method=entry.request.request_method,
+        grpc_status=grpc_status,
     )
 
 

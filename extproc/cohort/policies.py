@@ -43,6 +43,7 @@ class PolicyHolder:
         self.numbers = numbers if numbers is not None else count()
         self._tokens = tokens or Counter(Metric("tokens", "by result", ("result",)))
         self.current = PolicySet()
+        self.files = NO_FILES
         self._compiled: Mapping[str, CompiledPolicy] = {}
         # Of requests under the policies in force.
         self.shapes: Shapes[Foreseen] = Shapes()
@@ -52,7 +53,7 @@ class PolicyHolder:
     def replace(self, policies: PolicySet, files: Files = NO_FILES) -> None:
         """Raises BadFileError for a file that is not there; nothing has changed then."""
         compiled = {name: self._compile(policy, files) for name, policy in policies.services.items()}
-        self.current, self._compiled = policies, compiled
+        self.current, self.files, self._compiled = policies, files, compiled
         self.shapes = Shapes(policy.key_header for policy in compiled.values() if policy.key_header)
         self.follow_up_ms_max = policies.follow_up_ms_max(self._default_follow_up_ms)
 
@@ -76,7 +77,7 @@ class PolicyHolder:
         policy = self.current.services.get(service)
         return (policy.follow_up_ms if policy else 0) or self._default_follow_up_ms
 
-    def observes(self, service: str) -> bool:
-        """Whether the bodies of this service's responses are looked at."""
+    def observes(self, service: str, *, is_sampled: bool = False) -> bool:
+        """Whether the body of a response of this service is looked at. `is_sampled`: the proxy has picked it."""
         policy = self.current.services.get(service)
-        return policy is not None and policy.observe_body
+        return policy is not None and policy.observe_body and (is_sampled or not policy.observe_sampled)

@@ -85,6 +85,7 @@ def _service(message: outcomes_pb2.ServicePolicy) -> ServicePolicy:
         sticky=tuple(_source(source, where) for source in message.sticky),
         cohorts=tuple(_rule(rule, where) for rule in message.cohorts),
         observe_body=message.observe_body,
+        observe_sampled=message.observe_sampled,
         follow_up_ms=message.follow_up_ms,
         tokens=_tokens(message.tokens, where) if message.HasField("tokens") else None,
         feedback=_feedback(message.feedback, where) if message.HasField("feedback") else None,

@@ -2,7 +2,7 @@
 Envoy's log entry and what was seen of the body do (each row of the table in the test was seen on Envoy 1.40).
 
 Order of the rules: what never reached a version, what it broke on the wire, timeouts, error codes, then who left, then
-the content.
+the status of a gRPC call, then the content.
 """
 
 from dataclasses import dataclass
@@ -21,19 +21,36 @@ _CLIENT_LEFT_FLAG = "DC"
 LIMITED_FLAG = "RL"
 # envoy.data.accesslog.v3 / envoy.config.core.v3.RequestMethod
 METHOD_POST = 3
+# By the HTTP codes that google.rpc.Code gives them. What is in no table is a server that does not keep to the protocol,
+# as is one that sent no status at all (Envoy says UNKNOWN then).
+_GRPC = {
+    1: OutcomeClass.CLIENT_ABORTED,  # CANCELLED
+    3: OutcomeClass.CLIENT_ERROR,  # INVALID_ARGUMENT
+    4: OutcomeClass.TIMEOUT,  # DEADLINE_EXCEEDED
+    5: OutcomeClass.CLIENT_ERROR,  # NOT_FOUND
+    6: OutcomeClass.CLIENT_ERROR,  # ALREADY_EXISTS
+    7: OutcomeClass.CLIENT_ERROR,  # PERMISSION_DENIED
+    8: OutcomeClass.OVERLOADED,  # RESOURCE_EXHAUSTED
+    9: OutcomeClass.CLIENT_ERROR,  # FAILED_PRECONDITION
+    10: OutcomeClass.CLIENT_ERROR,  # ABORTED
+    11: OutcomeClass.CLIENT_ERROR,  # OUT_OF_RANGE
+    16: OutcomeClass.CLIENT_ERROR,  # UNAUTHENTICATED
+}
 
 
 @dataclass(slots=True)
 class Ending:
     """What Envoy's log entry says of the end. Treated as frozen.
 
-    `code` 0: nothing was sent; `is_finished`: the upstream's last byte came, or Envoy answered itself.
+    `code` 0: nothing was sent; `is_finished`: the upstream's last byte came, or Envoy answered itself. `grpc_status` 0:
+    OK, or no gRPC; it says nothing before the end.
     """
 
     code: int
     flags: frozenset[str]
     is_finished: bool
     method: int
+    grpc_status: int = 0
 
 
 def classify(ending: Ending, observation: Observation | None) -> OutcomeClass:
@@ -50,6 +67,9 @@ def classify(ending: Ending, observation: Observation | None) -> OutcomeClass:
         return OutcomeClass.CLIENT_ABORTED
     if not ending.is_finished and not has_finish:
         return OutcomeClass.UPSTREAM_RESET
+    if ending.grpc_status:
+        # Trailers say how a call ended, behind a code that is 200 all the same.
+        return _GRPC.get(ending.grpc_status, OutcomeClass.SERVER_ERROR)
     if seen is None or ending.code != 200 or ending.method != METHOD_POST:
         return OutcomeClass.OK
     return _content(seen)

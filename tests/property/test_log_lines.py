@@ -36,7 +36,8 @@ class Reader:
         self.catalogue, self.clock = Catalogue(), ManualClock()
         self.policies = PolicyHolder(10_000)
         embed = replace(POLICY, service="embed", observe_body=False, follow_up_ms=500)
-        self.policies.replace(PolicySet("p1", {"chat": POLICY, "embed": embed}))
+        some = replace(POLICY, service="some", observe_sampled=True)
+        self.policies.replace(PolicySet("p1", {"chat": POLICY, "embed": embed, "some": some}))
         self.window = SlotWindow(self.catalogue)
         self.ingest = Ingest(policies=self.policies, window=self.window, catalogue=self.catalogue, clock=self.clock)
 
@@ -54,7 +55,7 @@ class Reader:
 def entries(draw: st.DrawFn) -> Entry:
     cohort = draw(st.sampled_from(["everyone", "staff", ""]))
     entry = log_entry(
-        service=draw(st.sampled_from(["chat", "embed", "unknown", ""])),
+        service=draw(st.sampled_from(["chat", "embed", "some", "unknown", ""])),
         rollout=draw(st.sampled_from(["chat-v2", ""])),
         weight_bp=draw(st.sampled_from(["0", "500", "10000", "", "10001", "many"])),
         request_id=draw(st.sampled_from(["q1", "q2", "q3"])),
@@ -67,6 +68,8 @@ def entries(draw: st.DrawFn) -> Entry:
         finished=draw(st.booleans()),
         start_us=START_US + draw(st.integers(0, 3_000_000)),
         duration_us=draw(st.integers(0, 700_000) | st.integers(0, 20_000_000)),
+        grpc=draw(st.sampled_from(["", "-", "0", "13", "1", "x"])),
+        sampled=draw(st.sampled_from(["-", "{}"])),
         us_rx_body_beg=draw(st.sampled_from(["", "0", "7000", "900000000"])),
     )
     common = entry.common_properties

@@ -10,12 +10,14 @@ which is the client's text: such a line can still be told apart from both ends. 
 
 from collections.abc import Mapping
 
-TAG = "serinus.line2"
+TAG = "serinus.line3"
 # Envoy writes an entry of a request that still runs this often after its start: 0.3 % of a core for 1,000 streams.
 RUNNING_MS = 1_000
 TAB = "\t"
 
-# As they stand in the route's metadata; the version in the cluster's; cohort and pin in the sidecar's own tag.
+# As they stand in the route's metadata; the version in the cluster's; cohort and pin in the sidecar's own tag. `grpc` is
+# the status of a gRPC call, as a number; `sampled` says anything where the proxy has picked this response, of those that
+# are looked at by sample.
 SHARED = (
     "service",
     "rollout",
@@ -32,6 +34,8 @@ SHARED = (
     "type",
     "cohort",
     "pin",
+    "grpc",
+    "sampled",
 )
 # Bucket and key in the sidecar's own tag; then microseconds: the start since 1970, and since the start the last byte to
 # the client, the first byte of the upstream's headers, of its body, and its last; and how many milliseconds it has run:

@@ -55,6 +55,7 @@ class ServicePolicy:
     follow_up_ms: int = 0  # how long after its start a request is waited for; 0: the sidecar's own default
     tokens: TokenPolicy | None = None
     feedback: FeedbackPolicy | None = None
+    observe_sampled: bool = False  # only of responses that the proxy picks
 
 
 @dataclass(frozen=True, slots=True)

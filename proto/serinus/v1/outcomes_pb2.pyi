@@ -207,7 +207,7 @@ class Policy(_message.Message):
     def __init__(self, version: _Optional[str] = ..., services: _Optional[_Iterable[_Union[ServicePolicy, _Mapping]]] = ...) -> None: ...
 
 class ServicePolicy(_message.Message):
-    __slots__ = ("service", "salt", "sticky", "cohorts", "observe_body", "baseline", "follow_up_ms", "tokens", "feedback")
+    __slots__ = ("service", "salt", "sticky", "cohorts", "observe_body", "baseline", "follow_up_ms", "tokens", "feedback", "observe_sampled")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     SALT_FIELD_NUMBER: _ClassVar[int]
     STICKY_FIELD_NUMBER: _ClassVar[int]
@@ -217,6 +217,7 @@ class ServicePolicy(_message.Message):
     FOLLOW_UP_MS_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     FEEDBACK_FIELD_NUMBER: _ClassVar[int]
+    OBSERVE_SAMPLED_FIELD_NUMBER: _ClassVar[int]
     service: str
     salt: str
     sticky: _containers.RepeatedCompositeFieldContainer[StickySource]
@@ -226,7 +227,8 @@ class ServicePolicy(_message.Message):
     follow_up_ms: int
     tokens: TokenPolicy
     feedback: FeedbackPolicy
-    def __init__(self, service: _Optional[str] = ..., salt: _Optional[str] = ..., sticky: _Optional[_Iterable[_Union[StickySource, _Mapping]]] = ..., cohorts: _Optional[_Iterable[_Union[CohortRule, _Mapping]]] = ..., observe_body: _Optional[bool] = ..., baseline: _Optional[str] = ..., follow_up_ms: _Optional[int] = ..., tokens: _Optional[_Union[TokenPolicy, _Mapping]] = ..., feedback: _Optional[_Union[FeedbackPolicy, _Mapping]] = ...) -> None: ...
+    observe_sampled: bool
+    def __init__(self, service: _Optional[str] = ..., salt: _Optional[str] = ..., sticky: _Optional[_Iterable[_Union[StickySource, _Mapping]]] = ..., cohorts: _Optional[_Iterable[_Union[CohortRule, _Mapping]]] = ..., observe_body: _Optional[bool] = ..., baseline: _Optional[str] = ..., follow_up_ms: _Optional[int] = ..., tokens: _Optional[_Union[TokenPolicy, _Mapping]] = ..., feedback: _Optional[_Union[FeedbackPolicy, _Mapping]] = ..., observe_sampled: _Optional[bool] = ...) -> None: ...
 
 class FeedbackPolicy(_message.Message):
     __slots__ = ("key", "token_file")

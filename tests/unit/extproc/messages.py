@@ -161,8 +161,10 @@ def log_message(*entries: accesslog_pb2.HTTPAccessLogEntry) -> bytes:
     return message.SerializeToString()
 
 
-def ending(code: int = 200, flags: str = "", *, finished: bool = True, method: int = METHOD_POST) -> Ending:
-    return Ending(code, frozenset(flags.split(",")) if flags else frozenset(), finished, method)
+def ending(
+    code: int = 200, flags: str = "", *, finished: bool = True, method: int = METHOD_POST, grpc_status: int = 0
+) -> Ending:
+    return Ending(code, frozenset(flags.split(",")) if flags else frozenset(), finished, method, grpc_status)
 
 
 def entry(request_id: str = "q1", *, version: str = "v1", end: Ending | None = None, service: str = "chat") -> Entry:

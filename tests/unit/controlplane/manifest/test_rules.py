@@ -94,15 +94,16 @@ def test_a_limit_whose_name_has_two_meanings_is_refused() -> None:
         ('hosts: ["*"]', 'hosts: ["*", "*"]', "chat.yaml:6: spec.hosts[1]: host * stands twice"),
         ('hosts: ["*"]', 'hosts: ["a.B", "A.b"]', "chat.yaml:6: spec.hosts[1]: host a.b stands twice"),
         ("name: staff", "name: everyone", "chat.yaml:14: spec.cohorts[0].name: everyone is a name Serinus uses itself"),
-        ("protocol: openai", "protocol: http", "chat.yaml:15: spec.observe.body: needs protocol openai"),
+        ("protocol: openai", "protocol: http", "chat.yaml:15: spec.observe.body: needs protocol openai or kserve-v2"),
     ],
 )
 def test_a_reference_that_leads_nowhere_is_named(right: str, wrong: str, expected: str) -> None:
     assert expected in problems_of(BOTH.replace(right, wrong, 1))
 
 
-def test_a_content_metric_needs_the_body_observed() -> None:
-    (problem,) = problems_of(BOTH.replace("observe: {body: true}", "observe: {body: false}"))
+@pytest.mark.parametrize("observe", ["{body: false}", "{body: true, sample: 0%}"])
+def test_a_content_metric_needs_the_body_observed(observe: str) -> None:
+    (problem,) = problems_of(BOTH.replace("observe: {body: true}", f"observe: {observe}"))
     assert "set `observe: {body: true}` on service chat" in problem
 
 

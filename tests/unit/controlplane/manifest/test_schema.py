@@ -4,7 +4,7 @@ import pytest
 
 from controlplane.manifest.errors import ManifestError
 from controlplane.manifest.load import load
-from controlplane.manifest.schema import RolloutSpec
+from controlplane.manifest.schema import Observe, RolloutSpec
 from tests.unit.controlplane.manifest.samples import ROLLOUT
 
 
@@ -36,3 +36,19 @@ def test_a_plan_that_cannot_be_is_refused(line: str, part: str) -> None:
     with pytest.raises(ManifestError) as caught:
         spec_with(line)
     assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sample", "expected_bp"),
+    [("10%", 1_000), (0.1, 1_000), ("0%", 0), (0, 0), (1.0, 10_000), (1, 10_000), (0.29, 2_900)],
+)
+def test_a_sample_is_a_percentage_or_a_share_of_one(sample: object, expected_bp: int) -> None:
+    observe = Observe.model_validate({"body": True, "sample": sample})
+    assert (observe.sample_bp, observe.is_on) == (expected_bp, expected_bp > 0)
+    assert not Observe.model_validate({"sample": sample}).is_on
+
+
+@pytest.mark.parametrize("sample", [10, -0.1, True, "0.1", "101%", "0.001%", 0.00001, None, [1], float("nan")])
+def test_a_sample_of_another_form_is_refused(sample: object) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  of any cause
+        Observe.model_validate({"body": True, "sample": sample})

@@ -75,7 +75,7 @@ def service_routes(draw: st.DrawFn) -> ServiceRoute:
         sticky=draw(_STICKY | st.lists(_STICKY, min_size=1, max_size=3)),
         prefix=draw(_PREFIXES),
         cohorts=draw(st.lists(_COHORTS, max_size=3)),
-        protocol=draw(st.sampled_from(["http", "openai"])),
+        protocol=draw(st.sampled_from(["http", "openai", "kserve-v2"])),
         observe={"body": draw(st.booleans())},
         upgrades=draw(st.sampled_from([[], ["websocket"]])),
         baseline=draw(arms),

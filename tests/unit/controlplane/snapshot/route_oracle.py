@@ -149,7 +149,7 @@ def _any_route(
         type_url="type.googleapis.com/envoy.config.route.v3.FilterConfig",
         value=bytes(route_v3.FilterConfig(config=protobuf.Any())),
     )
-    observed = service.spec.observe.body and service.spec.protocol.value == "openai"
+    observed = service.spec.observe.body and service.spec.protocol.value in {"openai", "kserve-v2"}
     return route_v3.Route(
         name=f"{service.name}/{name}",
         match=route_v3.RouteMatch(prefix=service.spec.prefix, headers=matchers),

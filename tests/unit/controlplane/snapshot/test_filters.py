@@ -1,15 +1,25 @@
 """The filters of the listener, and what they let out to the sidecar."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from envoy_data_plane.envoy.config.core import v3 as core
 from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
+from envoy_data_plane.envoy.extensions.common.matching import v3 as matching
+from envoy_data_plane.envoy.extensions.filters.http.composite import v3 as composite
 from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
 from envoy_data_plane.envoy.extensions.filters.http.header_to_metadata import v3 as header_to_metadata
 from envoy_data_plane.envoy.extensions.filters.http.set_filter_state import v3 as set_filter_state
 
-from controlplane.snapshot.filters import ROUTE_TAGS, access_log, build_tag_filter, http_filters, policy_headers
+from controlplane.snapshot.filters import (
+    ROUTE_TAGS,
+    access_log,
+    build_tag_filter,
+    http_filters,
+    observe_sample,
+    policy_headers,
+)
 from controlplane.snapshot.limits import build_limit_filter
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import Resource
@@ -87,6 +97,7 @@ def test_the_filters_stand_in_this_order() -> None:
         "serinus.native-part",
         "serinus.limit",
         "serinus.observe",
+        "serinus.observe-sample",
         "envoy.filters.http.router",
     ]
 
@@ -132,6 +143,38 @@ def test_the_observing_filter_waits_for_nothing_and_is_off_by_default() -> None:
     assert observe.response_attributes == ["request.id"]
 
 
+def test_a_sample_is_drawn_by_a_filter_that_is_off_by_default_and_picks_nothing_by_itself() -> None:
+    sampling = http_filters()[5]
+    assert sampling.disabled
+    assert sampling.typed_config is not None
+    assert b"SkipFilter" in sampling.typed_config.value
+
+
+@pytest.mark.parametrize("requests", [False, True])
+def test_what_a_sample_picks_is_observed_like_all_others(requests: bool) -> None:
+    per_route = matching.ExtensionWithMatcherPerRoute.parse(observe_sample(1_000, requests=requests))
+    matcher = per_route.xds_matcher
+    assert matcher is not None
+    assert matcher.on_no_match is not None
+    assert matcher.on_no_match.action is not None
+    assert matcher.on_no_match.action.typed_config is not None
+    picked = composite.ExecuteFilterAction.parse(matcher.on_no_match.action.typed_config.value)
+    assert picked.sample_percent is not None
+    assert picked.sample_percent.default_value is not None
+    share = picked.sample_percent.default_value
+    assert (share.numerator, share.denominator.name) == (1_000, "TEN_THOUSAND")
+    assert picked.typed_config is not None
+    assert picked.typed_config.typed_config is not None
+    observe = ext_proc.ExternalProcessor.parse(picked.typed_config.typed_config.value)
+    whole = http_filters()[4].typed_config
+    assert whole is not None
+    every = ext_proc.ExternalProcessor.parse(whole.value)
+    assert observe.processing_mode is not None
+    assert every.processing_mode is not None
+    assert (observe.processing_mode.request_body_mode.name == "STREAMED") == requests
+    assert replace(observe, processing_mode=None) == replace(every, processing_mode=None)
+
+
 def test_what_notes_a_key_is_off_until_a_native_route_says_which() -> None:
     for item, empty in zip(http_filters()[1:3], (set_filter_state.Config(), header_to_metadata.Config()), strict=True):
         assert item.disabled
@@ -145,7 +188,7 @@ def test_the_log_entry_carries_the_route_and_where_the_request_ended() -> None:
     common = grpc_log.HttpGrpcAccessLogConfig.parse(config.value).common_config
     assert common is not None
     (tag,) = common.custom_tags
-    assert (tag.tag, tag.value is not None) == ("serinus.line2", True)
+    assert (tag.tag, tag.value is not None) == ("serinus.line3", True)
     values = values_of(str(tag.value))
     assert {name: values[name] for name in ROUTE_TAGS} == {
         name: f"%METADATA(ROUTE:serinus:{name})%" for name in ROUTE_TAGS

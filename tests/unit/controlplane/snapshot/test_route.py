@@ -225,6 +225,12 @@ def test_observation_is_on_for_every_route_of_a_service_that_asks_and_no_other()
     assert not any(route.typed_per_filter_config for route in _routes(not_openai))
 
 
+def test_a_service_of_which_a_sample_is_observed_has_the_sampling_filter_instead() -> None:
+    for sample, expected in (("10%", ["serinus.observe-sample"]), ("100%", ["serinus.observe"]), ("0%", [])):
+        sampled = at(service(protocol="kserve-v2", observe={"body": True, "sample": sample}), 500)
+        assert {tuple(route.typed_per_filter_config) for route in _routes(sampled)} == {tuple(expected)}
+
+
 @pytest.mark.parametrize("weight_bp", [-1, 10_001])
 def test_a_weight_out_of_range_is_refused(weight_bp: int) -> None:
     with pytest.raises(WeightError, match="10000"):

@@ -72,6 +72,37 @@ def test_an_error_needs_no_body_and_travels_at_once() -> None:
     assert counts(bench.catalogue.observations) == {}
 
 
+@pytest.mark.parametrize("how", [lambda entry: entry, lined])
+def test_a_failed_grpc_call_is_a_failure_of_any_service(how: Any) -> None:
+    bench = Bench(observe=False)
+    bench.ingest.access_logs(log_message(*(how(log_entry(grpc=status)) for status in ("-", "0", "13", "3", "x"))))
+    assert bench.classes() == {"ok": 2, "server_error": 1, "client_error": 1}
+    assert counts(bench.catalogue.log_entries) == {"counted": 4, "malformed": 1}
+
+
+@pytest.mark.parametrize("how", [lambda entry: entry, lined])
+def test_of_a_sampled_service_only_what_was_picked_waits_for_its_body(how: Any) -> None:
+    bench = Bench()
+    bench.policies.replace(PolicySet("p2", {"chat": replace(POLICY, observe_sampled=True)}))
+    bench.ingest.access_logs(log_message(how(log_entry(request_id="q2"))))
+    (row,) = bench.sealed().rows.values()
+    assert (row.classes, set(row.metrics)) == ({"ok": 1}, {"errors"}), "not looked at is not observed"
+    bench.ingest.access_logs(log_message(how(log_entry(sampled='{"a":"b"}'))))
+    assert bench.sealed().rows == {}
+    bench.ingest.observation("q1", LENGTH)
+    (row,) = bench.sealed().rows.values()
+    assert (row.classes, row.metrics["finish_reason:length"].bad) == ({"ok": 1}, 1)
+    assert counts(bench.catalogue.observations) == {"joined": 1}
+
+
+def test_of_an_api_without_a_finish_no_share_of_finishes_is_told() -> None:
+    bench = Bench()
+    bench.ingest.access_logs(log_message(log_entry()))
+    bench.ingest.observation("q1", replace(LENGTH, finish_reason=""))
+    (row,) = bench.sealed().rows.values()
+    assert (row.classes, set(row.metrics)) == ({"ok": 1}, {"errors"})
+
+
 def test_an_unobservable_body_is_not_bad() -> None:
     bench = Bench()
     bench.ingest.observation("q1", UNOBSERVABLE)

@@ -169,6 +169,14 @@ def test_no_slot_closes_before_the_longest_follow_up_of_any_service() -> None:
     assert holder.observes("chat")
 
 
+def test_of_a_service_that_is_looked_at_by_sample_only_what_was_picked_is() -> None:
+    policy = message()
+    policy.services[0].observe_sampled = True
+    holder = PolicyHolder(10_000)
+    holder.replace(policies_of(policy))
+    assert (holder.observes("chat", is_sampled=True), holder.observes("chat")) == (True, False)
+
+
 def _geo(**fields: object) -> Callable[[outcomes_pb2.Policy], None]:
     def change(policy: outcomes_pb2.Policy) -> None:
         geo = outcomes_pb2.GeoTest(**fields)  # type: ignore[arg-type]

@@ -1,8 +1,10 @@
 """The table of endings: rows marked E were seen with just these fields on Envoy 1.40."""
 
+from dataclasses import replace
+
 import pytest
 
-from extproc.outcome.classify import classify
+from extproc.outcome.classify import classify, classify_running
 from extproc.outcome.observation import UNOBSERVABLE, Observation
 from serinus.contract.outcome import OutcomeClass as O
 from tests.unit.extproc.messages import ending
@@ -62,6 +64,58 @@ GET = 1
 )
 def test_class(code: int, flags: str, finished: bool, seen: Observation | None, expected: O) -> None:
     assert classify(ending(code, flags, finished=finished), seen) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        pytest.param(0, O.OK, id="E OK"),
+        pytest.param(1, O.CLIENT_ABORTED, id="CANCELLED"),
+        pytest.param(2, O.SERVER_ERROR, id="E UNKNOWN, or no status at all"),
+        pytest.param(3, O.CLIENT_ERROR, id="E INVALID_ARGUMENT"),
+        pytest.param(4, O.TIMEOUT, id="DEADLINE_EXCEEDED"),
+        pytest.param(5, O.CLIENT_ERROR, id="NOT_FOUND"),
+        pytest.param(7, O.CLIENT_ERROR, id="PERMISSION_DENIED"),
+        pytest.param(8, O.OVERLOADED, id="RESOURCE_EXHAUSTED"),
+        pytest.param(12, O.SERVER_ERROR, id="UNIMPLEMENTED"),
+        pytest.param(13, O.SERVER_ERROR, id="E INTERNAL"),
+        pytest.param(14, O.SERVER_ERROR, id="UNAVAILABLE, by the server itself"),
+        pytest.param(15, O.SERVER_ERROR, id="DATA_LOSS"),
+        pytest.param(16, O.CLIENT_ERROR, id="UNAUTHENTICATED"),
+        pytest.param(99, O.SERVER_ERROR, id="no status of gRPC"),
+        pytest.param(-1, O.SERVER_ERROR, id="no number"),
+    ],
+)
+def test_a_grpc_call_is_classed_by_its_status_though_http_says_200(status: int, expected: O) -> None:
+    assert classify(ending(grpc_status=status), None) is expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "finished", "expected"),
+    [
+        ("DC", False, O.CLIENT_ABORTED),
+        ("UPE", False, O.UPSTREAM_RESET),
+        ("", False, O.UPSTREAM_RESET),
+        ("UF,URX", True, O.UPSTREAM_RESET),
+        ("UT", True, O.TIMEOUT),
+        ("RL", True, O.LIMITED),
+    ],
+)
+def test_what_envoy_makes_up_for_a_status_says_nothing_beside_its_flags(
+    flags: str, finished: bool, expected: O
+) -> None:
+    assert classify(ending(flags=flags, finished=finished, grpc_status=2), None) is expected
+
+
+def test_a_call_that_still_runs_has_no_status_yet() -> None:
+    """Envoy says UNKNOWN of a 200 whose trailers have not come."""
+    assert classify_running(ending(finished=False, grpc_status=2), has_first_byte=True) is O.RUNNING
+
+
+def test_an_api_without_a_finish_is_whole_with_its_document() -> None:
+    vectors = Observation(observable=True, complete=True, finish_reason="", has_content=True)
+    assert classify(ending(), vectors) is O.OK
+    assert classify(ending(), replace(vectors, has_content=False)) is O.EMPTY
 
 
 def test_only_a_post_can_be_a_generation() -> None:
