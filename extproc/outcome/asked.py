@@ -6,6 +6,7 @@ against anything.
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 # 16,000 tokens of prompt; to parse that much takes 0.4 ms, while which tags wait.
 REQUEST_BYTES_MAX = 64 * 1024
@@ -14,9 +15,11 @@ _JSON_FORMATS = frozenset({"json_object", "json_schema"})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`wants_json`: the answer must be one JSON document. `request_bytes` of the body, however long."""
+    """`wants_json`: the answer must be one JSON object; `schema`: that it must keep, True for any. `request_bytes` of
+    the body, however long."""
 
     wants_json: bool = False
+    schema: Any = True
     request_bytes: int = 0
 
 
@@ -38,17 +41,24 @@ class RequestBody:
             self._body.clear()
 
     def asked(self) -> Asked:
-        return Asked(bool(self._body) and _wants_json(bytes(self._body)), self._size)
+        format_ = _format(bytes(self._body)) if self._body else None
+        if format_ is None:
+            return Asked(request_bytes=self._size)
+        # Chat completions say {"json_schema": {"schema": ...}}, the responses API {"schema": ...}.
+        inner = format_.get("json_schema")
+        schema = (inner if isinstance(inner, dict) else format_).get("schema", True)
+        return Asked(wants_json=True, schema=schema, request_bytes=self._size)
 
 
-def _wants_json(body: bytes) -> bool:
+def _format(body: bytes) -> dict[str, Any] | None:
+    """The JSON format that was asked for."""
     try:
         request = json.loads(body)
     except (ValueError, RecursionError):
-        return False
+        return None
     if not isinstance(request, dict):
-        return False
-    # Chat completions, then the responses API (text.format).
+        return None
+    # Chat completions, then the responses API.
     text = request.get("text")
     formats = (request.get("response_format"), text.get("format") if isinstance(text, dict) else None)
-    return any(isinstance(of, dict) and of.get("type") in _JSON_FORMATS for of in formats)
+    return next((of for of in formats if isinstance(of, dict) and of.get("type") in _JSON_FORMATS), None)

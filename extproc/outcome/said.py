@@ -5,8 +5,11 @@ Bounded, in memory, for the time of the answer; nothing of it is stored or logge
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
+from extproc.outcome.asked import NOTHING_ASKED, Asked
 from extproc.outcome.quality import TEXT_CHARS_MAX, control_tokens, mixed_script, refusal, repetition
+from extproc.outcome.schema import keeps
 from serinus.contract.metric import (
     BADNESS_WHOLE,
     CONTROL_TOKENS,
@@ -26,9 +29,9 @@ CALLS_MAX = 128
 
 @dataclass(slots=True)
 class Said:
-    """Mutable; one per answer. `wants_json`: the whole text must be one JSON document."""
+    """Mutable; one per answer. `asked`: what its form must be."""
 
-    wants_json: bool = False
+    asked: Asked = NOTHING_ASKED
     has_refused: bool = False  # the server said so itself
     _text: str = ""
     _document: list[str] = field(default_factory=list)
@@ -39,7 +42,7 @@ class Said:
         room = TEXT_CHARS_MAX - len(self._text)
         if room > 0:
             self._text += piece[:room]
-        if self.wants_json:
+        if self.asked.wants_json:
             self._keep(self._document, piece)
 
     def call(self, index: int, arguments: str) -> None:
@@ -69,18 +72,24 @@ class Said:
             found.append((REFUSAL, BADNESS_WHOLE if self.has_refused else refusal(self._text)))
         if is_cut or self._chars > DOCUMENT_CHARS_MAX:
             return tuple(found)
-        if self.wants_json and not self._calls and not self.has_refused:
-            found.append((INVALID_JSON, 0 if _is_object("".join(self._document)) else BADNESS_WHOLE))
+        if self.asked.wants_json and not self._calls and not self.has_refused:
+            found.append((INVALID_JSON, 0 if self._keeps_form() else BADNESS_WHOLE))
         if self._calls:
             # A call without arguments may leave them out.
-            bad = sum(not _is_object("".join(pieces) or "{}") for pieces in self._calls.values())
+            bad = sum(_object_of("".join(pieces) or "{}") is None for pieces in self._calls.values())
             found.append((INVALID_TOOL_CALL, round(BADNESS_WHOLE * bad / len(self._calls))))
         return tuple(found)
 
+    def _keeps_form(self) -> bool:
+        """A schema of which nothing can be said forbids nothing."""
+        value = _object_of("".join(self._document))
+        return value is not None and keeps(value, self.asked.schema) is not False
 
-def _is_object(text: str) -> bool:
+
+def _object_of(text: str) -> dict[str, Any] | None:
     """Arguments are an object; so is what both JSON formats of the API promise."""
     try:
-        return isinstance(json.loads(text), dict)
+        value = json.loads(text)
     except (ValueError, RecursionError):
-        return False
+        return None
+    return value if isinstance(value, dict) else None

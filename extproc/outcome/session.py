@@ -1,19 +1,17 @@
 """One observed response: headers -> chunks -> end = one Observation. No clock, no I/O, never raises on any input.
 
-A body in a coding that is not read here, of another content type or over the bound is unobservable, not bad. Only a 200
-is worth a look inside: what other statuses mean, the access log tells.
+A body in a coding that is not read here, of another content type or over the bound is unobservable, not bad. A 200 is
+worth a look inside, and a refusal that may say why (`refused.py`): what other statuses mean, the access log tells.
 """
-
-from collections.abc import Callable, Sequence
 
 from extproc.outcome.asked import NOTHING_ASKED, Asked
 from extproc.outcome.dialect import AnyReader
 from extproc.outcome.encoding import Decoder, decoder_of
+from extproc.outcome.headers import HeaderLookup, coding_of, media_type
 from extproc.outcome.observation import UNOBSERVABLE, Observation
+from extproc.outcome.refused import STATUSES, RefusalSession
 from extproc.outcome.said import Said
 from extproc.outcome.sse import SseParser
-
-HeaderLookup = Callable[[str], Sequence[bytes]]
 
 # A whole chat completion is a few KB; 100,000 tokens with log probabilities reach some MB and are given up on.
 BODY_BYTES_MAX = 1024 * 1024
@@ -23,17 +21,17 @@ class ResponseSession:
     """Mutable; one per response."""
 
     def __init__(self, headers: HeaderLookup, asked: Asked = NOTHING_ASKED) -> None:
-        self._reader = AnyReader(Said(wants_json=asked.wants_json))
+        self._reader = AnyReader(Said(asked))
         self._sse: SseParser | None = None
         self._body: bytearray | None = None
         self._content_us: int | None = None
         self._decoder: Decoder | None = None
-        coding = _one(headers, "content-encoding").lower()
-        if coding not in (b"", b"identity"):
+        coding = coding_of(headers)
+        if coding:
             self._decoder = decoder_of(coding)
             if self._decoder is None:
                 return
-        match _one(headers, "content-type").partition(b";")[0].strip().lower():
+        match media_type(headers):
             case b"text/event-stream":
                 self._sse = SseParser()
             case b"application/json":
@@ -97,6 +95,11 @@ class ResponseSession:
         return self._reader.stated_tokens if self._reader.stated_tokens is not None else counted or None
 
 
-def _one(headers: HeaderLookup, name: str) -> bytes:
-    values = headers(name)
-    return values[0].strip() if values else b""
+def watch(headers: HeaderLookup, asked: Asked = NOTHING_ASKED) -> ResponseSession | RefusalSession | None:
+    """Of a response by its headers; None: there is nothing to see."""
+    status = headers(":status")
+    if len(status) != 1:
+        return None
+    if status[0] == b"200":
+        return ResponseSession(headers, asked)
+    return RefusalSession(headers) if status[0] in STATUSES else None

@@ -15,16 +15,20 @@ def asked(*chunks: bytes) -> Asked:
 
 
 @pytest.mark.parametrize(
-    "request_",
+    ("request_", "schema"),
     [
-        {"response_format": {"type": "json_object"}},
-        {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}},
-        {"text": {"format": {"type": "json_schema"}}},  # the responses API
+        ({"response_format": {"type": "json_object"}}, True),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}}},
+            {"type": "object"},
+        ),
+        ({"text": {"format": {"type": "json_schema", "schema": {"minimum": 1}}}}, {"minimum": 1}),  # the responses API
     ],
 )
-def test_a_request_for_json_is_known_as_one_whatever_the_cutting(request_: object) -> None:
+def test_a_request_for_json_is_known_as_one_whatever_the_cutting(request_: object, schema: object) -> None:
     body = json.dumps(request_).encode()
-    assert asked(body) == asked(body[:7], body[7:]) == Asked(wants_json=True, request_bytes=len(body))
+    known = Asked(wants_json=True, schema=schema, request_bytes=len(body))
+    assert asked(body) == asked(body[:7], body[7:]) == known
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 import pytest
 
+from extproc.outcome.asked import Asked
 from extproc.outcome.said import CALLS_MAX, DOCUMENT_CHARS_MAX, Said
 
 TEXT_SIGNALS = ("repetition", "mixed_script", "control_tokens", "refusal")
 
 
-def said(*pieces: str, wants_json: bool = False, calls: tuple[tuple[int, str], ...] = ()) -> Said:
-    answer = Said(wants_json=wants_json)
+def said(
+    *pieces: str, wants_json: bool = False, schema: object = True, calls: tuple[tuple[int, str], ...] = ()
+) -> Said:
+    answer = Said(Asked(wants_json=wants_json, schema=schema))
     for piece in pieces:
         answer.text(piece)
     for index, arguments in calls:
@@ -54,6 +57,12 @@ def test_a_refusal_that_the_server_states_counts_without_text() -> None:
 def test_an_answer_that_had_to_be_json_is_one_object_or_bad(pieces: tuple[str, ...], badness: int) -> None:
     assert dict(said(*pieces, wants_json=True).measures(is_cut=False))["invalid_json"] == badness
     assert "invalid_json" not in dict(said(*pieces).measures(is_cut=False))
+
+
+@pytest.mark.parametrize(("schema", "badness"), [({"required": ["a"]}, 0), ({"required": ["b"]}, 100), (5, 0)])
+def test_json_keeps_the_schema_that_was_asked_for(schema: object, badness: int) -> None:
+    answer = said('{"a": 1}', wants_json=True, schema=schema)
+    assert dict(answer.measures(is_cut=False))["invalid_json"] == badness
 
 
 def test_an_answer_that_was_cut_by_its_limit_is_no_bad_json() -> None:
