@@ -12,6 +12,7 @@ from extproc.clock import Clock, Prng
 from extproc.cohort.errors import BadFileError
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.cohort.runner import PolicyFolder
+from extproc.feedback.desk import FeedbackDesk
 from extproc.processing.overload import ShedSession
 from extproc.processing.runner import Pace
 from extproc.processing.session import ProcessSession
@@ -53,6 +54,7 @@ class Sidecar:
         self._catalogue = Catalogue()
         numbers = itertools.count(secrets.randbelow(NUMBER_END))
         self._policies = PolicyHolder(settings.follow_up_ms, self._catalogue.tokens, numbers)
+        self._feedback = FeedbackDesk(self._policies, self._catalogue.feedback)
         self._window = SlotWindow(self._catalogue)
         self._ingest = Ingest(policies=self._policies, window=self._window, catalogue=self._catalogue, clock=clock)
         self._queue = ReportQueue()
@@ -80,7 +82,9 @@ class Sidecar:
 
     def open_process(self) -> ProcessSession | ShedSession:
         """A handler of the transport: one ext_proc stream."""
-        session = ProcessSession(self._policies, self._catalogue.requests, self._ingest.observation, self._clock)
+        session = ProcessSession(
+            self._policies, self._catalogue.requests, self._ingest.observation, self._clock, self._feedback
+        )
         return ShedSession(session, self._catalogue.requests) if self._pace.is_behind() else session
 
     def access_logs(self, message: bytes) -> None:
@@ -183,11 +187,16 @@ class Sidecar:
         proxy = self._counted(await self._proxy.read(self._ingest.take_received()))
         shed, is_elsewhere = self._catalogue.requests.values.get(("shed",), 0), self._proxy.is_elsewhere
         sealed = self._window.take(self._clock.now_ms(), self._policies.follow_up_ms_max)
+        told = self._feedback.waiting()
         dropped = self._queue.push(
-            lambda seq: wire.batch(seq, sealed, proxy, shed=shed, proxy_read_elsewhere=is_elsewhere), len(sealed.rows)
+            lambda seq: wire.batch(seq, sealed, proxy, shed=shed, proxy_read_elsewhere=is_elsewhere, feedback=told),
+            len(sealed.rows),
+            len(told),
         )
         for batch in dropped:
             self._catalogue.report_slots.add(("dropped",), batch.row_count)
+            if batch.told_count:
+                self._catalogue.feedback.add(("dropped",), batch.told_count)
         self._uplink.wake()
 
     def _counted(self, reading: Reading | None) -> wire.ProxyCounters | None:

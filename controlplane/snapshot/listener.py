@@ -12,6 +12,7 @@ from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutatio
 from envoy_data_plane.envoy.type.matcher import v3 as matcher_v3
 
 from controlplane.snapshot.encoding import from_ads, milliseconds, packed
+from controlplane.snapshot.feedback import feedback_filter
 from controlplane.snapshot.filters import access_log, http_filters
 from controlplane.snapshot.model import ROUTE_CONFIGURATION, Gateway
 from controlplane.snapshot.resource import LISTENER, Resource, resource
@@ -55,7 +56,7 @@ def _connection_manager(gateway: Gateway) -> hcm.HttpConnectionManager:
         delayed_close_timeout=milliseconds(DELAYED_CLOSE_TIMEOUT_MS),
         early_header_mutation_extensions=[_strip_owned_headers()],
         rds=hcm.Rds(route_config_name=ROUTE_CONFIGURATION, config_source=from_ads()),
-        http_filters=http_filters(),
+        http_filters=[feedback_filter(), *http_filters()],
         access_log=[access_log()],
         # A request that hangs is told of while it hangs.
         access_log_options=hcm.HttpConnectionManagerHcmAccessLogOptions(

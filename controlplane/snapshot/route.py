@@ -27,7 +27,9 @@ from google.protobuf.struct_pb2 import Struct, Value
 
 from controlplane.manifest.cohort import Cohort
 from controlplane.manifest.schema import Protocol, ServiceSpec
+from controlplane.snapshot.answer import id_headers, version_header
 from controlplane.snapshot.errors import UnknownVersionError, WeightError
+from controlplane.snapshot.feedback import feedback_routes
 from controlplane.snapshot.filters import (
     EXT_PROC_ROUTE,
     OBSERVE_FILTER,
@@ -48,7 +50,6 @@ from serinus.contract import headers
 from serinus.contract.request import StickyKind
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 from serinus.envoywire.core_pb2 import Metadata
-from serinus.envoywire.ext_proc_pb2 import HeaderValue, HeaderValueOption
 from serinus.envoywire.route_pb2 import (
     FilterConfig,
     HeaderMatcher,
@@ -59,8 +60,6 @@ from serinus.envoywire.route_pb2 import (
     WeightedCluster,
 )
 
-# envoy.config.core.v3.HeaderValueOption.HeaderAppendAction
-_OVERWRITE_IF_EXISTS_OR_ADD = 2
 # Turns a filter on that is disabled by default, with the config that it has.
 _ENABLED = packed(FilterConfig(config=Any()), "envoy.config.route.v3.FilterConfig")
 _REQUESTS_TOO = Any(type_url=TYPE_PREFIX + EXT_PROC_ROUTE, value=observe_requests())
@@ -134,7 +133,7 @@ def build_routes(service: ServiceRoute) -> tuple[bytes, ...]:
     _check(service)
     template = _template(service)
     rollout = service.rollout
-    routes = [_native(service, item) for item in native_routes(service)]
+    routes = [*feedback_routes(service), *(_native(service, item) for item in native_routes(service))]
     if rollout is None:
         return (*routes, _to_version(template, "baseline", [], service.baseline))
     routes.append(_pinned(template, service.baseline))
@@ -241,7 +240,7 @@ def _untagged_cohort(template: _Template, cohort: Cohort) -> list[bytes]:
 def _to_version(template: _Template, name: str, matchers: Sequence[HeaderMatcher], version: str) -> bytes:
     route = _route(template, name, matchers)
     route.route.cluster = cluster_name(template.service.name, version)
-    route.response_headers_to_add.append(_version_header(version))
+    route.response_headers_to_add.append(version_header(version))
     return _bytes(template, route)
 
 
@@ -274,22 +273,10 @@ def _weights(service: ServiceRoute, candidate: str, weight_bp: int) -> list[Weig
         WeightedCluster.ClusterWeight(
             name=cluster_name(service.name, version),
             weight=number(weight),
-            response_headers_to_add=[_version_header(version)],
+            response_headers_to_add=[version_header(version)],
         )
         for version, weight in zip((candidate, service.baseline), weights_bp, strict=True)
     ]
-
-
-def _version_header(version: str) -> HeaderValueOption:
-    return _response_header(headers.VERSION, version)
-
-
-def _response_header(name: str, value: str) -> HeaderValueOption:
-    """It replaces what the upstream may have sent under that name."""
-    return HeaderValueOption(header=HeaderValue(key=name, value=value), append_action=_OVERWRITE_IF_EXISTS_OR_ADD)
-
-
-_FEEDBACK_ID = _response_header(headers.REQUEST_ID, headers.FEEDBACK_ID_FORMAT)
 
 
 def _route(template: _Template, name: str, matchers: Sequence[HeaderMatcher]) -> Route:
@@ -298,7 +285,7 @@ def _route(template: _Template, name: str, matchers: Sequence[HeaderMatcher]) ->
         name=f"{template.service.name}/{name}",
         match=RouteMatch(prefix=spec.prefix, headers=matchers),
         route=template.action,
-        response_headers_to_add=[_FEEDBACK_ID] if spec.feedback is not None else (),
+        response_headers_to_add=id_headers(spec),
     )
 
 

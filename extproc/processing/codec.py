@@ -69,7 +69,15 @@ class ResponseBody:
     is_end: bool
 
 
-Phase = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody
+@dataclass(slots=True)
+class FeedbackHeaders:
+    """Of a request that brings feedback: it is for us, and its body follows unless it is the end."""
+
+    headers: Headers
+    is_end: bool
+
+
+Phase = RequestHeaders | RequestBody | ResponseHeaders | ResponseBody | FeedbackHeaders
 
 
 def decode(message: bytes) -> Phase | None:
@@ -80,6 +88,8 @@ def decode(message: bytes) -> Phase | None:
         return None
     match request.WhichOneof("request"):
         case "request_headers":
+            if _is_feedback(request):
+                return FeedbackHeaders(Headers(request.request_headers), request.request_headers.end_of_stream)
             service, source = _attributes(request)
             return RequestHeaders(service, Headers(request.request_headers, source))
         case "request_body":
@@ -114,7 +124,12 @@ def _rest(rest: bytes) -> tuple[str, str] | None:
         request = Message.FromString(rest)
     except DecodeError:
         return None
-    return None if request.WhichOneof("request") else _attributes(request)
+    return None if request.WhichOneof("request") or _is_feedback(request) else _attributes(request)
+
+
+def _is_feedback(request: Message) -> bool:
+    """Of the one route that says so; a service's cannot."""
+    return any(headers.ATTRIBUTE_FEEDBACK in struct.fields for struct in request.attributes.values())
 
 
 def _attributes(request: Message) -> tuple[str, str]:
@@ -146,6 +161,19 @@ def _untouched() -> bytes:
 
 
 CONTINUE = _untouched()
+
+
+def encode_answer(status: int, text: bytes) -> bytes:
+    """Envoy gives this JSON to the client, and no server sees the request."""
+    answer = ext_proc_pb2.ProcessingResponse()
+    immediate = answer.immediate_response
+    immediate.status.code = status
+    immediate.body = text
+    option = immediate.headers.set_headers.add()
+    option.append_action = _OVERWRITE_IF_EXISTS_OR_ADD
+    option.header.key = "content-type"
+    option.header.raw_value = b"application/json"
+    return bytes(answer.SerializeToString())
 
 
 def encode_tag(assignment: Assignment, salted_key: bytes | None, stamp: str = "") -> bytes:

@@ -4,7 +4,8 @@ A tag stream is one message: request headers in, one answer out, closed cleanly:
 An observe stream (observability mode: Envoy reads no answers) is, where a service asks for it, pieces of the request's
 body, then response headers, body pieces, end; we close it at the
 end of the body, or Envoy would keep it for `deferred_close_timeout`. Anything else is closed cleanly without an answer,
-which lets the request pass.
+which lets the request pass. Of a route that takes feedback it is the headers, one piece of body, and our answer, which
+is the client's.
 """
 
 from collections.abc import Callable
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 
 from extproc.clock import Clock
 from extproc.cohort.policies import PolicyHolder
+from extproc.feedback.desk import FeedbackDesk
 from extproc.outcome.asked import NOTHING_ASKED, RequestBody
 from extproc.outcome.observation import Observation
-from extproc.outcome.session import ResponseSession
+from extproc.outcome.refused import RefusalSession
+from extproc.outcome.session import ResponseSession, watch
 from extproc.processing import codec
 from extproc.processing.tagging import Tagging
 from extproc.telemetry.tables import Counter
@@ -38,16 +41,28 @@ _BAD_MESSAGE = ("bad_message",)
 class ProcessSession:
     """Mutable; one per stream. `on_observation(request_id, observation)` is called at most once."""
 
-    __slots__ = ("_asking", "_clock", "_on_observation", "_request_id", "_requests", "_response", "_tagging")
+    __slots__ = (
+        *("_asking", "_clock", "_feedback", "_on_observation", "_posting", "_request_id", "_requests", "_response"),
+        "_tagging",
+    )
 
-    def __init__(self, policies: PolicyHolder, requests: Counter, on_observation: OnObservation, clock: Clock) -> None:
+    def __init__(
+        self,
+        policies: PolicyHolder,
+        requests: Counter,
+        on_observation: OnObservation,
+        clock: Clock,
+        feedback: FeedbackDesk | None = None,
+    ) -> None:
         self._tagging = Tagging(policies, requests, clock)
         self._requests = requests
         self._clock = clock
         self._on_observation = on_observation
-        self._response: ResponseSession | None = None
+        self._response: ResponseSession | RefusalSession | None = None
         self._request_id = ""
         self._asking: RequestBody | None = None
+        self._feedback = feedback
+        self._posting: codec.Headers | None = None
 
     def receive(self, message: bytes) -> Reply:
         """One message of the stream."""
@@ -65,6 +80,11 @@ class ProcessSession:
         match codec.decode(message):
             case codec.RequestHeaders(service, headers):
                 return Reply(self._tagging.answer(service, headers.values), is_done=True)
+            case codec.FeedbackHeaders(headers, is_end):
+                self._posting = headers
+                return self._post(b"") if is_end else Reply(codec.CONTINUE, is_done=False)
+            case codec.RequestBody(body) if self._posting is not None:
+                return self._post(body)
             case codec.RequestBody(body) if self._response is None:
                 if self._asking is None:
                     self._asking = RequestBody()
@@ -78,17 +98,27 @@ class ProcessSession:
         self._requests.add(_BAD_MESSAGE)
         return _CLOSE
 
+    def _post(self, body: bytes) -> Reply:
+        headers, self._posting = self._posting, None
+        if self._feedback is None or headers is None:
+            return _CLOSE
+        methods, authorization = headers(":method"), headers("authorization")
+        method = methods[0] if len(methods) == 1 else b""
+        now_ms = self._clock.now_ms()
+        answer = self._feedback.post(method=method, authorization=authorization, body=body, now_ms=now_ms)
+        return Reply(codec.encode_answer(answer.status, answer.text), is_done=True)
+
     def close(self) -> None:
         """The peer ended the stream, or it broke. Nothing happens after a finished one."""
         if self._response is not None:
             self._report(complete=False)
 
     def _observe(self, request_id: str, headers: codec.Headers, is_end: bool) -> Reply:
-        if list(headers(":status")) != [b"200"]:
+        asked, self._asking = self._asking, None
+        self._response = watch(headers, asked.asked() if asked is not None else NOTHING_ASKED)
+        if self._response is None:
             return _CLOSE  # nobody waits for it: the access log says all
         self._request_id = request_id
-        asked, self._asking = self._asking, None
-        self._response = ResponseSession(headers, asked.asked() if asked is not None else NOTHING_ASKED)
         return self._finish() if is_end or not self._response.is_observable else _MORE
 
     def _finish(self) -> Reply:

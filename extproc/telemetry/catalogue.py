@@ -165,6 +165,11 @@ def _overflow() -> Counter:
     )
 
 
+def _feedback() -> Counter:
+    text = "Requests of clients that tell what came of others, by result; dropped: accepted, and lost on the way up."
+    return _counter("serinus_feedback_posts_total", text, "result")
+
+
 @dataclass(slots=True)
 class Catalogue:
     """All tables of one process."""
@@ -187,6 +192,7 @@ class Catalogue:
     report_slots: Counter = field(default_factory=_report_slots)
     late: Counter = field(default_factory=_late)
     overflow: Counter = field(default_factory=_overflow)
+    feedback: Counter = field(default_factory=_feedback)
 
     def tables(self) -> tuple[Table, ...]:
         return (
@@ -208,4 +214,5 @@ class Catalogue:
             self.report_slots,
             self.late,
             self.overflow,
+            self.feedback,
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from extproc.aggregate.slot import Bins, MetricCount, RowCounts, RowKey, Sealed
+from serinus.contract.feedback import Feedback
 from serinus.v1 import outcomes_pb2
 
 
@@ -37,7 +38,13 @@ def policy_ack(version: str, error: str = "") -> bytes:
 
 
 def batch(
-    seq: int, sealed: Sealed, proxy: ProxyCounters | None, *, shed: int = 0, proxy_read_elsewhere: bool = False
+    seq: int,
+    sealed: Sealed,
+    proxy: ProxyCounters | None,
+    *,
+    shed: int = 0,
+    proxy_read_elsewhere: bool = False,
+    feedback: Iterable[Feedback] = (),
 ) -> bytes:
     """One report. `proxy` None: Envoy's admin address did not answer, or another process is the one that asks it."""
     message = outcomes_pb2.Batch(
@@ -47,6 +54,7 @@ def batch(
         late_outcomes_total=sealed.late_outcomes_total,
         shed_total=shed,
         proxy_read_elsewhere=proxy_read_elsewhere,
+        feedback=map(_feedback, feedback),
     )
     if proxy is not None:
         message.proxy.CopyFrom(_proxy(proxy))
@@ -100,4 +108,22 @@ def _proxy(proxy: ProxyCounters) -> outcomes_pb2.ProxyCounters:
             for entry in proxy.clusters
         ],
         read_ms=proxy.read_ms,
+    )
+
+
+def _feedback(told: Feedback) -> outcomes_pb2.FeedbackRow:
+    request, said = told.request, told.said
+    return outcomes_pb2.FeedbackRow(
+        service=told.service,
+        snapshot=request.snapshot,
+        version=request.version,
+        start_s=request.start_s,
+        key=request.key,
+        cohort=request.cohort,
+        request=request.request,
+        score=said.score,
+        predicted=said.predicted,
+        actual=said.actual,
+        margin=said.margin,
+        event=said.event,
     )

@@ -24,6 +24,9 @@ COHORT_TOKEN = "token"
 # matched before the tags clear the route cache), the second at response headers of a filter
 # in observability mode, equal to the access log's request id.
 ATTRIBUTE_SERVICE = "xds.route_metadata.filter_metadata['serinus']['service']"
+# Of the one route that takes feedback.
+METADATA_FEEDBACK = "feedback"
+ATTRIBUTE_FEEDBACK = "xds.route_metadata.filter_metadata['serinus']['feedback']"
 ATTRIBUTE_REQUEST_ID = "request.id"
 # The client's address and port as Envoy takes it to be. With use_remote_address it is the connection's own peer, which
 # no client can choose, while of x-forwarded-for all but the last entry is the client's word.

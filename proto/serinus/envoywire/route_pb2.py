@@ -29,7 +29,7 @@ from serinus.envoywire import core_pb2 as serinus_dot_envoywire_dot_core__pb2
 from serinus.envoywire import ext_proc_pb2 as serinus_dot_envoywire_dot_ext__proc__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dserinus/envoywire/route.proto\x12\x17serinus.envoywire.route\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1cserinus/envoywire/core.proto\x1a serinus/envoywire/ext_proc.proto\"\x1d\n\x0cRegexMatcher\x12\r\n\x05regex\x18\x02 \x01(\t\"g\n\x17RegexMatchAndSubstitute\x12\x36\n\x07pattern\x18\x01 \x01(\x0b\x32%.serinus.envoywire.route.RegexMatcher\x12\x14\n\x0csubstitution\x18\x02 \x01(\t\"\xa6\x01\n\rStringMatcher\x12\x0f\n\x05\x65xact\x18\x01 \x01(\tH\x00\x12\x10\n\x06prefix\x18\x02 \x01(\tH\x00\x12\x10\n\x06suffix\x18\x03 \x01(\tH\x00\x12;\n\nsafe_regex\x18\x05 \x01(\x0b\x32%.serinus.envoywire.route.RegexMatcherH\x00\x12\x12\n\x08\x63ontains\x18\x07 \x01(\tH\x00\x42\x0f\n\rmatch_pattern\"\xc6\x01\n\rHeaderMatcher\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\rpresent_match\x18\x07 \x01(\x08H\x00\x12>\n\x0cstring_match\x18\r \x01(\x0b\x32&.serinus.envoywire.route.StringMatcherH\x00\x12\x14\n\x0cinvert_match\x18\x08 \x01(\x08\x12\x1e\n\x16treat_missing_as_empty\x18\x0e \x01(\x08\x42\x18\n\x16header_match_specifier\"i\n\nRouteMatch\x12\x10\n\x06prefix\x18\x01 \x01(\tH\x00\x12\x37\n\x07headers\x18\x06 \x03(\x0b\x32&.serinus.envoywire.route.HeaderMatcherB\x10\n\x0epath_specifier\"R\n\x0bRetryPolicy\x12\x10\n\x08retry_on\x18\x01 \x01(\t\x12\x31\n\x0bnum_retries\x18\x02 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\"\xc1\x02\n\x0fWeightedCluster\x12H\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x36.serinus.envoywire.route.WeightedCluster.ClusterWeight\x12\x35\n\x0fuse_hash_policy\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.BoolValueH\x00\x1a\x92\x01\n\rClusterWeight\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x06weight\x18\x02 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12\x45\n\x17response_headers_to_add\x18\x05 \x03(\x0b\x32$.serinus.envoywire.HeaderValueOptionB\x18\n\x16random_value_specifier\"\x85\x05\n\x0bRouteAction\x12\x11\n\x07\x63luster\x18\x01 \x01(\tH\x00\x12\x45\n\x11weighted_clusters\x18\x03 \x01(\x0b\x32(.serinus.envoywire.route.WeightedClusterH\x00\x12*\n\x07timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12:\n\x0cretry_policy\x18\t \x01(\x0b\x32$.serinus.envoywire.route.RetryPolicy\x12\x44\n\x0bhash_policy\x18\x0f \x03(\x0b\x32/.serinus.envoywire.route.RouteAction.HashPolicy\x12K\n\x0fupgrade_configs\x18\x19 \x03(\x0b\x32\x32.serinus.envoywire.route.RouteAction.UpgradeConfig\x1a\xe4\x01\n\nHashPolicy\x12H\n\x06header\x18\x01 \x01(\x0b\x32\x36.serinus.envoywire.route.RouteAction.HashPolicy.HeaderH\x00\x12\x10\n\x08terminal\x18\x04 \x01(\x08\x1a\x66\n\x06Header\x12\x13\n\x0bheader_name\x18\x01 \x01(\t\x12G\n\rregex_rewrite\x18\x02 \x01(\x0b\x32\x30.serinus.envoywire.route.RegexMatchAndSubstituteB\x12\n\x10policy_specifier\x1a%\n\rUpgradeConfig\x12\x14\n\x0cupgrade_type\x18\x01 \x01(\tB\x13\n\x11\x63luster_specifier\"\xa7\x03\n\x05Route\x12\x32\n\x05match\x18\x01 \x01(\x0b\x32#.serinus.envoywire.route.RouteMatch\x12\x33\n\x05route\x18\x02 \x01(\x0b\x32$.serinus.envoywire.route.RouteAction\x12\x32\n\x08metadata\x18\x04 \x01(\x0b\x32 .serinus.envoywire.core.Metadata\x12\x45\n\x17response_headers_to_add\x18\n \x03(\x0b\x32$.serinus.envoywire.HeaderValueOption\x12Y\n\x17typed_per_filter_config\x18\r \x03(\x0b\x32\x38.serinus.envoywire.route.Route.TypedPerFilterConfigEntry\x12\x0c\n\x04name\x18\x0e \x01(\t\x1aQ\n\x19TypedPerFilterConfigEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any:\x02\x38\x01\"F\n\x0c\x46ilterConfig\x12$\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x10\n\x08\x64isabled\x18\x03 \x01(\x08\"\\\n\x0bVirtualHost\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x64omains\x18\x02 \x03(\t\x12.\n\x06routes\x18\x03 \x03(\x0b\x32\x1e.serinus.envoywire.route.Routeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dserinus/envoywire/route.proto\x12\x17serinus.envoywire.route\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1cserinus/envoywire/core.proto\x1a serinus/envoywire/ext_proc.proto\"\x1d\n\x0cRegexMatcher\x12\r\n\x05regex\x18\x02 \x01(\t\"g\n\x17RegexMatchAndSubstitute\x12\x36\n\x07pattern\x18\x01 \x01(\x0b\x32%.serinus.envoywire.route.RegexMatcher\x12\x14\n\x0csubstitution\x18\x02 \x01(\t\"\xa6\x01\n\rStringMatcher\x12\x0f\n\x05\x65xact\x18\x01 \x01(\tH\x00\x12\x10\n\x06prefix\x18\x02 \x01(\tH\x00\x12\x10\n\x06suffix\x18\x03 \x01(\tH\x00\x12;\n\nsafe_regex\x18\x05 \x01(\x0b\x32%.serinus.envoywire.route.RegexMatcherH\x00\x12\x12\n\x08\x63ontains\x18\x07 \x01(\tH\x00\x42\x0f\n\rmatch_pattern\"\xc6\x01\n\rHeaderMatcher\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\rpresent_match\x18\x07 \x01(\x08H\x00\x12>\n\x0cstring_match\x18\r \x01(\x0b\x32&.serinus.envoywire.route.StringMatcherH\x00\x12\x14\n\x0cinvert_match\x18\x08 \x01(\x08\x12\x1e\n\x16treat_missing_as_empty\x18\x0e \x01(\x08\x42\x18\n\x16header_match_specifier\"y\n\nRouteMatch\x12\x10\n\x06prefix\x18\x01 \x01(\tH\x00\x12\x0e\n\x04path\x18\x02 \x01(\tH\x00\x12\x37\n\x07headers\x18\x06 \x03(\x0b\x32&.serinus.envoywire.route.HeaderMatcherB\x10\n\x0epath_specifier\"R\n\x0bRetryPolicy\x12\x10\n\x08retry_on\x18\x01 \x01(\t\x12\x31\n\x0bnum_retries\x18\x02 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\"\xc1\x02\n\x0fWeightedCluster\x12H\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x36.serinus.envoywire.route.WeightedCluster.ClusterWeight\x12\x35\n\x0fuse_hash_policy\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.BoolValueH\x00\x1a\x92\x01\n\rClusterWeight\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x06weight\x18\x02 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12\x45\n\x17response_headers_to_add\x18\x05 \x03(\x0b\x32$.serinus.envoywire.HeaderValueOptionB\x18\n\x16random_value_specifier\"\x85\x05\n\x0bRouteAction\x12\x11\n\x07\x63luster\x18\x01 \x01(\tH\x00\x12\x45\n\x11weighted_clusters\x18\x03 \x01(\x0b\x32(.serinus.envoywire.route.WeightedClusterH\x00\x12*\n\x07timeout\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12:\n\x0cretry_policy\x18\t \x01(\x0b\x32$.serinus.envoywire.route.RetryPolicy\x12\x44\n\x0bhash_policy\x18\x0f \x03(\x0b\x32/.serinus.envoywire.route.RouteAction.HashPolicy\x12K\n\x0fupgrade_configs\x18\x19 \x03(\x0b\x32\x32.serinus.envoywire.route.RouteAction.UpgradeConfig\x1a\xe4\x01\n\nHashPolicy\x12H\n\x06header\x18\x01 \x01(\x0b\x32\x36.serinus.envoywire.route.RouteAction.HashPolicy.HeaderH\x00\x12\x10\n\x08terminal\x18\x04 \x01(\x08\x1a\x66\n\x06Header\x12\x13\n\x0bheader_name\x18\x01 \x01(\t\x12G\n\rregex_rewrite\x18\x02 \x01(\x0b\x32\x30.serinus.envoywire.route.RegexMatchAndSubstituteB\x12\n\x10policy_specifier\x1a%\n\rUpgradeConfig\x12\x14\n\x0cupgrade_type\x18\x01 \x01(\tB\x13\n\x11\x63luster_specifier\"&\n\x14\x44irectResponseAction\x12\x0e\n\x06status\x18\x01 \x01(\r\"\xb0\x04\n\x05Route\x12\x32\n\x05match\x18\x01 \x01(\x0b\x32#.serinus.envoywire.route.RouteMatch\x12\x33\n\x05route\x18\x02 \x01(\x0b\x32$.serinus.envoywire.route.RouteAction\x12\x46\n\x0f\x64irect_response\x18\x07 \x01(\x0b\x32-.serinus.envoywire.route.DirectResponseAction\x12\x32\n\x08metadata\x18\x04 \x01(\x0b\x32 .serinus.envoywire.core.Metadata\x12\x45\n\x17response_headers_to_add\x18\n \x03(\x0b\x32$.serinus.envoywire.HeaderValueOption\x12Y\n\x17typed_per_filter_config\x18\r \x03(\x0b\x32\x38.serinus.envoywire.route.Route.TypedPerFilterConfigEntry\x12\x0c\n\x04name\x18\x0e \x01(\t\x12?\n\x19request_body_buffer_limit\x18\x14 \x01(\x0b\x32\x1c.google.protobuf.UInt64Value\x1aQ\n\x19TypedPerFilterConfigEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any:\x02\x38\x01\"F\n\x0c\x46ilterConfig\x12$\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x14.google.protobuf.Any\x12\x10\n\x08\x64isabled\x18\x03 \x01(\x08\"\\\n\x0bVirtualHost\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x64omains\x18\x02 \x03(\t\x12.\n\x06routes\x18\x03 \x03(\x0b\x32\x1e.serinus.envoywire.route.Routeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,27 +47,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HEADERMATCHER']._serialized_start=519
   _globals['_HEADERMATCHER']._serialized_end=717
   _globals['_ROUTEMATCH']._serialized_start=719
-  _globals['_ROUTEMATCH']._serialized_end=824
-  _globals['_RETRYPOLICY']._serialized_start=826
-  _globals['_RETRYPOLICY']._serialized_end=908
-  _globals['_WEIGHTEDCLUSTER']._serialized_start=911
-  _globals['_WEIGHTEDCLUSTER']._serialized_end=1232
-  _globals['_WEIGHTEDCLUSTER_CLUSTERWEIGHT']._serialized_start=1060
-  _globals['_WEIGHTEDCLUSTER_CLUSTERWEIGHT']._serialized_end=1206
-  _globals['_ROUTEACTION']._serialized_start=1235
-  _globals['_ROUTEACTION']._serialized_end=1880
-  _globals['_ROUTEACTION_HASHPOLICY']._serialized_start=1592
-  _globals['_ROUTEACTION_HASHPOLICY']._serialized_end=1820
-  _globals['_ROUTEACTION_HASHPOLICY_HEADER']._serialized_start=1698
-  _globals['_ROUTEACTION_HASHPOLICY_HEADER']._serialized_end=1800
-  _globals['_ROUTEACTION_UPGRADECONFIG']._serialized_start=1822
-  _globals['_ROUTEACTION_UPGRADECONFIG']._serialized_end=1859
-  _globals['_ROUTE']._serialized_start=1883
-  _globals['_ROUTE']._serialized_end=2306
-  _globals['_ROUTE_TYPEDPERFILTERCONFIGENTRY']._serialized_start=2225
-  _globals['_ROUTE_TYPEDPERFILTERCONFIGENTRY']._serialized_end=2306
-  _globals['_FILTERCONFIG']._serialized_start=2308
-  _globals['_FILTERCONFIG']._serialized_end=2378
-  _globals['_VIRTUALHOST']._serialized_start=2380
-  _globals['_VIRTUALHOST']._serialized_end=2472
+  _globals['_ROUTEMATCH']._serialized_end=840
+  _globals['_RETRYPOLICY']._serialized_start=842
+  _globals['_RETRYPOLICY']._serialized_end=924
+  _globals['_WEIGHTEDCLUSTER']._serialized_start=927
+  _globals['_WEIGHTEDCLUSTER']._serialized_end=1248
+  _globals['_WEIGHTEDCLUSTER_CLUSTERWEIGHT']._serialized_start=1076
+  _globals['_WEIGHTEDCLUSTER_CLUSTERWEIGHT']._serialized_end=1222
+  _globals['_ROUTEACTION']._serialized_start=1251
+  _globals['_ROUTEACTION']._serialized_end=1896
+  _globals['_ROUTEACTION_HASHPOLICY']._serialized_start=1608
+  _globals['_ROUTEACTION_HASHPOLICY']._serialized_end=1836
+  _globals['_ROUTEACTION_HASHPOLICY_HEADER']._serialized_start=1714
+  _globals['_ROUTEACTION_HASHPOLICY_HEADER']._serialized_end=1816
+  _globals['_ROUTEACTION_UPGRADECONFIG']._serialized_start=1838
+  _globals['_ROUTEACTION_UPGRADECONFIG']._serialized_end=1875
+  _globals['_DIRECTRESPONSEACTION']._serialized_start=1898
+  _globals['_DIRECTRESPONSEACTION']._serialized_end=1936
+  _globals['_ROUTE']._serialized_start=1939
+  _globals['_ROUTE']._serialized_end=2499
+  _globals['_ROUTE_TYPEDPERFILTERCONFIGENTRY']._serialized_start=2418
+  _globals['_ROUTE_TYPEDPERFILTERCONFIGENTRY']._serialized_end=2499
+  _globals['_FILTERCONFIG']._serialized_start=2501
+  _globals['_FILTERCONFIG']._serialized_end=2571
+  _globals['_VIRTUALHOST']._serialized_start=2573
+  _globals['_VIRTUALHOST']._serialized_end=2665
 # @@protoc_insertion_point(module_scope)

@@ -162,7 +162,9 @@ def test_every_route_says_its_version_to_the_client() -> None:
 
 
 def test_every_answer_of_a_service_with_feedback_carries_an_id_for_it_and_no_other() -> None:
-    for route in _routes(at(service(cohorts=[STAFF], feedback={"token_file": "chat.feedback"}), 500)):
+    first, *others = _routes(at(service(cohorts=[STAFF], feedback={"token_file": "chat.feedback"}), 500))
+    assert (first.name, first.response_headers_to_add) == ("chat/feedback", [])
+    for route in others:
         ids = [option.header.value for option in route.response_headers_to_add if option.header.key.endswith("-id")]
         assert ids == [
             "%DYNAMIC_METADATA(serinus:stamp)%.%METADATA(ROUTE:serinus:snapshot)%.%CLUSTER_METADATA(serinus:version)%"

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from extproc.cohort import regex
 from extproc.cohort.decision import NO_FILES
 from extproc.cohort.files import Files
 from extproc.cohort.policies import PolicyHolder, PolicySet
+from extproc.feedback.desk import FeedbackDesk
 from extproc.outcome.observation import UNOBSERVABLE, Observation
 from extproc.processing import codec
 from extproc.processing.session import ProcessSession, Reply
@@ -17,7 +19,7 @@ from serinus.contract.bucket import salted_key
 from serinus.contract.condition import Surroundings
 from serinus.contract.headers import ATTRIBUTE_SERVICE, ATTRIBUTE_SOURCE, KEY
 from serinus.contract.metric import Measures
-from serinus.contract.policy import ServicePolicy, evaluate
+from serinus.contract.policy import FeedbackPolicy, ServicePolicy, evaluate
 from serinus.contract.request import StickyKind, StickySource
 from serinus.envoywire import ext_proc_pb2
 from tests.unit.extproc.clocks import ManualClock
@@ -214,6 +216,14 @@ def test_what_cannot_be_observed_is_said_and_closed_at_once() -> None:
     assert stream.seen == [("q1", UNOBSERVABLE)]
 
 
+def test_a_refusal_is_looked_into_for_its_reason() -> None:
+    stream = Stream()
+    assert stream.receive(response_headers("q1", status="400", content_type="application/json")) == MORE
+    assert stream.receive(response_body(b'{"error": {"code": "context_length_exceeded"}}', end=True)) == CLOSE
+    ((request_id, seen),) = stream.seen
+    assert (request_id, seen.observable, seen.finish_reason) == ("q1", True, "context_too_long")
+
+
 def test_an_error_status_is_not_looked_into() -> None:
     stream = Stream()
     assert stream.receive(response_headers("q1", status="500")) == CLOSE
@@ -226,3 +236,44 @@ def test_a_tag_stream_has_no_observation() -> None:
     stream.receive(request_headers(x_user_id="u1"))
     stream.session.close()
     assert stream.seen == []
+
+
+def _posting(*, is_end: bool = False) -> bytes:
+    request = ext_proc_pb2.ProcessingRequest()
+    for key, value in ((":method", b"POST"), ("authorization", b"Bearer " + b"t" * 32)):
+        request.request_headers.headers.headers.add(key=key, raw_value=value)
+    request.request_headers.end_of_stream = is_end
+    fields = request.attributes["envoy.filters.http.ext_proc"].fields
+    fields["xds.route_metadata.filter_metadata['serinus']['feedback']"].string_value = "1"
+    return bytes(request.SerializeToString())
+
+
+def _posted(body: bytes | None) -> list[Reply]:
+    holder = PolicyHolder(10_000)
+    policy = replace(POLICY, feedback=FeedbackPolicy(b"k" * 32, "chat.feedback"))
+    holder.replace(PolicySet("p1", {"chat": policy}), Files(keys={"chat.feedback": (b"t" * 32,)}))
+    catalogue = Catalogue()
+    desk = FeedbackDesk(holder, catalogue.feedback)
+    session = ProcessSession(holder, catalogue.requests, lambda *_: None, ManualClock(), desk)
+    replies = [session.receive(_posting(is_end=body is None))]
+    if body is not None:
+        request = ext_proc_pb2.ProcessingRequest()
+        request.request_body.body = body
+        replies.append(session.receive(bytes(request.SerializeToString())))
+    session.close()
+    return replies
+
+
+@pytest.mark.parametrize("body", [b'{"request_id": "x", "score": 1}', None])
+def test_feedback_is_answered_by_us_once_its_body_is_there(body: bytes | None) -> None:
+    *before, last = _posted(body)
+    assert before == ([Reply(codec.CONTINUE, is_done=False)] if body else [])
+    immediate = ext_proc_pb2.ProcessingResponse.FromString(last.message or b"").immediate_response
+    assert (last.is_done, immediate.status.code) == (True, 404 if body else 400)
+    assert json.loads(immediate.body)["error"]
+
+
+def test_without_a_desk_feedback_is_left_to_the_route() -> None:
+    catalogue = Catalogue()
+    session = ProcessSession(PolicyHolder(10_000), catalogue.requests, lambda *_: None, ManualClock())
+    assert session.receive(_posting(is_end=True)) == Reply(None, is_done=True)

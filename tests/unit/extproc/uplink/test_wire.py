@@ -1,6 +1,7 @@
 from extproc.aggregate.slot import MetricCount, RowCounts, RowKey, Sealed
 from extproc.uplink import wire
 from serinus.contract.edge import first_of
+from serinus.contract.feedback import Feedback, RequestId, Said
 from serinus.v1 import outcomes_pb2
 
 Request = outcomes_pb2.ReportRequest
@@ -72,3 +73,15 @@ def test_a_worker_tells_what_it_shed_and_that_another_reads_the_counters() -> No
 def test_a_policy_is_acknowledged_by_version_with_the_reason_if_refused() -> None:
     ack = Request.FromString(wire.policy_ack("p1", "bad salt")).policy_ack
     assert (ack.version, ack.error) == ("p1", "bad salt")
+
+
+def test_what_clients_tell_goes_up_as_it_was() -> None:
+    request = RequestId(1_790_000_000, 2**64 - 1, b"x" * 6, 7, 9, "0123456789abcdef", "v2")
+    told = (
+        Feedback("chat", request, Said(score=0.0)),
+        Feedback("chat", request, Said(predicted=False, actual=True, event="bought")),
+    )
+    first, second = Request.FromString(wire.batch(1, Sealed({}, 5, 0), None, feedback=told)).batch.feedback
+    assert (first.service, first.snapshot, first.version, first.key) == ("chat", "0123456789abcdef", "v2", 2**64 - 1)
+    assert (first.HasField("score"), first.score, first.HasField("actual"), first.event) == (True, 0.0, False, "")
+    assert (second.HasField("score"), second.predicted, second.actual, second.event) == (False, False, True, "bought")

@@ -1,0 +1,172 @@
+"""`POST /serinus/feedback`: who may say something, whether it can be, and what waits to go up to the control plane.
+
+In this order, and nothing later is looked at before: a bearer token of some service (401), not too fast (429), not too
+large (413), JSON that says something (400), an id of ours (404) of a service that the token is for (401 again: a token
+of one service says nothing of another), not too old (410), and room for it (503). Then 202: it is not judged yet, and
+whether version and snapshot of the id belong together is the control plane's to tell. No text of a client is kept.
+Pure but for what waits, which is bounded; the clock comes in.
+"""
+
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from extproc.cohort.policies import PolicyHolder
+from extproc.feedback.limit import TokenBucket
+from extproc.telemetry.tables import Counter
+from serinus.contract.feedback import (
+    AGE_S_MAX,
+    BODY_BYTES_MAX,
+    Feedback,
+    RequestId,
+    is_ahead,
+    is_too_old,
+    request_of,
+    said_of,
+    service_code,
+)
+
+# Of one sidecar: a label for each of a thousand users' requests within ten seconds. One costs some 50 us.
+PER_SECOND, BURST = 100, 1_000
+# A minute and more of them, while the control plane is away; then clients are told to come again.
+WAITING_MAX = 10_000
+# Of one batch, so that it stays far below what the control plane reads.
+BATCH_MAX = 5_000
+_BEARER = b"bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`text` is JSON."""
+
+    status: int
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    name: str
+    key: bytes
+    tokens: tuple[bytes, ...]
+
+
+class FeedbackDesk:
+    """Mutable, single-threaded. One a process."""
+
+    def __init__(self, policies: PolicyHolder, counts: Counter, *, waiting_max: int = WAITING_MAX) -> None:
+        """`counts`: by result."""
+        self._policies = policies
+        self._counts = counts
+        self._waiting_max = waiting_max
+        self._bucket = TokenBucket(per_second=PER_SECOND, burst=BURST)
+        self._waiting: list[Feedback] = []
+        self._seen: tuple[object, object] = (None, None)
+        self._services: Mapping[bytes, _Service] = {}
+
+    def post(self, *, method: bytes, authorization: Sequence[bytes], body: bytes, now_ms: int) -> Answer:
+        """One request of a client."""
+        result, answer = self._post(method, authorization, body, now_ms)
+        self._counts.add((result,))
+        return answer
+
+    def waiting(self) -> tuple[Feedback, ...]:
+        """What goes up now, the oldest first; it waits here no more."""
+        told, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
+        return tuple(told)
+
+    def _post(self, method: bytes, authorization: Sequence[bytes], body: bytes, now_ms: int) -> tuple[str, Answer]:
+        if method != b"POST":
+            return "bad_request", _error(405, "feedback comes by POST")
+        services = self._known()
+        bearer = _bearer(authorization)
+        allowed = {code for code, one in services.items() if _is_one_of(one.tokens, bearer)}
+        if not allowed:
+            return "unauthorized", _error(401, "no bearer token of a service that takes feedback")
+        if not self._bucket.take(now_ms):
+            return "too_fast", _error(429, f"more than {PER_SECOND} a second; come again in a second")
+        if len(body) > BODY_BYTES_MAX:
+            return "too_large", _error(413, f"{len(body)} bytes, at most {BODY_BYTES_MAX}")
+        try:
+            fields = _fields(body)
+            text = fields.pop("request_id", None)
+            if not isinstance(text, str):
+                raise ValueError("request_id is the text of the answer's header x-serinus-request-id")
+            said = said_of(fields)
+        except (ValueError, RecursionError) as error:
+            return "bad_request", _error(400, str(error) or "no JSON")
+        request = self._request(services, text)
+        now_s = now_ms // 1_000
+        if request is None or is_ahead(request.start_s, now_s):
+            return "unknown_id", _error(404, "no request of this installation has that id")
+        if request.service not in allowed:
+            return "unauthorized", _error(401, "the token is for another service than the request")
+        if is_too_old(request.start_s, now_s):
+            return "too_old", _error(410, f"the request is older than {AGE_S_MAX // 86_400} days")
+        if len(self._waiting) >= self._waiting_max:
+            return "no_room", _error(503, "the control plane is away, and no more can wait here; come again later")
+        self._waiting.append(Feedback(services[request.service].name, request, said))
+        return "accepted", Answer(202, b'{"accepted":true}\n')
+
+    @staticmethod
+    def _request(services: Mapping[bytes, _Service], text: str) -> RequestId | None:
+        """All services have the key of the installation; while it is changed over there may be two."""
+        found = (request_of(key, text) for key in {one.key for one in services.values()})
+        request = next((one for one in found if one is not None), None)
+        return request if request is not None and request.service in services else None
+
+    def _known(self) -> Mapping[bytes, _Service]:
+        """By code: the services whose policy in force asks for feedback."""
+        policies = self._policies
+        in_force = (policies.current, policies.files)
+        if self._seen[0] is not in_force[0] or self._seen[1] is not in_force[1]:
+            self._seen = in_force
+            self._services = {
+                service_code(name): _Service(name, one.feedback.key, _tokens(policies, one.feedback.token_file))
+                for name, one in policies.current.services.items()
+                if one.feedback is not None
+            }
+        return self._services
+
+
+def _tokens(policies: PolicyHolder, file: str) -> tuple[bytes, ...]:
+    return policies.files.signing_keys(file) if file else ()
+
+
+def _bearer(authorization: Sequence[bytes]) -> bytes:
+    """ "" without one, or with several."""
+    value = authorization[0] if len(authorization) == 1 else b""
+    return value[len(_BEARER) :].strip() if value[: len(_BEARER)].lower() == _BEARER else b""
+
+
+def _is_one_of(tokens: Sequence[bytes], bearer: bytes) -> bool:
+    """All are compared whatever the outcome: the time says nothing about which one it was."""
+    return bool(bearer) and sum(hmac.compare_digest(token, bearer) for token in tokens) > 0
+
+
+def _fields(body: bytes) -> dict[str, object]:
+    """Raises ValueError."""
+    try:
+        fields = json.loads(body, object_pairs_hook=_once, parse_constant=_no_number)
+    except UnicodeDecodeError:
+        raise ValueError("the body is no UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"the body is no JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise ValueError('the body is a JSON object, such as {"request_id": "...", "score": 0.8}')
+    return fields
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field stands twice")
+    return fields
+
+
+def _no_number(name: str) -> object:
+    raise ValueError(f"{name} is no number")
+
+
+def _error(status: int, words: str) -> Answer:
+    return Answer(status, json.dumps({"error": words}).encode() + b"\n")
