@@ -1,10 +1,11 @@
 """A guardrail of a rollout: what is judged, and by how much the candidate may differ.
 
-Shares of requests (`errors`, `finish_reason`) have margins in percentage points and may have an absolute `max`; sizes
-(`latency`, `ttft`, `time_per_output_token`, `tokens`) have margins in percent, as factors: 10% is "no more than 1.1
-times as slow, or as long, at every edge"; with `worse: lower` (of tokens) "no shorter than by that factor". Quality
-signals of answers (`repetition`, ...) are means of 0 to 1, with margins in percentage points. What is told later by
-feedback (`score`, `accuracy`, `precision`, `recall`) is judged when `wait` is over since the request, for both arms.
+Shares of requests (`errors`, `finish_reason`, `context_too_long`) have margins in percentage points and may have an
+absolute `max`; sizes (`latency`, `ttft`, `time_per_output_token`, `tokens`) have margins in percent, as factors: 10% is
+"no more than 1.1 times as slow, or as long, at every edge"; with `worse: lower` (of tokens) "no shorter than by that
+factor". Quality signals of answers (`repetition`, ...) are means of 0 to 1, with margins in percentage points. What is
+told later by feedback (`score`, `accuracy`, `precision`, `recall`) is judged when `wait` is over since the request, for
+both arms.
 """
 
 from enum import StrEnum
@@ -14,10 +15,20 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from controlplane.manifest.field import DurationMs, Spec, choice
 from controlplane.manifest.units import parse_percent_bp, parse_points_bp
-from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, LOWER, SCORES, TOKENS_OUT, TPOT, TTFT
+from serinus.contract.metric import (
+    CONTEXT_TOO_LONG,
+    ERRORS,
+    FINISH_LENGTH,
+    LATENCY,
+    LOWER,
+    SCORES,
+    TOKENS_OUT,
+    TPOT,
+    TTFT,
+)
 
 FINISH_REASON = "finish_reason"
-SHARES = {ERRORS: ERRORS, FINISH_REASON: FINISH_LENGTH}
+SHARES = {ERRORS: ERRORS, FINISH_REASON: FINISH_LENGTH, CONTEXT_TOO_LONG: CONTEXT_TOO_LONG}
 # The sidecar reports the first two of every request that ended well, whatever the protocol; the others of bodies.
 TOKENS = "tokens"
 SIZES = {LATENCY: LATENCY, TTFT: TTFT, "time_per_output_token": TPOT, TOKENS: TOKENS_OUT}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from extproc.aggregate.slot import Outcome
-from extproc.outcome.classify import LIMITED_FLAG, Ending, classify, classify_running
+from extproc.outcome.classify import LIMITED_FLAG, TOLD_BY_BODY, Ending, classify, classify_running
 from extproc.outcome.observation import Observation
 from serinus.contract.arm import Arm
 from serinus.contract.headers import COHORT_UNTAGGED
@@ -67,8 +67,8 @@ class Entry:
 
     @property
     def may_have_body(self) -> bool:
-        """Whether an observation of the body could change the outcome: a 200 that was sent."""
-        return self.ending.code == 200
+        """Whether an observation of the body could change the outcome."""
+        return self.ending.code in TOLD_BY_BODY
 
 
 def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
@@ -102,8 +102,10 @@ def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
         key_hash=entry.key_hash,
         is_routing_mismatch=is_mismatch,
         outcome_class=outcome_class,
-        # Of an API without a finish no share of finishes is told.
-        finish_reason=(observation.finish_reason or None) if observation is not None and seen else None,
+        # Of an API without a finish no share of finishes is told, and none of a refusal.
+        finish_reason=(observation.finish_reason or None)
+        if observation is not None and seen and entry.ending.code == 200
+        else None,
         ttft_us=ttft_us,
         measures=measures,
     )

@@ -20,7 +20,7 @@ from heapq import nsmallest
 from extproc.aggregate.slot import Bins, Firsts, MetricCount, Outcome, RowCounts
 from extproc.telemetry.catalogue import DURATION_BUCKETS_S, TTFT_BUCKETS_S
 from serinus.contract.edge import BIN_BITS, UPPER_EDGES, bin_of
-from serinus.contract.metric import ERRORS, FINISH_LENGTH, KEYS_COUNTED, LATENCY, TTFT
+from serinus.contract.metric import CONTEXT_TOO_LONG, ERRORS, FINISH_LENGTH, KEYS_COUNTED, LATENCY, TTFT
 from serinus.contract.outcome import FAILURES, OutcomeClass
 
 # One grid for the bins of the evidence and the buckets of the dashboards, so that a duration is looked up once. Buckets
@@ -97,10 +97,13 @@ def add_to_row(row: RowCounts, cell: Cell, tally: Tally) -> None:
     is_bad = like.outcome_class in FAILURES
     keys: Set[int] = tally.firsts.keys() if cell.is_evidence else set(nsmallest(KEYS_COUNTED, tally.firsts))
     row.metrics.setdefault(ERRORS, MetricCount()).add(requests, keys, is_bad=is_bad)
-    if like.finish_reason is not None:
-        is_length = like.finish_reason == "length"
+    is_too_long = like.outcome_class is OutcomeClass.CONTEXT_TOO_LONG
+    if like.finish_reason is not None or is_too_long:
         of_evidence = keys if cell.is_evidence else frozenset()
-        row.metrics.setdefault(FINISH_LENGTH, MetricCount()).add(requests, of_evidence, is_bad=is_length)
+        row.metrics.setdefault(CONTEXT_TOO_LONG, MetricCount()).add(requests, of_evidence, is_bad=is_too_long)
+        if not is_too_long:
+            is_length = like.finish_reason == "length"
+            row.metrics.setdefault(FINISH_LENGTH, MetricCount()).add(requests, of_evidence, is_bad=is_length)
     if cell.has_latency:
         row.add_bins(LATENCY, ((BIN_OF_GRID[place], count) for place, count in tally.places.items()))
     if cell.has_ttft:

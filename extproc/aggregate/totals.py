@@ -15,8 +15,14 @@ def _label(kind: OutcomeClass) -> str:
 
 
 _OUTCOME_LABEL = {kind: _label(kind) for kind in OutcomeClass}
-# What the API documents. A server may write anything: the rest is "other".
-_FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+# What the APIs document. A server may write anything: the rest is "other".
+_FINISH_REASONS = frozenset(
+    {
+        *("stop", "length", "tool_calls", "content_filter", "function_call"),  # OpenAI's completions
+        "completed",  # OpenAI's responses
+        *("end_turn", "stop_sequence", "tool_use", "pause_turn", "refusal"),  # Anthropic's messages
+    }
+)
 
 
 _DURATION_BUCKET, _TTFT_BUCKET = bucket_of_grid(DURATION_BUCKETS_S), bucket_of_grid(TTFT_BUCKETS_S)

@@ -8,6 +8,7 @@ the status of a gRPC call, then the content.
 from dataclasses import dataclass
 
 from extproc.outcome.observation import Observation
+from extproc.outcome.refused import STATUSES
 from serinus.contract.outcome import FAILURES, OutcomeClass
 
 # Short forms of Envoy's response flags (%RESPONSE_FLAGS%).
@@ -21,6 +22,9 @@ _CLIENT_LEFT_FLAG = "DC"
 LIMITED_FLAG = "RL"
 # envoy.data.accesslog.v3 / envoy.config.core.v3.RequestMethod
 METHOD_POST = 3
+# Codes of which the body of the response can change the class.
+TOLD_BY_BODY = frozenset({200, *map(int, STATUSES)})
+_TOO_LONG = OutcomeClass.CONTEXT_TOO_LONG.value
 # By the HTTP codes that google.rpc.Code gives them. What is in no table is a server that does not keep to the protocol,
 # as is one that sent no status at all (Envoy says UNKNOWN then).
 _GRPC = {
@@ -56,9 +60,11 @@ class Ending:
 def classify(ending: Ending, observation: Observation | None) -> OutcomeClass:
     """The class of one request; `observation` None: its body was not observed."""
     broken = _broken(ending)
+    seen = observation if observation is not None and observation.observable else None
+    if broken is OutcomeClass.CLIENT_ERROR and seen is not None and seen.finish_reason == _TOO_LONG:
+        return OutcomeClass.CONTEXT_TOO_LONG
     if broken is not None:
         return broken
-    seen = observation if observation is not None and observation.observable else None
     if seen is not None and seen.error_frame:
         return OutcomeClass.IN_STREAM_ERROR
     has_finish = seen is not None and seen.finish_reason is not None

@@ -7,7 +7,6 @@ without any JSON may have been anything: it has no finish.
 To add a dialect: one file with a `Reader`, and its class in `DIALECTS`.
 """
 
-import json
 from collections.abc import Sequence
 
 from extproc.outcome.dialect_anthropic import AnthropicReader
@@ -15,7 +14,7 @@ from extproc.outcome.dialect_embeddings import EmbeddingsReader
 from extproc.outcome.dialect_kserve import KserveReader
 from extproc.outcome.dialect_openai import OpenAiReader
 from extproc.outcome.dialect_responses import ResponsesReader
-from extproc.outcome.reader import Json, Reader
+from extproc.outcome.reader import Reader, object_of
 from extproc.outcome.said import Said
 from extproc.outcome.sse import SseEvent
 
@@ -90,12 +89,3 @@ class AnyReader:
     @property
     def stated_tokens(self) -> int | None:
         return self._reader.stated_tokens if self._reader is not None else None
-
-
-def object_of(data: bytes) -> Json | None:
-    """A JSON object; None for anything else."""
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None

@@ -11,10 +11,10 @@ class Observation:
 
     `observable` False: the body could not be read (its coding or form, its length); nothing else counts then.
     `complete`: the end of the body was seen, so what is missing was never sent. `finish_reason`: why the answer ended,
-    "" of an API that never says, None if it has not ended. `content_us`: when the first content of a stream came here,
-    since 1970. `tokens_out`: tokens of the answer, None if they could not be told. `is_paced`: they came one after the
-    other, of one choice, so that their pace is the model's. `quality`: what the answer itself says of it, as badness by
-    signal.
+    "" of an API that never says, None if it has not ended; of a refusal `context_too_long` or None. `content_us`: when
+    the first content of a stream came here, since 1970. `tokens_out`: tokens of the answer, None if they could not be
+    told. `is_paced`: they came one after the other, of one choice, so that their pace is the model's. `quality`: what
+    the answer itself says of it, as badness by signal.
     """
 
     observable: bool

@@ -4,6 +4,7 @@ A dialect is one file with a subclass of `Reader`, named in `dialect.DIALECTS`. 
 nothing of what it reads but what stands here.
 """
 
+import json
 from dataclasses import dataclass, field
 
 from extproc.outcome.said import Said
@@ -60,6 +61,15 @@ class Reader:
         """Streams may state it in every piece: the last counts."""
         if isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= TOKENS_MAX:
             self.stated_tokens = tokens
+
+
+def object_of(data: bytes) -> Json | None:
+    """A JSON object; None for anything else."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def text_of(value: Json, name: str) -> str:

@@ -15,9 +15,9 @@ TAG = "serinus.line3"
 RUNNING_MS = 1_000
 TAB = "\t"
 
-# As they stand in the route's metadata; the version in the cluster's; cohort and pin in the sidecar's own tag. `grpc` is
-# the status of a gRPC call, as a number; `sampled` says anything where the proxy has picked this response, of those that
-# are looked at by sample.
+# As they stand in the route's metadata; the version in the cluster's; cohort and pin in the sidecar's own tag. `grpc`
+# is the status of a gRPC call, as a number; `sampled` says anything where the proxy has picked this response, of those
+# that are looked at by sample.
 SHARED = (
     "service",
     "rollout",

@@ -2,6 +2,8 @@
 
 ERRORS = "errors"
 FINISH_LENGTH = "finish_reason:length"
+# Of requests that were answered with a finish, or refused for the length of their prompt: those that were refused.
+CONTEXT_TOO_LONG = "context_too_long"
 
 # From the request's first byte to the last byte of the response; to the first content of an observed stream, else to
 # its first body byte (of the headers, where there is no body); and per token after the first, of streams: microseconds.
@@ -27,7 +29,7 @@ LOWER = ":lower"
 TOKENS_LOWER = TOKENS_OUT + LOWER
 
 # What the sidecar reports only of a service whose body it observes.
-BODY_METRICS = (FINISH_LENGTH, TPOT, TOKENS_OUT, TOKENS_LOWER, *SCORES)
+BODY_METRICS = (FINISH_LENGTH, CONTEXT_TOO_LONG, TPOT, TOKENS_OUT, TOKENS_LOWER, *SCORES)
 # While no rollout runs keys are evidence for nothing, but plans ask how many there are. A row then names the smallest
 # hashes of its second, and the control plane keeps as many of a day: the smallest of a day are among those of its
 # seconds. The standard error of the count is 1/sqrt(254), 6.3 %; up to this many it is exact.

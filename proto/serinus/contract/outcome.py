@@ -10,6 +10,7 @@ class OutcomeClass(enum.Enum):
     OK = "ok"
     CLIENT_ABORTED = "client_aborted"  # the client left: nobody's failure
     CLIENT_ERROR = "client_error"  # 4xx other than 429: the client's failure
+    CONTEXT_TOO_LONG = "context_too_long"  # the prompt is longer than the version's context: the client's failure
     LIMITED = "limited"  # kept back by the proxy, as the service's limits ask: no version saw it
     OVERLOADED = "overloaded"  # 429 of the version's server, or its cluster was full
     SERVER_ERROR = "server_error"  # 5xx from the version's server

@@ -15,6 +15,7 @@ def test_a_share_has_points_and_may_have_an_absolute_limit() -> None:
     assert (both.margin_bp, both.max_bp, both.is_size, both.metric_id) == (200, 500, False, "errors")
     assert guardrail(metric="errors").max_bp is None
     assert guardrail(metric="finish_reason", of="length", margin="5pp").metric_id == "finish_reason:length"
+    assert guardrail(metric="context_too_long", margin="1pp").metric_id == "context_too_long"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_fewer_tokens_may_be_worse() -> None:
         ({"metric": "tokens"}, "metric tokens needs a `margin` in percent"),
         ({"metric": "errors", "dry_run": True}, "errors always acts"),
         ({"metric": "duration"}, "'duration' is called latency"),
-        ({"metric": "speed", "margin": "10%"}, "unknown metric 'speed'; known: errors, finish_reason, latency, ttft, "),
+        ({"metric": "speed", "margin": "10%"}, "unknown metric 'speed'; known: errors, finish_reason, context_too"),
         ({"metric": "finish_reason", "of": "stop", "margin": "5pp"}, "needs `of: length`"),
     ],
 )

@@ -53,10 +53,24 @@ def test_a_row_counts_requests_classes_and_metrics() -> None:
         metrics={
             "errors": MetricCount(3, 1, {1, 2}, {3}),
             "finish_reason:length": MetricCount(2, 1, {1}, {2}),
+            "context_too_long": MetricCount(2, 0, {1, 2}, set()),
         },
         histograms={"latency": {bin_of(20_000): 2}},
         firsts={("latency",): {1: FIRST, 2: FIRST}},
     )
+
+
+def test_a_prompt_that_is_too_long_is_no_error_and_has_a_share_of_its_own() -> None:
+    bench = Bench()
+    bench.add(key_hash=1, finish_reason="stop")
+    bench.add(key_hash=2, kind=OutcomeClass.CONTEXT_TOO_LONG)
+    bench.add(key_hash=3, kind=OutcomeClass.CLIENT_ERROR)
+    row = bench.row()
+    assert row.metrics == {
+        "errors": MetricCount(3, 0, {1, 2, 3}, set()),
+        "finish_reason:length": MetricCount(1, 0, {1}, set()),
+        "context_too_long": MetricCount(2, 1, {1}, {2}),
+    }
 
 
 @pytest.mark.parametrize("order", [[False, True], [True, False], [True, True]])

@@ -6,6 +6,7 @@ import pytest
 
 from extproc.outcome.classify import classify, classify_running
 from extproc.outcome.observation import UNOBSERVABLE, Observation
+from serinus.contract.outcome import FAILURES
 from serinus.contract.outcome import OutcomeClass as O
 from tests.unit.extproc.messages import ending
 
@@ -110,6 +111,16 @@ def test_what_envoy_makes_up_for_a_status_says_nothing_beside_its_flags(
 def test_a_call_that_still_runs_has_no_status_yet() -> None:
     """Envoy says UNKNOWN of a 200 whose trailers have not come."""
     assert classify_running(ending(finished=False, grpc_status=2), has_first_byte=True) is O.RUNNING
+
+
+@pytest.mark.parametrize("code", [400, 413, 422])
+def test_a_refused_prompt_that_is_too_long_is_the_clients_and_shown_apart(code: int) -> None:
+    too_long = Observation(observable=True, complete=True, finish_reason="context_too_long")
+    assert classify(ending(code), too_long) is O.CONTEXT_TOO_LONG
+    assert classify(ending(code), replace(too_long, finish_reason=None)) is O.CLIENT_ERROR
+    assert classify(ending(code), None) is O.CLIENT_ERROR
+    assert classify(ending(500), too_long) is O.SERVER_ERROR
+    assert O.CONTEXT_TOO_LONG not in FAILURES
 
 
 def test_an_api_without_a_finish_is_whole_with_its_document() -> None:
