@@ -253,6 +253,9 @@ def _in_use(world: World, new_services: Mapping[str, Manifest]) -> list[Problem]
             busy = active.name
             message = f"sticky and baseline may not change while rollout {busy} runs; next: serinus abort {busy}"
             problems.append(manifest.problem((), message))
+        if manifest.spec.feedback is None and any(guardrail.is_labelled for guardrail in active.spec.guardrails):
+            message = f"rollout {active.name} is judged by feedback; next: wait, or serinus abort {active.name}"
+            problems.append(manifest.problem((), message))
         if unread := _unread_denials(before, manifest.spec):
             message = (
                 f"`not` of {', '.join(unread)} may not come or go while rollout {active.name} runs: where a sidecar "

@@ -15,6 +15,7 @@ from controlplane.engine.world import World, plan_apply
 from controlplane.evidence.verdict import Verdict
 from controlplane.feedback.errors import BadFeedbackError, ForgedRequestError, TooOldError, UnknownRequestError
 from controlplane.ingest.feedback.wire import feedback_batch
+from controlplane.manifest.errors import ManifestError
 from controlplane.manifest.load import load
 from controlplane.rollout.effects import BeginStep
 from controlplane.rollout.model import Observing, Promoted
@@ -181,3 +182,10 @@ def test_a_desk_that_was_never_told_of_a_service_knows_no_request() -> None:
         FeedbackDesk(KEY).read(an_id(), UP, T0_S)
     assert KEY.hex() not in repr(FeedbackDesk(KEY))
     assert "kkkk" not in repr(FeedbackDesk(KEY))
+
+
+def test_a_guardrail_of_feedback_needs_a_service_that_takes_it_for_as_long_as_it_runs() -> None:
+    with pytest.raises(ManifestError, match="metric score is told by feedback; next: set `feedback: true`"):
+        plan_apply(World(), load([("a.yaml", f"{SERVICE}---\n{SCORED}")]), 0)
+    with pytest.raises(ManifestError, match="rollout chat-v2 is judged by feedback"):
+        plan_apply(WORLD, load([("a.yaml", SERVICE)]), 0)

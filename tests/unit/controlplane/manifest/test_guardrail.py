@@ -38,9 +38,26 @@ def test_fewer_tokens_may_be_worse() -> None:
     assert (fewer.is_size, fewer.metric_id) == (True, "tokens_out:lower")
 
 
+@pytest.mark.parametrize("metric", ["score", "accuracy", "precision", "recall"])
+def test_what_feedback_tells_has_a_margin_and_a_wait(metric: str) -> None:
+    told = guardrail(metric=metric, margin="5pp", wait="1h")
+    assert (told.is_labelled, told.margin_bp, told.wait_ms, told.metric_id) == (True, 500, 3_600_000, metric)
+    assert not guardrail(metric="errors").is_labelled
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
+        ({"metric": "score", "margin": "5pp"}, "metric score needs a `wait` of 1s up to 30 days"),
+        ({"metric": "score", "margin": "5pp", "wait": "0s"}, "needs a `wait`"),
+        ({"metric": "score", "margin": "5pp", "wait": "31d"}, "31d"),
+        ({"metric": "recall", "wait": "1h"}, "metric recall needs a `margin`"),
+        ({"metric": "recall", "wait": "1h", "margin": "60pp"}, "up to 49pp"),
+        ({"metric": "score", "margin": "5pp", "wait": "1h", "max": "5%"}, "`max` of what feedback tells"),
+        ({"metric": "score", "margin": "5pp", "wait": "1h", "dry_run": True}, "`dry_run` of what feedback tells"),
+        ({"metric": "errors", "wait": "1h"}, "metric errors takes no `wait`"),
+        ({"metric": "f1", "margin": "5pp", "wait": "1h"}, "f1 is shown, not judged"),
+        ({"metric": "auc", "margin": "5pp", "wait": "1h"}, "auc is shown, not judged"),
         ({"metric": "repetition"}, "metric repetition needs a `margin` above 0pp and up to 49pp"),
         ({"metric": "repetition", "margin": "50pp"}, "needs a `margin` above 0pp and up to 49pp"),
         ({"metric": "repetition", "margin": "5%"}, "is not a number of percentage points"),
