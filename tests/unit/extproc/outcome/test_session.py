@@ -1,9 +1,10 @@
 import gzip
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import brotli
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,7 +74,7 @@ def test_a_json_body_that_is_none_has_no_finish(body: bytes) -> None:
     assert watched.end(complete=True) == Observation(observable=True, complete=True)
 
 
-@pytest.mark.parametrize("encoding", [b"br", b"zstd", b"identity, gzip"])
+@pytest.mark.parametrize("encoding", [b"zstd", b"br, gzip", b"identity, gzip"])
 def test_a_body_in_another_coding_is_unobservable_not_bad(encoding: bytes) -> None:
     watched = session(encoding=encoding)
     assert not watched.is_observable
@@ -207,13 +208,14 @@ def test_the_proxys_clock_bounds_ours(
 
 
 def coded(body: bytes, coding: bytes) -> bytes:
-    return gzip.compress(body) if coding == b"gzip" else zlib.compress(body)
+    return {b"gzip": gzip.compress, b"deflate": zlib.compress, b"br": brotli.compress}[coding](body)
+
+
+CODINGS = [b"gzip", b"deflate", b"br"]
 
 
 @settings(deadline=None)
-@given(
-    cuts=st.lists(st.integers(min_value=0, max_value=200), max_size=30), coding=st.sampled_from([b"gzip", b"deflate"])
-)
+@given(cuts=st.lists(st.integers(min_value=0, max_value=200), max_size=30), coding=st.sampled_from(CODINGS))
 def test_a_coded_stream_is_read_whatever_the_cutting(cuts: list[int], coding: bytes) -> None:
     body = coded(STREAM, coding)
     places = sorted({min(cut, len(body)) for cut in cuts})
@@ -223,30 +225,35 @@ def test_a_coded_stream_is_read_whatever_the_cutting(cuts: list[int], coding: by
     assert watched.end(complete=True) == GOOD
 
 
-def test_a_coded_answer_is_read_whole() -> None:
-    watched = session(b"application/json", b"GZIP")
-    watched.body(gzip.compress(json.dumps({"choices": [{"finish_reason": "stop", "text": "hi"}]}).encode()))
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_coded_answer_is_read_whole(coding: bytes) -> None:
+    watched = session(b"application/json", coding.upper())
+    watched.body(coded(json.dumps({"choices": [{"finish_reason": "stop", "text": "hi"}]}).encode(), coding))
     assert watched.end(complete=True) == SEEN
 
 
-def test_a_coded_body_that_stops_short_is_not_complete() -> None:
-    watched = session(encoding=b"gzip")
-    watched.body(gzip.compress(STREAM)[:-9])
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_coded_body_that_stops_short_is_not_complete(coding: bytes) -> None:
+    watched = session(encoding=coding)
+    watched.body(coded(STREAM, coding)[:-3])
     assert not watched.end(complete=True).complete
 
 
+@pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize(
-    "body",
+    "make",
     [
-        b"data: plain\n\n",
-        gzip.compress(STREAM) + b"more",
-        gzip.compress(b"data: {}\n\n" * 200_000),  # 2 MB of events in 6 KB
-        gzip.compress(bytes(EVENT_BYTES_MAX + PIECE_BYTES_MAX)),
+        lambda _: b"data: plain\n\n",
+        lambda coding: coded(STREAM, coding) + b"more",
+        lambda coding: coded(b"data: {}\n\n" * 200_000, coding),  # 2 MB of events in some KB
+        lambda coding: coded(bytes(EVENT_BYTES_MAX + 2 * PIECE_BYTES_MAX), coding),
     ],
 )
-def test_what_is_not_what_its_coding_says_or_grows_too_much_is_unobservable(body: bytes) -> None:
-    watched = session(encoding=b"gzip")
-    watched.body(body)
+def test_what_is_not_what_its_coding_says_or_grows_too_much_is_unobservable(
+    make: Callable[[bytes], bytes], coding: bytes
+) -> None:
+    watched = session(encoding=coding)
+    watched.body(make(coding))
     assert not watched.is_observable
     watched.body(b"more")
     assert watched.end(complete=True) == UNOBSERVABLE

@@ -212,7 +212,7 @@ def test_a_response_without_a_body_ends_with_its_headers() -> None:
 
 def test_what_cannot_be_observed_is_said_and_closed_at_once() -> None:
     stream = Stream()
-    assert stream.receive(response_headers("q1", encoding="br")) == CLOSE
+    assert stream.receive(response_headers("q1", encoding="zstd")) == CLOSE
     assert stream.seen == [("q1", UNOBSERVABLE)]
 
 
