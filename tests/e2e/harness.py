@@ -146,6 +146,10 @@ class Admin:
         request = admin_pb2.PromoteRequest(rollout=name, actor="test", reason="a test", skip_analysis=skip_analysis)
         return (await self._stub.Promote(request, timeout=CALL_TIMEOUT_S)).rollout
 
+    async def feedback(self, request_id: str, *, score: float) -> admin_pb2.FeedbackResponse:
+        request = admin_pb2.FeedbackRequest(request_id=request_id, actor="test", score=score)
+        return await self._stub.Feedback(request, timeout=CALL_TIMEOUT_S)
+
     async def explain(self, name: str) -> admin_pb2.ExplainResponse:
         return await self._stub.Explain(admin_pb2.ExplainRequest(rollout=name), timeout=CALL_TIMEOUT_S)
 
