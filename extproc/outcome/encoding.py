@@ -81,7 +81,7 @@ class _Zlib:
 
 
 class _Brotli:
-    """It keeps what it could not yet hand out; bytes behind the end are an error, after which it is asked nothing more."""
+    """It keeps what it could not yet hand out. Bytes behind the end are an error; after one it is asked no more."""
 
     def __init__(self) -> None:
         self._brotli = brotli.Decompressor()
