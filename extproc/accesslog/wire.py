@@ -20,7 +20,7 @@ from extproc.accesslog.native import placed
 from extproc.outcome.classify import Ending
 from serinus.contract.bucket import BUCKET_COUNT
 from serinus.contract.headers import METADATA_NAMESPACE
-from serinus.contract.logline import TAG, values_of
+from serinus.contract.logline import SHARED_BEFORE, TAG, TAG_BEFORE, values_of
 from serinus.contract.weight import CLASS_EVERYONE, WEIGHT_TOTAL_BP
 from serinus.envoywire import accesslog_line_pb2, accesslog_pb2
 
@@ -91,7 +91,7 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
     if not is_running and common.access_log_type not in _TYPES_OF_END:
         return Skipped("partial")
     try:
-        weight_bp = int(_tag(tags.get("weight_bp")) or 0)
+        weight_bp = _weight_bp(tags)
         body_us = _tag(tags.get("body_us") or tags.get("us_rx_body_beg"))
         first_body_us = int(body_us) if body_us else None
         duration_us = _duration_us(common, tags, is_running=is_running)
@@ -102,8 +102,6 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
             if bucket is None and (key := _tag(tags.get("key"))):
                 key_hash, bucket = placed(key.encode())
     except ValueError:
-        return Skipped("running" if is_running else "malformed")
-    if not 0 <= weight_bp <= WEIGHT_TOTAL_BP:
         return Skipped("running" if is_running else "malformed")
     return Entry(
         service=service,
@@ -147,11 +145,21 @@ def _ending(entry: accesslog_pb2.HTTPAccessLogEntry, flags: str, grpc_status: in
 def _tags(common: accesslog_pb2.AccessLogCommon) -> Mapping[str, str]:
     """The line's values, or the custom tags themselves. Raises ValueError for a line of another form."""
     tags: Mapping[str, str] = common.custom_tags
-    return values_of(tags[TAG]) if TAG in tags else tags
+    if TAG in tags:
+        return values_of(tags[TAG])
+    return values_of(tags[TAG_BEFORE], SHARED_BEFORE) if TAG_BEFORE in tags else tags
 
 
 def _tag(value: str | None) -> str:
     return "" if value is None or value == _NO_VALUE else value
+
+
+def _weight_bp(tags: Mapping[str, str]) -> int:
+    """Raises ValueError for what is no weight."""
+    weight_bp = int(_tag(tags.get("weight_bp")) or 0)
+    if not 0 <= weight_bp <= WEIGHT_TOTAL_BP:
+        raise ValueError(weight_bp)
+    return weight_bp
 
 
 def _duration_us(common: accesslog_pb2.AccessLogCommon, tags: Mapping[str, str], *, is_running: bool) -> int:

@@ -11,7 +11,7 @@ from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.outcome.observation import UNOBSERVABLE, Observation
 from extproc.telemetry.catalogue import Catalogue
 from extproc.telemetry.tables import Counter
-from serinus.contract.logline import OWN, SHARED, TAG, line_format
+from serinus.contract.logline import OWN, SHARED, SHARED_BEFORE, TAG, TAG_BEFORE, line_format, values_of
 from serinus.envoywire import accesslog_pb2
 from tests.unit.extproc.clocks import ManualClock
 from tests.unit.extproc.messages import POLICY, START_US, lined, log_entry, log_message
@@ -78,6 +78,20 @@ def test_a_failed_grpc_call_is_a_failure_of_any_service(how: Any) -> None:
     bench.ingest.access_logs(log_message(*(how(log_entry(grpc=status)) for status in ("-", "0", "13", "3", "x"))))
     assert bench.classes() == {"ok": 2, "server_error": 1, "client_error": 1}
     assert counts(bench.catalogue.log_entries) == {"counted": 4, "malformed": 1}
+
+
+def test_a_line_of_the_form_before_is_read_as_well() -> None:
+    """Until the control plane is upgraded too."""
+    entry = lined(log_entry(code=500))
+    tags = entry.common_properties.custom_tags
+    values = values_of(tags[TAG])
+    _, shared, own = line_format(values).split("\t", 2)
+    tags[TAG_BEFORE] = "\t" + " ".join(shared.split(" ")[: len(SHARED_BEFORE)]) + "\t" + own
+    del tags[TAG]
+    bench = Bench(observe=False)
+    bench.ingest.access_logs(log_message(entry))
+    (row,) = bench.sealed().rows.values()
+    assert (row.classes, row.metrics["errors"].keys_bad) == ({"server_error": 1}, {0xAB00 + 7_000})
 
 
 @pytest.mark.parametrize("how", [lambda entry: entry, lined])
