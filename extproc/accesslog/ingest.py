@@ -116,7 +116,7 @@ class Ingest:
                 self._counted(self._join.entry(request, now_ms))
                 return
             self._joined += seen.observable
-            said = side, seen.observable, seen.complete, seen.finish_reason, seen.has_content, seen.error_frame
+            said = side, seen.said
             cell = lane.by_said.get(said) or lane.cell(side, seen)
             ttft_us, measures = seen.sizes(start_us, ttft_us, finished_us)
         if duration_us > lane.follow_up_us:

@@ -81,8 +81,7 @@ class Lane:
 
     def cell(self, side: int, observation: Observation | None) -> Cell:
         """The cell of a side, with what was seen of the body."""
-        of = observation
-        said = (side, *((of.observable, of.complete, of.finish_reason, of.has_content, of.error_frame) if of else ()))
+        said = side, observation.said if observation is not None else None
         cell = self.by_said.get(said)
         if cell is None:
             like = self.like

@@ -4,6 +4,7 @@ it means for rows and dashboards is worked out once a second, for all of them.
 Which values are observations of a histogram is decided by how the request ended, the same for every version:
 - latency: of requests that ended well (`ok`). A failure says how long failing takes, a client that left how long it
   stayed; neither is a latency, and failures are judged as errors.
+  And of requests that were tried once: a retry's time is that of two servers, or of a connection that had closed.
 - ttft: of those, and of requests whose client left later: the first byte had come all the same.
 - others (tokens, time per token, what the text says of its quality): of requests that ended well.
 A request that takes longer than its service's follow-up is judged as it stands when that is over: in the middle of its
@@ -80,8 +81,9 @@ class Cell:
         self.is_evidence = bool(self.like.weight_class)
         self.is_of_no_rollout = not self.like.rollout
         has_version = bool(self.like.version)
-        self.has_latency = has_version and self.like.outcome_class in _WITH_LATENCY
-        is_aborted = has_version and self.like.outcome_class is OutcomeClass.CLIENT_ABORTED
+        is_once = has_version and self.attempts <= 1
+        self.has_latency = is_once and self.like.outcome_class in _WITH_LATENCY
+        is_aborted = is_once and self.like.outcome_class is OutcomeClass.CLIENT_ABORTED
         self.has_ttft = self.like.ttft_us is not None and (self.has_latency or is_aborted)
         self.observed = (LATENCY,) * self.has_latency + (TTFT,) * self.has_ttft
         self.first_bits = BIN_BITS * len(self.observed)

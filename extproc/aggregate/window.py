@@ -18,7 +18,17 @@ from extproc.aggregate.cell import BIN_OF_GRID, GRID_US, Cell, Tally, add_to_row
 from extproc.aggregate.slot import Outcome, RowCounts, RowKey, Sealed
 from extproc.telemetry.catalogue import Catalogue
 from serinus.contract.edge import BIN_BITS, bin_of, first_of
-from serinus.contract.metric import BADNESS_WHOLE, SCORES, TOGETHER_MAX, TOKENS_OUT, TPOT, Measures
+from serinus.contract.metric import (
+    BADNESS_WHOLE,
+    COUNTED,
+    SCORES,
+    TOGETHER_MAX,
+    TOKENS_CACHED,
+    TOKENS_IN,
+    TOKENS_OUT,
+    TPOT,
+    Measures,
+)
 from serinus.contract.outcome import UNFINISHED
 from serinus.contract.slot import SLOT_US
 from serinus.contract.weight import CLASS_NONE
@@ -37,6 +47,7 @@ PLAIN_KEYS_MAX = 10_000
 CELLS_MAX = 10_000
 # What a row can carry; a start past the year 36,000 is none.
 _SLOT_END = 1 << 40
+_TOKEN_TYPES = {TOKENS_OUT: "output", TOKENS_IN: "input", TOKENS_CACHED: "cached"}
 # A day: what claims to have lasted longer is shown as that.
 _DURATION_US_MAX = 86_400_000_000
 
@@ -67,6 +78,9 @@ class SlotWindow:
         """Further values of a request that was just counted."""
         if not cell.has_latency:
             return
+        for metric, value in measures:
+            self._show_measure(cell.like, metric, value)
+        measures = tuple([each for each in measures if each[0] not in COUNTED])
         for at in range(0, len(measures), TOGETHER_MAX):
             self._measure(cell, tally, start_us, key_hash, measures[at : at + TOGETHER_MAX])
 
@@ -81,7 +95,6 @@ class SlotWindow:
             number = min(value, BADNESS_WHOLE) if metric in SCORES else bin_of(value)
             bins[number] = bins.get(number, 0) + 1
             numbers.append(number)
-            self._show_measure(cell.like, metric, value)
         if cell.is_evidence and key_hash is not None and key_hash in tally.firsts:
             firsts, first = together[1], first_of(start_us % SLOT_US, *numbers)
             firsts[key_hash] = min(first, firsts.get(key_hash, first))
@@ -90,8 +103,8 @@ class SlotWindow:
         """On dashboards."""
         if metric == TPOT:
             self._catalogue.tpots.observe(value / 1e6, (like.service, like.version))
-        elif metric == TOKENS_OUT:
-            self._catalogue.output_tokens.add((like.service, like.version, "output"), value)
+        elif metric in _TOKEN_TYPES:
+            self._catalogue.token_counts.add((like.service, like.version, _TOKEN_TYPES[metric]), value)
         elif metric in SCORES:
             self._catalogue.badness.observe(
                 min(value, BADNESS_WHOLE) / BADNESS_WHOLE, (like.service, like.version, metric)

@@ -89,3 +89,11 @@ class AnyReader:
     @property
     def stated_tokens(self) -> int | None:
         return self._reader.stated_tokens if self._reader is not None else None
+
+    @property
+    def prompt_tokens(self) -> int | None:
+        return self._reader.prompt_tokens if self._reader is not None else None
+
+    @property
+    def cached_tokens(self) -> int | None:
+        return self._reader.cached_tokens if self._reader is not None else None

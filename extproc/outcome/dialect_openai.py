@@ -12,7 +12,7 @@ response without one tells nothing; that is not zero.
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from extproc.outcome.reader import REASON_CHARS_MAX, Json, Reader
+from extproc.outcome.reader import REASON_CHARS_MAX, Json, Reader, object_in
 from extproc.outcome.said import Said
 
 # The API's own limit of `n`. A response with more choices is not one we know.
@@ -46,7 +46,8 @@ class OpenAiReader(Reader):
     def read(self, value: Json) -> None:
         usage = value.get("usage")
         if isinstance(usage, dict):
-            self.state_tokens(usage.get("completion_tokens"))
+            cached = object_in(usage, "prompt_tokens_details").get("cached_tokens")
+            self.state_tokens(usage.get("completion_tokens"), usage.get("prompt_tokens"), cached)
         choices = value.get("choices")
         for choice in choices if isinstance(choices, list) else ():
             self._choice(choice)

@@ -59,7 +59,9 @@ class ResponsesReader(Reader):
 
     def _response(self, response: Json) -> None:
         """One that has ended, or that is not waited for. In a stream its output was seen before."""
-        self.state_tokens(object_in(response, "usage").get("output_tokens"))
+        usage = object_in(response, "usage")
+        cached = object_in(usage, "input_tokens_details").get("cached_tokens")
+        self.state_tokens(usage.get("output_tokens"), usage.get("input_tokens"), cached)
         match response.get("status"):
             case "completed":
                 self._reason = "completed"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from serinus.contract.metric import TOKENS_OUT, TPOT, Measures
+from serinus.contract.metric import TOKENS_CACHED, TOKENS_IN, TOKENS_OUT, TPOT, Measures
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +13,9 @@ class Observation:
     `complete`: the end of the body was seen, so what is missing was never sent. `finish_reason`: why the answer ended,
     "" of an API that never says, None if it has not ended; of a refusal `context_too_long` or None. `content_us`: when
     the first content of a stream came here, since 1970. `tokens_out`: tokens of the answer, None if they could not be
-    told. `is_paced`: they came one after the other, of one choice, so that their pace is the model's. `quality`: what
-    the answer itself says of it, as badness by signal.
+    told; `tokens_in`: of the prompt, and `tokens_cached` those of them that the server had kept. `is_stream`: the
+    answer came piece by piece; `is_paced`: of one choice, so that the pace is the model's. `quality`: what the answer
+    itself says of it, as badness by signal.
     """
 
     observable: bool
@@ -24,8 +25,16 @@ class Observation:
     content_us: int | None = None
     error_frame: bool = False
     tokens_out: int | None = None
+    tokens_in: int | None = None
+    tokens_cached: int | None = None
+    is_stream: bool = False
     is_paced: bool = False
     quality: Measures = ()
+
+    @property
+    def said(self) -> tuple[object, ...]:
+        """What decides how the response is counted, but for its sizes."""
+        return self.observable, self.complete, self.finish_reason, self.has_content, self.error_frame, self.is_stream
 
     def sizes(self, start_us: int, first_us: int | None, finished_us: int | None) -> tuple[int | None, Measures]:
         """The time to what the user first saw, and the values for histograms: see `times` and `measures`. Of a body
@@ -33,7 +42,8 @@ class Observation:
         if not self.observable:
             return first_us, ()
         ttft_us, stream_us = self.times(start_us, first_us, finished_us)
-        return ttft_us, self.measures(stream_us)
+        # A whole answer has no first token: its first byte is its end.
+        return ttft_us if self.is_stream else None, self.measures(stream_us)
 
     def times(self, start_us: int, first_us: int | None, finished_us: int | None) -> tuple[int | None, int | None]:
         """From the request's start to what the user first saw, and from there to the last byte. `first_us` and
@@ -48,14 +58,16 @@ class Observation:
 
     def measures(self, stream_us: int | None) -> Measures:
         """`stream_us`: from the first content to the last byte."""
-        tokens = self.tokens_out
         if not self.complete:
             return ()
-        if not tokens:
-            return self.quality
-        if not self.is_paced or stream_us is None or tokens == 1:
-            return ((TOKENS_OUT, tokens), *self.quality)
-        return ((TPOT, max(0, stream_us) // (tokens - 1)), (TOKENS_OUT, tokens), *self.quality)
+        tokens, found = self.tokens_out, []
+        if tokens:
+            if self.is_paced and stream_us is not None and tokens > 1:
+                found.append((TPOT, max(0, stream_us) // (tokens - 1)))
+            found.append((TOKENS_OUT, tokens))
+        found += self.quality
+        found += [(name, n) for name, n in ((TOKENS_IN, self.tokens_in), (TOKENS_CACHED, self.tokens_cached)) if n]
+        return tuple(found)
 
 
 UNOBSERVABLE = Observation(observable=False)

@@ -6,6 +6,7 @@ nothing of what it reads but what stands here.
 
 import json
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from extproc.outcome.said import Said
 
@@ -22,7 +23,8 @@ Json = dict[str, object]
 @dataclass(slots=True)
 class Reader:
     """Mutable; one per response. `is_unknown`: this is its API, in a form that it cannot read. `content_events`: pieces
-    of a stream that showed content. `stated_tokens`: tokens of the answer by the server's own word, None without one.
+    of a stream that showed content. `stated_tokens`: tokens of the answer by the server's own word, None without one;
+    so `prompt_tokens`, and `cached_tokens` among them.
     """
 
     said: Said = field(default_factory=Said)
@@ -31,6 +33,8 @@ class Reader:
     is_unknown: bool = False
     content_events: int = 0
     stated_tokens: int | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
 
     @staticmethod
     def claims(value: Json) -> bool:
@@ -57,10 +61,18 @@ class Reader:
         self.has_content = True
         self.content_events += 1
 
-    def state_tokens(self, tokens: object) -> None:
+    def state_tokens(self, answer: object, prompt: object = None, cached: object = None) -> None:
         """Streams may state it in every piece: the last counts."""
-        if isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= TOKENS_MAX:
-            self.stated_tokens = tokens
+        if is_count(answer):
+            self.stated_tokens = answer
+        if is_count(prompt):
+            self.prompt_tokens = prompt
+        if is_count(cached):
+            self.cached_tokens = cached
+
+
+def is_count(tokens: object) -> TypeGuard[int]:
+    return isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= TOKENS_MAX
 
 
 def object_of(data: bytes) -> Json | None:

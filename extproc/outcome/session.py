@@ -85,6 +85,9 @@ class ResponseSession:
             content_us=self._content_us,
             error_frame=reader.error_frame,
             tokens_out=self._tokens(),
+            tokens_in=reader.prompt_tokens,
+            tokens_cached=reader.cached_tokens,
+            is_stream=self._sse is not None,
             is_paced=self._sse is not None and reader.choices == 1,
             quality=reader.said.measures(is_cut=reader.finish_reason == "length") if complete else (),
         )

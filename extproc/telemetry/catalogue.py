@@ -96,8 +96,11 @@ def _tpots() -> Histogram:
     return Histogram(Metric("serinus_time_per_output_token_seconds", text, ("service", "version"), TPOT_BUCKETS_S))
 
 
-def _output_tokens() -> Counter:
-    text = "Tokens of observed answers that ended well, by type: output. As the server states them, or by events."
+def _token_counts() -> Counter:
+    text = (
+        "Tokens of observed requests that ended well, by type: output (as the server states them, or by events), and "
+        "where it states them input and cached (of input, what the server had kept)."
+    )
     return _counter("serinus_tokens_total", text, "service", "version", "type")
 
 
@@ -182,7 +185,7 @@ class Catalogue:
     durations: Histogram = field(default_factory=_durations)
     ttfts: Histogram = field(default_factory=_ttfts)
     tpots: Histogram = field(default_factory=_tpots)
-    output_tokens: Counter = field(default_factory=_output_tokens)
+    token_counts: Counter = field(default_factory=_token_counts)
     badness: Histogram = field(default_factory=_badness)
     finish_reasons: Counter = field(default_factory=_finish_reasons)
     observations: Counter = field(default_factory=_observations)
@@ -204,7 +207,7 @@ class Catalogue:
             self.durations,
             self.ttfts,
             self.tpots,
-            self.output_tokens,
+            self.token_counts,
             self.badness,
             self.finish_reasons,
             self.observations,

@@ -37,5 +37,10 @@ KEYS_COUNTED = 256
 HISTOGRAM_UNITS = {LATENCY: "us", TTFT: "us", TPOT: "us", TOKENS_OUT: "tokens", TOKENS_LOWER: "tokens"}
 # Metrics whose first observations are told together: a first is 64 bits, 20 of the start and 8 of each metric.
 TOGETHER_MAX = 5
+# Only counted, for dashboards: tokens of the prompt, and those of them that the server had kept from before.
+TOKENS_IN = "tokens_in"
+TOKENS_CACHED = "tokens_cached"
+COUNTED = (TOKENS_IN, TOKENS_CACHED)
+
 # Values of one answer for histograms, as (metric, value in its unit), those that can be told, in a fixed order.
 Measures = tuple[tuple[str, int], ...]

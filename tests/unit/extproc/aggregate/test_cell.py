@@ -14,10 +14,10 @@ FOLLOW_UP_MS = 10_000
 AT_US = SLOT * 1_000_000
 
 
-def row_of(*outcomes: dict[str, object]) -> RowCounts:
+def row_of(*outcomes: dict[str, object], attempts: int = 1) -> RowCounts:
     window = SlotWindow(Catalogue())
     for changes in outcomes:
-        window.add(outcome(**changes), FOLLOW_UP_MS)  # type: ignore[arg-type]
+        window.add(outcome(**changes), FOLLOW_UP_MS, attempts=attempts)  # type: ignore[arg-type]
     (row,) = window.take(SLOT * 1_000, FOLLOW_UP_MS).rows.values()
     return row
 
@@ -98,3 +98,8 @@ def test_the_grid_serves_bins_and_buckets_alike() -> None:
         place = sum(edge <= value_us for edge in GRID_US)
         assert BIN_OF_GRID[place] == bin_of(value_us)
         assert bucket_of[place] == sum(edge < value_us for edge in buckets_us)
+
+
+def test_a_request_that_was_tried_again_has_no_time_of_its_own_and_is_no_less_an_outcome() -> None:
+    row = row_of({"ttft_us": 3_000, "measures": (("tokens_out", 48),)}, attempts=2)
+    assert (row.requests, row.metrics["errors"].observed, row.histograms) == (1, 1, {})

@@ -225,13 +225,22 @@ def test_deltas_add_up_to_the_whole_however_they_are_cut(outcomes: list[object],
     assert summed([*parts, cut.take()]) == summed([whole.take()])
 
 
+def test_tokens_of_prompts_are_counted_and_no_evidence() -> None:
+    bench = Bench()
+    bench.add(measures=(("tokens_out", 4), ("tokens_in", 80), ("tokens_cached", 72)))
+    counts = {("chat", "v1", "output"): 4, ("chat", "v1", "input"): 80, ("chat", "v1", "cached"): 72}
+    assert bench.catalogue.token_counts.values == counts
+    (row,) = bench.take().rows.values()
+    assert set(row.histograms) == {"latency", "tokens_out"}
+
+
 def test_tokens_and_their_pace_are_on_dashboards_of_what_ended_well() -> None:
     bench = Bench()
     measures = (("tpot", 30_000), ("tokens_out", 48))
     bench.add(measures=measures)
     bench.add(measures=measures)
     bench.add(measures=measures, kind=OutcomeClass.TRUNCATED)
-    assert bench.catalogue.output_tokens.values == {("chat", "v1", "output"): 96}
+    assert bench.catalogue.token_counts.values == {("chat", "v1", "output"): 96}
     bins = bench.catalogue.tpots.values["chat", "v1"]
     assert sum(bins.counts) == 2
     assert bins.sum_s == pytest.approx(0.06)

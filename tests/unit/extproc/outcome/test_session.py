@@ -24,7 +24,7 @@ STREAM += b"data: [DONE]\n\n"
 PLAIN = (("repetition", 0), ("mixed_script", 0), ("control_tokens", 0), ("refusal", 0))
 SEEN = Observation(observable=True, complete=True, finish_reason="stop", has_content=True, quality=PLAIN)
 # One event shows content.
-GOOD = replace(SEEN, tokens_out=1, is_paced=True)
+GOOD = replace(SEEN, tokens_out=1, is_stream=True, is_paced=True)
 
 
 def session(content_type: bytes = b"text/event-stream", encoding: bytes = b"") -> ResponseSession:
@@ -257,3 +257,18 @@ def test_what_is_not_what_its_coding_says_or_grows_too_much_is_unobservable(
     assert not watched.is_observable
     watched.body(b"more")
     assert watched.end(complete=True) == UNOBSERVABLE
+
+
+def test_what_the_server_says_of_the_prompt_is_kept() -> None:
+    watched = session(b"application/json")
+    usage = {"completion_tokens": 9, "prompt_tokens": 80, "prompt_tokens_details": {"cached_tokens": 72}}
+    watched.body(json.dumps({"choices": [{"index": 0, "message": {"content": "hi"}}], "usage": usage}).encode())
+    seen = watched.end(complete=True)
+    assert seen.measures(None) == (("tokens_out", 9), *PLAIN, ("tokens_in", 80), ("tokens_cached", 72))
+
+
+def test_only_streams_have_a_time_to_the_first_token() -> None:
+    whole = replace(GOOD, is_stream=False, is_paced=False)
+    assert whole.sizes(0, 5_000, 9_000)[0] is None
+    assert GOOD.sizes(0, 5_000, 9_000)[0] == 5_000
+    assert UNOBSERVABLE.sizes(0, 5_000, 9_000) == (5_000, ())

@@ -181,7 +181,9 @@ def test_an_observed_stream_ends_with_the_body() -> None:
     assert stream.receive(response_body(FINISH[:9])) == MORE
     assert stream.receive(response_body(FINISH[9:], end=True)) == CLOSE
     stream.session.close()
-    good = Observation(True, True, "stop", has_content=True, content_us=0, tokens_out=1, is_paced=True, quality=PLAIN)
+    good = Observation(
+        True, True, "stop", has_content=True, content_us=0, tokens_out=1, is_stream=True, is_paced=True, quality=PLAIN
+    )
     assert stream.seen == [("q1", good)]
     assert stream.results == {}
 
@@ -201,7 +203,7 @@ def test_an_observed_stream_that_breaks_is_reported_incomplete() -> None:
     stream = Stream()
     stream.receive(response_headers("q1"))
     stream.session.close()
-    assert stream.seen == [("q1", Observation(observable=True, complete=False))]
+    assert stream.seen == [("q1", Observation(observable=True, complete=False, is_stream=True))]
 
 
 def test_a_response_without_a_body_ends_with_its_headers() -> None:
