@@ -17,7 +17,7 @@ from controlplane.engine.slow import SlowShare
 from controlplane.evidence.finding import Finding, Named, Situation
 from controlplane.evidence.finding import name as name_of
 from controlplane.evidence.judge import Judge
-from controlplane.evidence.labels import SCORE
+from controlplane.evidence.labels import is_mean
 from controlplane.evidence.mirrored import with_mirrored
 from controlplane.evidence.strata import Stratum
 from controlplane.evidence.verdict import Assessment, MetricAssessment, Verdict
@@ -27,7 +27,7 @@ from controlplane.manifest.schema import RolloutSpec, ServiceSpec
 from controlplane.rollout.effects import BeginStep
 from controlplane.rollout.events import EvidenceFact, RoutingFact
 from controlplane.rollout.model import Rollout
-from serinus.contract.metric import BADNESS_WHOLE, HISTOGRAM_UNITS, SCORES
+from serinus.contract.metric import BADNESS_WHOLE, HISTOGRAM_UNITS
 from serinus.contract.weight import format_bp
 
 # One point a closed slot; past this the path is thinned to every second point. 4,096 seconds at full detail.
@@ -107,6 +107,7 @@ class EvidenceTracker:
                 self._begin_before_steps(slot)
             self._judge.fold(slot, strata)
             self.dry_run.fold(slot, strata)
+            self.labels.requests(slot, strata)
             self._last_slot = slot
             for stratum in strata:
                 self._add_totals(stratum.baseline, 0)
@@ -273,7 +274,7 @@ def metric_sentence(row: MetricAssessment, *, verdict: Verdict | None = None) ->
         f"{row.metric}: candidate {row.candidate_bad} of {row.candidate_n} users, "
         f"baseline {row.baseline_bad} of {row.baseline_n}"
     )
-    if row.metric in (*SCORES, SCORE) and row.findings:
+    if is_mean(row.metric) and row.findings:
         counts = f"{row.metric}: {row.findings[-1]}"
     elif row.metric in HISTOGRAM_UNITS and row.findings:
         # Of a size, a share means nothing without where it was cut.

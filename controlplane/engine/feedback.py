@@ -69,6 +69,10 @@ class FeedbackDesk:
                     slot=row.slot,
                 )
 
+    @property
+    def is_asked(self) -> bool:
+        return bool(self._asked())
+
     def batch(self, world: World, trackers: Mapping[str, EvidenceTracker], batch: Batch, now_s: int) -> None:
         """One that is stored now."""
         self.follow(world, now_s)

@@ -1,17 +1,20 @@
 """What feedback says about one rollout: labels into judges of their own, their answers into facts and sentences.
 
-One judge for each kind of label (a score, a class) and each wait, each with its share of `rollback_alpha`; joined with
-what is seen at once as "worse if one is, good enough if all are" (`evidence.labelled`). Until labels of the step in
-force have waited long enough nothing is good enough: the rollout holds and says so. Mutable, no clock: fed the same
-feedback in the same order it says the same, so a restarted control plane rebuilds it from the store.
+One judge for each kind of label (a score, a class, an event) and each wait, each with its share of `rollback_alpha`;
+joined with what is seen at once as "worse if one is, good enough if all are" (`evidence.labelled`). Until labels of the
+step in force have waited long enough nothing is good enough: the rollout holds and says so. Mutable, no clock: fed the
+same feedback in the same order it says the same, so a restarted control plane rebuilds it from the store.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from controlplane.engine.plan import Kind, label_plans
+from controlplane.engine.plan import Kind, LabelGroup, label_plans
+from controlplane.evidence.events import EventInbox
 from controlplane.evidence.labelled import LabelAssessment, LabelledJudge, LabelState, joined
 from controlplane.evidence.labels import Asked, Label, LabelPlan
+from controlplane.evidence.plan import JudgePlan
+from controlplane.evidence.strata import Stratum
 from controlplane.evidence.verdict import MetricAssessment, Verdict
 from controlplane.manifest.schema import RolloutSpec
 from controlplane.manifest.units import in_time
@@ -21,14 +24,24 @@ from serinus.contract.weight import format_bp
 
 # An hour of 70 labels a second that wait; about 350 bytes each. Past it labels are refused, and that holds.
 WAITING_MAX = 250_000
-_WORDS = {Kind.SCORE: "scores", Kind.CLASSES: "labels"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    kind: Kind
-    wait_s: int
+    of: LabelGroup
     judge: LabelledJudge
+    events: EventInbox | None
+
+    @property
+    def words(self) -> str:
+        kind = self.of.kind
+        return f"{self.of.of} events" if kind is Kind.EVENT else "scores" if kind is Kind.SCORE else "labels"
+
+
+def _group(of: LabelGroup, plan: JudgePlan, waiting_max: int) -> _Group:
+    events = EventInbox(plan.guardrails[0].metric, of.wait_s) if of.kind is Kind.EVENT else None
+    judge = LabelledJudge(plan, LabelPlan(wait_s=of.wait_s), labels_max=waiting_max, inbox=events)
+    return _Group(of, judge, events)
 
 
 class RolloutLabels:
@@ -37,10 +50,7 @@ class RolloutLabels:
     def __init__(self, spec: RolloutSpec, *, since_slot: int, waiting_max: int = WAITING_MAX) -> None:
         self._since_slot = self._step_slot = since_slot
         self._steps_begun = 0
-        self._groups = [
-            _Group(kind, wait_s, LabelledJudge(plan, LabelPlan(wait_s=wait_s), labels_max=waiting_max))
-            for (kind, wait_s), plan in label_plans(spec).items()
-        ]
+        self._groups = [_group(of, plan, waiting_max) for of, plan in label_plans(spec).items()]
         for group in self._groups:
             # What comes before the first step can still show that the candidate is worse.
             group.judge.begin_step(slot=since_slot, weight_bp=spec.weights_bp[0], next_weight_bp=None)
@@ -51,6 +61,12 @@ class RolloutLabels:
         self._step_slot = max(step.slot, self._step_slot + 1)
         for group in self._groups:
             group.judge.begin_step(slot=self._step_slot, weight_bp=step.weight_bp, next_weight_bp=step.next_weight_bp)
+
+    def requests(self, slot: int, strata: Sequence[Stratum]) -> None:
+        """The requests of a closed slot, for what nobody says did not happen."""
+        for group in self._groups:
+            if group.events is not None:
+                group.events.requests(slot, strata)
 
     def take(self, asked: Asked, said: Said, now_slot: int) -> bool:
         """File what was said of a request; False if no guardrail asks for it, or not any more."""
@@ -91,7 +107,7 @@ class RolloutLabels:
     def is_overdue(self, now_slot: int) -> bool:
         """Labels of the step in force should have come, and none has."""
         return any(
-            one.state is LabelState.WAITING and now_slot > self._step_slot + group.wait_s + 1
+            one.state is LabelState.WAITING and now_slot > self._step_slot + group.of.wait_s + 1
             for group, one in zip(self._groups, self._assessments(), strict=True)
         )
 
@@ -101,9 +117,11 @@ class RolloutLabels:
 
 def _labels(group: _Group, asked: Asked, said: Said, received: int) -> Iterator[Label]:
     """What of it is the group's: kinds come at different times, and each is complete in itself."""
-    if group.kind is Kind.SCORE and said.score is not None:
+    if group.of.kind is Kind.SCORE and said.score is not None:
         yield Label(asked, received, score=said.score)
-    if group.kind is Kind.CLASSES and said.actual is not None:
+    if group.of.kind is Kind.EVENT and said.event == group.of.of:
+        yield Label(asked, received, score=1.0)
+    if group.of.kind is Kind.CLASSES and said.actual is not None:
         yield Label(
             asked,
             received,
@@ -115,7 +133,7 @@ def _labels(group: _Group, asked: Asked, said: Said, received: int) -> Iterator[
 
 def _sentence(group: _Group, one: LabelAssessment) -> str:
     counts, share = one.labels, one.assessment.share
-    told = f"{counts.taken} {_WORDS[group.kind]} taken, {counts.waiting} of them wait"
+    told = f"{counts.taken} {group.words} taken, {counts.waiting} of them wait"
     more = [
         f"{count} {what}"
         for count, what in (
@@ -128,7 +146,7 @@ def _sentence(group: _Group, one: LabelAssessment) -> str:
     state = ""
     match one.state:
         case LabelState.WAITING:
-            state = f": none of this step has been judged yet, each waits {in_time(group.wait_s)} (label lag)"
+            state = f": none of this step has been judged yet, each waits {in_time(group.of.wait_s)} (label lag)"
         case LabelState.UNEVEN:
             state = (
                 f": who gets a label depends on the version, {share.candidate_keys} of {share.keys} labelled users are "

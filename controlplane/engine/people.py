@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from controlplane.evidence.alternatives import Counts
 from controlplane.evidence.intervals import Interval, difference_interval, share_interval
-from controlplane.evidence.labels import SCORE
+from controlplane.evidence.labels import is_mean
 from controlplane.evidence.planning import remaining
 from controlplane.evidence.verdict import MetricAssessment, Verdict
 from controlplane.manifest.units import in_time
-from serinus.contract.metric import HISTOGRAM_UNITS, SCORES
+from serinus.contract.metric import HISTOGRAM_UNITS
 
 _ALPHA = 0.05
 
@@ -34,7 +34,7 @@ class Needed:
 def intervals(row: MetricAssessment) -> Intervals | None:
     """None where an arm has shown nothing, and of sizes: they are cut where it tells most, for which an interval would
     have to pay. Means have theirs in the finding."""
-    if not row.baseline_n or not row.candidate_n or row.metric in HISTOGRAM_UNITS or row.metric in (*SCORES, SCORE):
+    if not row.baseline_n or not row.candidate_n or row.metric in HISTOGRAM_UNITS or is_mean(row.metric):
         return None
     counts = Counts(
         baseline_n=row.baseline_n,

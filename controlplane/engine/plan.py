@@ -1,14 +1,14 @@
 """A rollout's manifest -> the judge's plan. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from controlplane.evidence.histogram import bins_covering, bins_within
 from controlplane.evidence.judge import JudgePlan
 from controlplane.evidence.plan import AnyPlan, BinnedPlan, GuardrailPlan, ScorePlan
 from controlplane.evidence.several import alpha_of
-from controlplane.manifest.guardrail import SCORE, WHOLE_BP, Guardrail
+from controlplane.manifest.guardrail import EVENT, SCORE, WHOLE_BP, Guardrail
 from controlplane.manifest.schema import RolloutSpec
 
 # An advance shows that the candidate is not slower up to the baseline's p95; a rollback looks at the p99 too. To show
@@ -21,6 +21,19 @@ class Kind(StrEnum):
 
     SCORE = "score"
     CLASSES = "label"
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelGroup:
+    """Labels of one kind come together, those of two do not. `of`: the event's name."""
+
+    kind: Kind
+    wait_s: int
+    of: str = ""
+
+
+_KINDS = {SCORE: Kind.SCORE, EVENT: Kind.EVENT}
 
 
 def judge_plan(spec: RolloutSpec) -> JudgePlan:
@@ -30,14 +43,15 @@ def judge_plan(spec: RolloutSpec) -> JudgePlan:
     return _plan(spec, seen, of=len(acting(spec)))
 
 
-def label_plans(spec: RolloutSpec) -> Mapping[tuple[Kind, int], JudgePlan]:
-    """A plan for each kind of label and wait in seconds: labels of one kind come together, those of two do not."""
-    groups: dict[tuple[Kind, int], list[Guardrail]] = {}
+def label_plans(spec: RolloutSpec) -> Mapping[LabelGroup, JudgePlan]:
+    """A plan for each group."""
+    groups: dict[LabelGroup, list[Guardrail]] = {}
     for guardrail in acting(spec):
         if guardrail.is_labelled:
-            kind = Kind.SCORE if guardrail.metric == SCORE else Kind.CLASSES
-            groups.setdefault((kind, (guardrail.wait_ms or 0) // 1_000), []).append(guardrail)
-    return {key: replace(_plan(spec, group, of=len(acting(spec))), follow_up_slots=0) for key, group in groups.items()}
+            kind = _KINDS.get(guardrail.metric, Kind.CLASSES)
+            of = LabelGroup(kind, (guardrail.wait_ms or 0) // 1_000, guardrail.of or "")
+            groups.setdefault(of, []).append(guardrail)
+    return {of: replace(_plan(spec, group, of=len(acting(spec))), follow_up_slots=0) for of, group in groups.items()}
 
 
 def acting(spec: RolloutSpec) -> list[Guardrail]:
@@ -63,7 +77,7 @@ def _plan(spec: RolloutSpec, guardrails: Sequence[Guardrail], *, of: int = 0) ->
 
 def _planned(guardrail: Guardrail, omega: float, harm_budget_bp: int) -> AnyPlan:
     margin_bp = guardrail.margin_bp
-    if guardrail.is_score or guardrail.metric == SCORE:
+    if guardrail.is_score or guardrail.metric in (SCORE, EVENT):
         assert margin_bp is not None
         return ScorePlan(metric=guardrail.metric_id, omega=omega, tolerance_bp=margin_bp, margin_bp=margin_bp)
     if guardrail.is_size:

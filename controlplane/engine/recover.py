@@ -8,7 +8,7 @@ from controlplane.engine.world import ProxyGroup, RolloutObject, Service, World
 from controlplane.errors import SerinusError
 from controlplane.ingest import wire
 from controlplane.ingest.registry import Registry
-from controlplane.ingest.rows import Hello
+from controlplane.ingest.rows import Batch, Hello
 from controlplane.manifest.load import spec_of
 from controlplane.manifest.proxy_group import ProxyGroupSpec
 from controlplane.manifest.schema import RolloutSpec, ServiceSpec
@@ -16,7 +16,6 @@ from controlplane.rollout.effects import BeginStep
 from controlplane.rollout.model import Observing, Rollout, next_weight_bp
 from controlplane.store.journal import decode
 from controlplane.store.port import Record, StoredBatch, StoredObject, StoreError
-from serinus.contract.feedback import Feedback
 
 
 def world_of(objects: Sequence[StoredObject], latest: Sequence[Record]) -> World:
@@ -60,31 +59,31 @@ def replay(
     trackers: dict[str, EvidenceTracker], batches: Iterable[StoredBatch], desk: FeedbackDesk | None = None
 ) -> int:
     """Feed stored batches to the trackers as they came; how many. Slots close as they did, by who had closed them.
-    Feedback follows when all rows have told which snapshots there were, in its own order."""
-    registry = Registry()
-    told: list[tuple[int, tuple[Feedback, ...]]] = []
-    count = 0
-    for stored in batches:
-        hello = Hello(stored.sidecar, stored.epoch, "")
-        try:
-            batch = wire.batch_from_bytes(stored.payload)
-        except SerinusError as error:
-            name = f"{stored.sidecar}/{stored.epoch}/{stored.seq}"
-            raise StoreError(f"stored batch {name} cannot be read: {error}") from error
-        count += 1
-        told.append((stored.at_ms // 1000, batch.feedback))
-        if stored.sidecar == OPERATORS:
-            continue
-        registry.hello(hello, stored.at_ms)
-        registry.batch(hello, batch, stored.at_ms)
-        closed = registry.closed_through(stored.at_ms)
+    Feedback may have come before the rows that tell of its snapshot: all of these are learned first."""
+    registry, stored_batches = Registry(), tuple(batches)
+    if desk is not None and desk.is_asked:
+        for stored in stored_batches:
+            desk.learn(_batch(stored).rows)
+    for stored in stored_batches:
+        batch, hello, closed = _batch(stored), Hello(stored.sidecar, stored.epoch, ""), None
+        if stored.sidecar != OPERATORS:
+            registry.hello(hello, stored.at_ms)
+            registry.batch(hello, batch, stored.at_ms)
+            closed = registry.closed_through(stored.at_ms)
         for tracker in trackers.values():
             tracker.add(batch.rows, now_slot=stored.at_ms // 1000)
             if closed is not None:
                 tracker.close(closed)
+            tracker.labels.advance(stored.at_ms // 1000)
         if desk is not None:
-            desk.learn(batch.rows)
-    for at_s, feedback in told if desk is not None else ():
-        assert desk is not None
-        desk.take(trackers, feedback, at_s)
-    return count
+            desk.take(trackers, batch.feedback, stored.at_ms // 1000)
+    return len(stored_batches)
+
+
+def _batch(stored: StoredBatch) -> Batch:
+    """Raises StoreError."""
+    try:
+        return wire.batch_from_bytes(stored.payload)
+    except SerinusError as error:
+        name = f"{stored.sidecar}/{stored.epoch}/{stored.seq}"
+        raise StoreError(f"stored batch {name} cannot be read: {error}") from error

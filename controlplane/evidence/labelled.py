@@ -14,13 +14,15 @@ margin's test, given how often each said yes, tells that apart. No I/O, no clock
 
 import enum
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from controlplane.evidence.errors import PlanError, SlotOrderError
 from controlplane.evidence.judge import Judge
-from controlplane.evidence.labels import LABELS_MAX, PRECISION, InboxCounts, Label, LabelInbox, LabelPlan, strata_of
+from controlplane.evidence.labels import LABELS_MAX, PRECISION, InboxCounts, Label, LabelInbox, LabelPlan
 from controlplane.evidence.plan import GuardrailPlan, JudgePlan
-from controlplane.evidence.strata import check_weight
+from controlplane.evidence.strata import Stratum, check_weight
 from controlplane.evidence.verdict import Assessment, Verdict
 
 
@@ -41,6 +43,18 @@ class LabelAssessment:
     labels: InboxCounts
 
 
+class Inbox(Protocol):
+    """Where what comes late waits."""
+
+    @property
+    def counts(self) -> InboxCounts: ...
+
+    def take(self, label: Label) -> bool: ...
+
+    def strata(self, now_slot: int) -> Sequence[tuple[int, Sequence[Stratum]]]:
+        """What has waited long enough, once and oldest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     slot: int
@@ -51,8 +65,10 @@ class _Step:
 class LabelledJudge:
     """Mutable, single-threaded; beside the judge of what is seen at once."""
 
-    def __init__(self, plan: JudgePlan, labels: LabelPlan, *, labels_max: int = LABELS_MAX) -> None:
-        """Raises PlanError."""
+    def __init__(
+        self, plan: JudgePlan, labels: LabelPlan, *, labels_max: int = LABELS_MAX, inbox: "Inbox | None" = None
+    ) -> None:
+        """`inbox`: in place of one for labels. Raises PlanError."""
         for guardrail in plan.guardrails:
             if (
                 isinstance(guardrail, GuardrailPlan)
@@ -64,7 +80,7 @@ class LabelledJudge:
                     next_step="give precision a margin",
                 )
         self._judge = Judge(plan)
-        self._inbox = LabelInbox(labels, labels_max=labels_max)
+        self._inbox = inbox if inbox is not None else LabelInbox(labels, labels_max=labels_max)
         self._steps: deque[_Step] = deque()
         self._last_step_slot = -1
         self._has_windows = False
@@ -86,12 +102,12 @@ class LabelledJudge:
 
     def advance(self, now_slot: int) -> None:
         """Judge what has waited long enough."""
-        for window in self._inbox.ready(now_slot):
-            while self._steps and self._steps[0].slot <= window.slot:
+        for slot, strata in self._inbox.strata(now_slot):
+            while self._steps and self._steps[0].slot <= slot:
                 step = self._steps.popleft()
                 self._judge.begin_step(slot=step.slot, weight_bp=step.weight_bp, next_weight_bp=step.next_weight_bp)
                 self._has_windows = False
-            self._judge.fold(window.slot, strata_of(window))
+            self._judge.fold(slot, strata)
             self._has_windows = True
             said = self._judge.assess()
             self._is_worse = self._is_worse or (said.verdict is Verdict.WORSE and said.share.is_plausible)

@@ -19,8 +19,11 @@ from dataclasses import dataclass, replace
 from controlplane.evidence.errors import CountsError, PlanError
 from controlplane.evidence.scores import bin_of_score
 from controlplane.evidence.strata import BinCounts, MetricCounts, Stratum, check_weight, is_whole
+from serinus.contract.metric import SCORES
 
 SCORE, ACCURACY, PRECISION, RECALL = "score", "accuracy", "precision", "recall"
+# Before the name of what users did (`events.py`).
+EVENT = "event:"
 # Labels that wait, of all windows; past it new ones are refused and counted: the judge holds.
 LABELS_MAX = 1_000_000
 # Thirty days: what is older is no part of a rollout.
@@ -139,6 +142,10 @@ class LabelInbox:
         self._closed_before = max(self._closed_before, (now_slot - self._plan.wait_s) // span * span)
         return tuple(windows)
 
+    def strata(self, now_slot: int) -> tuple[tuple[int, tuple[Stratum, ...]], ...]:
+        """The same windows by their first slot, as strata of the judge."""
+        return tuple((window.slot, strata_of(window)) for window in self.ready(now_slot))
+
     def _due(self, window: int) -> int:
         return window + self._plan.window_s + self._plan.wait_s
 
@@ -183,6 +190,11 @@ def strata_of(window: Window) -> tuple[Stratum, ...]:
         )
         for (weight_bp, snapshot, weight_class), (baseline, candidate) in sorted(places.items())
     )
+
+
+def is_mean(metric: str) -> bool:
+    """Whether means of 0 to 1 are compared, and not shares of bad ones."""
+    return metric in SCORES or metric == SCORE or metric.startswith(EVENT)
 
 
 def judged_in(label: Label) -> Mapping[str, bool]:

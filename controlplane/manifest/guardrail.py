@@ -4,8 +4,8 @@ Shares of requests (`errors`, `finish_reason`, `context_too_long`) have margins 
 absolute `max`; sizes (`latency`, `ttft`, `time_per_output_token`, `tokens`) have margins in percent, as factors: 10% is
 "no more than 1.1 times as slow, or as long, at every edge"; with `worse: lower` (of tokens) "no shorter than by that
 factor". Quality signals of answers (`repetition`, ...) are means of 0 to 1, with margins in percentage points. What is
-told later by feedback (`score`, `accuracy`, `precision`, `recall`) is judged when `wait` is over since the request, for
-both arms.
+told later by feedback (`score`, `accuracy`, `precision`, `recall`, `event`) is judged when `wait` is over since the
+request, for both arms.
 """
 
 from enum import StrEnum
@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from controlplane.manifest.field import DurationMs, Spec, choice
 from controlplane.manifest.units import parse_percent_bp, parse_points_bp
+from serinus.contract.feedback import EVENT as EVENT_NAME
 from serinus.contract.metric import (
     CONTEXT_TOO_LONG,
     ERRORS,
@@ -39,9 +40,10 @@ WHOLE_BP = 10_000
 SCORE_MARGIN_BP_MAX = 4_900
 
 
-# Told by feedback: a mean of 0 to 1, and shares of labels.
+# Told by feedback: a mean of 0 to 1, shares of labels, the share of requests that an event follows.
 SCORE = "score"
-LABELLED = (SCORE, "accuracy", "precision", "recall")
+EVENT = "event"
+LABELLED = (SCORE, "accuracy", "precision", "recall", EVENT)
 # Shown by `describe` and `explain`, and not to be had as a guardrail: no evidence can show that they are good enough.
 _SHOWN = ("f1", "auc")
 WAIT_MS_MAX = 30 * 24 * 3_600_000
@@ -115,7 +117,9 @@ class Guardrail(Spec):
             raise ValueError(
                 "metric finish_reason needs `of: length` and a `margin` in percentage points, for example 5pp"
             )
-        if self.metric != FINISH_REASON and self.of is not None:
+        if self.metric == EVENT and not EVENT_NAME.fullmatch(self.of or ""):
+            raise ValueError("metric event needs `of`, a name of at most 32 of a-z, 0-9 and _, for example clicked")
+        if self.metric not in (FINISH_REASON, EVENT) and self.of is not None:
             raise ValueError(f"metric {self.metric} takes no `of`")
         if self.worse is Worse.LOWER and self.metric != TOKENS:
             raise ValueError(f"metric {self.metric} takes no `worse`: less of it is no harm")
@@ -157,5 +161,5 @@ class Guardrail(Spec):
     def metric_id(self) -> str:
         """The name of the metric in slots and series: `errors`, `finish_reason:length`, `tokens_out:lower`."""
         if self.is_score or self.is_labelled:
-            return self.metric
+            return f"{self.metric}:{self.of}" if self.metric == EVENT else self.metric
         return {**SHARES, **SIZES}[self.metric] + (LOWER if self.worse is Worse.LOWER else "")

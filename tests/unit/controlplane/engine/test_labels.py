@@ -6,8 +6,9 @@ import random
 import pytest
 
 from controlplane.engine.labels import RolloutLabels
-from controlplane.engine.plan import Kind, judge_plan, label_plans
+from controlplane.engine.plan import Kind, LabelGroup, judge_plan, label_plans
 from controlplane.evidence.labels import Asked
+from controlplane.evidence.strata import MetricCounts, Stratum
 from controlplane.evidence.verdict import Verdict
 from controlplane.manifest.load import load
 from controlplane.manifest.schema import RolloutSpec
@@ -53,7 +54,7 @@ def test_labels_take_their_share_of_alpha_and_the_rest_is_judged_as_before() -> 
     asked = spec(SCORE, "{metric: accuracy, margin: 5pp, wait: 1h}", "{metric: recall, margin: 5pp, wait: 1h}")
     plans = label_plans(asked)
     assert [plan.rollback_alpha for plan in plans.values()] == pytest.approx([0.01 / 4, 0.01 / 2])
-    assert set(plans) == {(Kind.SCORE, 10), (Kind.CLASSES, 3_600)}
+    assert set(plans) == {LabelGroup(Kind.SCORE, 10), LabelGroup(Kind.CLASSES, 3_600)}
     seen = judge_plan(asked)
     assert [one.metric for one in seen.guardrails] == ["errors"]
     assert math.isclose(seen.rollback_alpha + sum(plan.rollback_alpha for plan in plans.values()), 0.01)
@@ -107,3 +108,17 @@ def test_without_such_guardrails_nothing_is_asked_of_labels() -> None:
     labels = RolloutLabels(spec(), since_slot=START)
     assert [labels.verdict(verdict) for verdict in (WORSE, GOOD, THIN)] == [WORSE, GOOD, THIN]
     assert (labels.rows(), labels.sentences(), labels.is_overdue(START + 10**6)) == ((), (), False)
+
+
+def test_events_are_held_against_the_requests_of_closed_slots() -> None:
+    labels = RolloutLabels(spec("{metric: event, of: clicked, margin: 5pp, wait: 10s}"), since_slot=START - 1)
+    labels.begin(BeginStep(step_index=0, slot=START, weight_bp=5_000, next_weight_bp=10_000))
+    keys = frozenset(range(1, 9))
+    errors = {"errors": MetricCounts(8, 0, keys, frozenset())}
+    labels.requests(START, [Stratum(START, "s1", "1", 5_000, errors, {})])
+    for said, is_taken in ((Said(event="clicked"), True), (Said(event="bought"), False), (Said(score=1.0), False)):
+        assert labels.take(Asked(START, "s1", "1", 5_000, False, 1, 7), said, START + 2) is is_taken
+    labels.advance(START + 11)
+    (row,) = labels.rows()
+    assert (row.metric, row.baseline_requests, row.baseline_request_bad) == ("event:clicked", 8, 7)
+    assert labels.sentences() == ("1 clicked events taken, 0 of them wait",)

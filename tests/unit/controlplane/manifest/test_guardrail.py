@@ -45,6 +45,10 @@ def test_what_feedback_tells_has_a_margin_and_a_wait(metric: str) -> None:
     assert not guardrail(metric="errors").is_labelled
 
 
+def test_an_event_has_a_name() -> None:
+    assert guardrail(metric="event", of="clicked", margin="2pp", wait="10m").metric_id == "event:clicked"
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -55,6 +59,9 @@ def test_what_feedback_tells_has_a_margin_and_a_wait(metric: str) -> None:
         ({"metric": "recall", "wait": "1h", "margin": "60pp"}, "up to 49pp"),
         ({"metric": "score", "margin": "5pp", "wait": "1h", "max": "5%"}, "`max` of what feedback tells"),
         ({"metric": "score", "margin": "5pp", "wait": "1h", "dry_run": True}, "`dry_run` of what feedback tells"),
+        ({"metric": "event", "margin": "5pp", "wait": "1h"}, "metric event needs `of`"),
+        ({"metric": "event", "of": "A click", "margin": "5pp", "wait": "1h"}, "metric event needs `of`"),
+        ({"metric": "score", "of": "clicked", "margin": "5pp", "wait": "1h"}, "metric score takes no `of`"),
         ({"metric": "errors", "wait": "1h"}, "metric errors takes no `wait`"),
         ({"metric": "f1", "margin": "5pp", "wait": "1h"}, "f1 is shown, not judged"),
         ({"metric": "auc", "margin": "5pp", "wait": "1h"}, "auc is shown, not judged"),
