@@ -8,7 +8,7 @@ from controlplane.manifest.load import Manifest
 from controlplane.manifest.proxy_group import DEFAULT_GROUP
 from controlplane.manifest.schema import Protocol, RolloutSpec, ServiceSpec
 from serinus.contract.headers import COHORT_EVERYONE, COHORT_NO_KEY, COHORT_TOKEN, COHORT_UNTAGGED
-from serinus.contract.metric import BODY_METRICS
+from serinus.contract.metric import BODY_METRICS, INVALID_JSON
 
 RESERVED_COHORTS = frozenset({COHORT_EVERYONE, COHORT_NO_KEY, COHORT_TOKEN, COHORT_UNTAGGED})
 
@@ -131,10 +131,17 @@ def _rollout(
     elif spec.candidate == baseline:
         message = f"version {spec.candidate} is the baseline of service {spec.service} already; nothing to roll out"
         problems.append(manifest.problem(("candidate",), message))
+    elif spec.capacity is not None and service.version(spec.candidate).metrics is None:
+        message = f"says nothing without `metrics` of version {spec.candidate}; next: set `metrics: {{}}` on it"
+        problems.append(manifest.problem(("capacity",), message))
     for index, guardrail in enumerate(spec.guardrails):
         if guardrail.metric_id in BODY_METRICS and not service.observe.is_on:
             setting = f"set `observe: {{body: true}}` on service {spec.service}"
             message = f"metric {guardrail.metric} is read from the body; next: {setting}"
+            problems.append(manifest.problem(("guardrails", index), message))
+        elif guardrail.metric_id == INVALID_JSON and not service.observe.requests:
+            setting = f"set `observe: {{body: true, requests: true}}` on service {spec.service}"
+            message = f"metric {guardrail.metric} asks what the request asked for; next: {setting}"
             problems.append(manifest.problem(("guardrails", index), message))
         if guardrail.is_labelled and service.feedback is None:
             message = (

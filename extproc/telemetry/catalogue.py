@@ -85,8 +85,8 @@ def _durations() -> Histogram:
 
 def _ttfts() -> Histogram:
     text = (
-        "Time from a request's first byte to the first content of an observed stream, else to the first byte of the "
-        "response's body (of its headers, if it had none), of responses that ended well or were left by the client."
+        "Time from a request's first byte to the first content of a stream, of services that are not observed to the first "
+        "byte of the response's body (of its headers, if it had none), of responses that ended well or were left by the client."
     )
     return Histogram(Metric("serinus_ttft_seconds", text, ("service", "version"), TTFT_BUCKETS_S))
 

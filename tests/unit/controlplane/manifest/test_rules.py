@@ -101,6 +101,14 @@ def test_a_reference_that_leads_nowhere_is_named(right: str, wrong: str, expecte
     assert expected in problems_of(BOTH.replace(right, wrong, 1))
 
 
+def test_json_is_judged_by_what_the_request_asked_for() -> None:
+    text = BOTH.replace("{metric: finish_reason, of: length, margin: 5pp}", "{metric: invalid_json, margin: 5pp}")
+    assert text != BOTH
+    (problem,) = problems_of(text)
+    assert "next: set `observe: {body: true, requests: true}` on service chat" in problem
+    assert problems_of(text.replace("observe: {body: true}", "observe: {body: true, requests: true}")) == []
+
+
 @pytest.mark.parametrize("observe", ["{body: false}", "{body: true, sample: 0%}"])
 def test_a_content_metric_needs_the_body_observed(observe: str) -> None:
     (problem,) = problems_of(BOTH.replace("observe: {body: true}", f"observe: {observe}"))
