@@ -102,7 +102,7 @@ def test_a_reference_that_leads_nowhere_is_named(right: str, wrong: str, expecte
 
 
 def test_json_is_judged_by_what_the_request_asked_for() -> None:
-    text = BOTH.replace("{metric: finish_reason, of: length, margin: 5pp}", "{metric: invalid_json, margin: 5pp}")
+    text = BOTH.replace("{metric: finish_reason, of: length, margin: 20pp}", "{metric: invalid_json, margin: 5pp}")
     assert text != BOTH
     (problem,) = problems_of(text)
     assert "next: set `observe: {body: true, requests: true}` on service chat" in problem
