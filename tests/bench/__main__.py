@@ -18,13 +18,28 @@ from tests.bench.machine import describe
 from tests.bench.report import as_markdown, as_text
 from tests.bench.result import Column, Goal, Result
 
-BENCHES = ("build", "engine", "admin", "streams", "effect", "policy", "ingest", "path", "judge", "numbers")
+BENCHES = (
+    "build",
+    "engine",
+    "admin",
+    "streams",
+    "effect",
+    "policy",
+    "ingest",
+    "path",
+    "observe",
+    "held",
+    "judge",
+    "numbers",
+)
 # Repetitions that are enough to see that a bench works, for those that take an argument.
 QUICK: Mapping[str, Mapping[str, Any]] = {
     "streams": {"sizes": (10,), "steps": 5},
     "effect": {"repetitions": 3},
     "admin": {"rounds": 20},
     "path": {"rounds": 2},
+    "observe": {"rounds": 2, "load_s": 1.0},
+    "held": {"rounds": 1, "load_s": 3.0, "streams": 100},
     "judge": {"slots": 120, "rollouts": 250},
     "numbers": {"rollouts": 250, "paths": 10},
 }

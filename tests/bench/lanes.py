@@ -82,6 +82,8 @@ class LaneSpec:
     tags: bool = False
     logs: bool = False
     datapath: str = "ext_proc"
+    # Of which share of responses the body is observed; "" for none.
+    observes: str = ""
     shows_tags: bool = False
     envoy_workers: int = 1
     # How long a request waits for its tag.
@@ -121,13 +123,20 @@ class Lane:
 
 
 @contextlib.asynccontextmanager
-async def lanes(specs: Sequence[LaneSpec], *, controlplane: str = "127.0.0.1:9") -> AsyncIterator[list[Lane]]:
-    """All of them up, and tagging where they tag. `controlplane`: where sidecars report to."""
+async def lanes(
+    specs: Sequence[LaneSpec],
+    *,
+    controlplane: str = "127.0.0.1:9",
+    protocol: str = "http",
+    upstream: str = "tests.bench.fast_upstream",
+) -> AsyncIterator[list[Lane]]:
+    """All of them up, and tagging where they tag. `controlplane`: where sidecars report to. `upstream`: the module that
+    serves."""
     directory = short_directory()
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, directory)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        ports = await stack.enter_async_context(_upstreams())
+        ports = await stack.enter_async_context(_upstreams(upstream))
         ads = AdsServer()
         ads.set_groups(GroupBook({spec.name: () for spec in specs}))
         server = grpc.aio.server(options=SERVER_OPTIONS)
@@ -135,15 +144,15 @@ async def lanes(specs: Sequence[LaneSpec], *, controlplane: str = "127.0.0.1:9")
         xds_port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         stack.push_async_callback(server.stop, None)
-        site = _Site(directory, ads, xds_port, ports, session, controlplane)
+        site = _Site(directory, ads, xds_port, ports, session, controlplane, protocol)
         yield [await stack.enter_async_context(_lane(spec, site)) for spec in specs]
 
 
 @contextlib.asynccontextmanager
-async def _upstreams() -> AsyncIterator[list[int]]:
+async def _upstreams(module: str) -> AsyncIterator[list[int]]:
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.fast_upstream", str(len(VERSIONS))), stdin=pipe, stdout=pipe
+        *(sys.executable, "-m", module, str(len(VERSIONS))), stdin=pipe, stdout=pipe
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -156,14 +165,15 @@ async def _upstreams() -> AsyncIterator[list[int]]:
         await process.wait()
 
 
-def service(ports: Sequence[int], datapath: str) -> ServiceRoute:
+def service(ports: Sequence[int], datapath: str, protocol: str = "http", observes: str = "") -> ServiceRoute:
     """The service under load, in the middle of a rollout."""
     versions = [
         {"name": name, "endpoints": [f"127.0.0.1:{port}"], "health": {"path": "/health"}}
         for name, port in zip(VERSIONS, ports, strict=True)
     ]
     spec = {
-        "protocol": "http",
+        "protocol": protocol,
+        "observe": {"body": bool(observes), "sample": observes or "100%"},
         "hosts": ["*"],
         "sticky": {"header": "x-user-id"},
         "datapath": datapath,
@@ -185,12 +195,13 @@ class _Site:
     upstream_ports: Sequence[int]
     session: aiohttp.ClientSession
     controlplane: str
+    protocol: str
 
 
 @contextlib.asynccontextmanager
 async def _lane(spec: LaneSpec, site: _Site) -> AsyncIterator[Lane]:
     directory = site.directory / spec.name
-    route = service(site.upstream_ports, spec.datapath)
+    route = service(site.upstream_ports, spec.datapath, site.protocol, spec.observes)
     gateway = Gateway(listen_port=free_port(), ext_proc_message_timeout_ms=spec.timeout_ms)
     socket, admin_port = directory / "e.sock", free_port()
     async with contextlib.AsyncExitStack() as stack:

@@ -29,6 +29,7 @@ from controlplane.snapshot.snapshot import Snapshot
 from controlplane.xds.groups import GroupBook
 from controlplane.xds.server import AdsServer
 from serinus.contract.policy import CohortRule, ServicePolicy, TokenPolicy
+from serinus.contract.weight import WEIGHT_TOTAL_BP
 from tests.e2e.path_sidecar import PathSidecar
 from tests.e2e.path_upstream import Upstream, serve_upstream
 from tests.e2e.sidecar_process import short_directory
@@ -175,7 +176,8 @@ def policy_of(service: ServiceRoute) -> ServicePolicy:
         service.baseline,
         service.spec.sticky,
         cohorts,
-        service.spec.observe.body,
+        service.spec.observe.is_on,
+        observe_sampled=service.spec.observe.sample_bp < WEIGHT_TOTAL_BP,
         tokens=TokenPolicy(tokens.key_file, (service.baseline, candidate)) if tokens and candidate else None,
     )
 
