@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from controlplane.engine.plan import Kind, LabelGroup, label_plans
+from controlplane.evidence.classes import ClassInbox, class_sentence
 from controlplane.evidence.events import EventInbox
 from controlplane.evidence.labelled import LabelAssessment, LabelledJudge, LabelState, joined
 from controlplane.evidence.labels import Asked, Label, LabelPlan
@@ -24,6 +25,7 @@ from serinus.contract.weight import format_bp
 
 # An hour of 70 labels a second that wait; about 350 bytes each. Past it labels are refused, and that holds.
 WAITING_MAX = 250_000
+_SHOWN_ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class _Group:
     of: LabelGroup
     judge: LabelledJudge
     events: EventInbox | None
+    classes: ClassInbox | None
 
     @property
     def words(self) -> str:
@@ -39,9 +42,11 @@ class _Group:
 
 
 def _group(of: LabelGroup, plan: JudgePlan, waiting_max: int) -> _Group:
+    labels = LabelPlan(wait_s=of.wait_s)
     events = EventInbox(plan.guardrails[0].metric, of.wait_s) if of.kind is Kind.EVENT else None
-    judge = LabelledJudge(plan, LabelPlan(wait_s=of.wait_s), labels_max=waiting_max, inbox=events)
-    return _Group(of, judge, events)
+    classes = ClassInbox(labels, labels_max=waiting_max) if of.kind is Kind.CLASSES else None
+    judge = LabelledJudge(plan, labels, labels_max=waiting_max, inbox=events or classes)
+    return _Group(of, judge, events, classes)
 
 
 class RolloutLabels:
@@ -98,11 +103,13 @@ class RolloutLabels:
         return tuple(row for one in self._assessments() for row in one.assessment.rows)
 
     def sentences(self, *, holding: bool = False) -> tuple[str, ...]:
-        """How many labels there are, and what they wait for. `holding`: of those alone that keep a step from ending."""
+        """How many labels there are, what they wait for, and what those of classes say. `holding`: of those alone that
+        keep a step from ending."""
         said = zip(self._groups, self._assessments(), strict=True)
-        return tuple(
-            _sentence(group, one) for group, one in said if not holding or one.verdict is not Verdict.GOOD_ENOUGH
-        )
+        if holding:
+            return tuple(_sentence(group, one) for group, one in said if one.verdict is not Verdict.GOOD_ENOUGH)
+        shown = (words for group in self._groups for words in _shown(group))
+        return (*(_sentence(group, one) for group, one in said), *shown)
 
     def is_overdue(self, now_slot: int) -> bool:
         """Labels of the step in force should have come, and none has."""
@@ -155,3 +162,11 @@ def _sentence(group: _Group, one: LabelAssessment) -> str:
         case LabelState.FULL:
             state = ": some were refused, so nothing can be good enough"
     return ", ".join([told, *more]) + state
+
+
+def _shown(group: _Group) -> Iterator[str]:
+    """Of labels that were judged since the rollout began."""
+    for arm, name in enumerate(("baseline", "candidate")) if group.classes is not None else ():
+        assert group.classes is not None
+        if words := class_sentence(group.classes.shown.arms[arm], alpha=_SHOWN_ALPHA):
+            yield f"labels of the {name}: {words} (95%, at any time)"

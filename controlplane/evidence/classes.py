@@ -19,8 +19,19 @@ import numpy as np
 from controlplane.evidence.bounds import log_e_badness
 from controlplane.evidence.intervals import Interval, MeanTally, share_interval
 from controlplane.evidence.kernel import Floats, Ints, log_sum
-from controlplane.evidence.labels import ACCURACY, PRECISION, RECALL, Label, Window, judged_in
-from controlplane.evidence.strata import is_comparison
+from controlplane.evidence.labels import (
+    ACCURACY,
+    LABELS_MAX,
+    PRECISION,
+    RECALL,
+    Label,
+    LabelInbox,
+    LabelPlan,
+    Window,
+    judged_in,
+    strata_of,
+)
+from controlplane.evidence.strata import Stratum, is_comparison
 
 # Of a mean of 0, 1/2 and 1: from "one point of AUC in a thousand pairs" to "nearly always wrong".
 LAM: Floats = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
@@ -136,6 +147,34 @@ class AucEvidence:
         negative, positive = (np.array(scores[:count]) for scores in classes)
         right, tied = int((positive > negative).sum()), int((positive == negative).sum())
         return np.array([right, tied, count - right - tied], dtype=np.int64)
+
+
+class ClassInbox(LabelInbox):
+    """Labels that wait, and what people are shown of those whose wait is over."""
+
+    def __init__(self, plan: LabelPlan, *, labels_max: int = LABELS_MAX) -> None:
+        super().__init__(plan, labels_max=labels_max)
+        self.shown = AucEvidence()
+
+    def strata(self, now_slot: int) -> tuple[tuple[int, tuple[Stratum, ...]], ...]:
+        """As of any labels; their windows are shown from now on."""
+        windows = self.ready(now_slot)
+        for window in windows:
+            self.shown.fold(window)
+        return tuple((window.slot, strata_of(window)) for window in windows)
+
+
+def class_sentence(arm: ArmClasses, *, alpha: float) -> str:
+    """Accuracy, precision, recall, F1 and AUC, those that are defined, with intervals that hold at any time; "" if none
+    is."""
+    shown = [(metric, arm.measure(metric, alpha=alpha)) for metric in (ACCURACY, PRECISION, RECALL)]
+    shown += [("F1", arm.f1(alpha=alpha)), ("AUC", arm.auc(alpha=alpha))]
+    return ", ".join(f"{name} {_in_words(measure)}" for name, measure in shown if measure.value is not None)
+
+
+def _in_words(measure: Measure) -> str:
+    between = f" ({measure.interval.low:.3f} to {measure.interval.high:.3f})" if measure.n else ""
+    return f"{measure.value:.3f}{between}"
 
 
 def _bin_of(margin: float) -> int:

@@ -35,7 +35,9 @@ NAME_CHARS_MAX = 253
 
 def hello_of(message: outcomes_pb2.Hello) -> Hello:
     """Raises BadReportError without a name or an epoch."""
-    if not message.sidecar or len(message.sidecar) > NAME_CHARS_MAX or not message.epoch:
+    # A name with `@` in front is one of ours: it stands for operators where batches are kept.
+    is_named = message.sidecar and len(message.sidecar) <= NAME_CHARS_MAX and not message.sidecar.startswith("@")
+    if not is_named or not message.epoch:
         raise BadReportError("hello without a sidecar id or epoch", next_step="give the sidecar --node-id")
     return Hello(message.sidecar, message.epoch, message.cluster)
 

@@ -122,3 +122,12 @@ def test_events_are_held_against_the_requests_of_closed_slots() -> None:
     (row,) = labels.rows()
     assert (row.metric, row.baseline_requests, row.baseline_request_bad) == ("event:clicked", 8, 7)
     assert labels.sentences() == ("1 clicked events taken, 0 of them wait",)
+
+
+def test_what_labels_say_of_each_version_is_shown_with_intervals() -> None:
+    labels = labelled(0.5, guardrail="{metric: precision, margin: 5pp, wait: 10s}")
+    _, baseline, candidate = labels.sentences()
+    assert baseline.startswith("labels of the baseline: accuracy 0.9")
+    assert candidate.startswith("labels of the candidate: accuracy 0.5")
+    assert "F1 " in candidate
+    assert "AUC" not in candidate, "nobody gave the model's own score"

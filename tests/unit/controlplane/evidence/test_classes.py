@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controlplane.evidence.classes import LAM, AucEvidence, auc, f1
-from controlplane.evidence.labels import ACCURACY, PRECISION, RECALL, Label, Window
+from controlplane.evidence.classes import LAM, AucEvidence, ClassInbox, auc, class_sentence, f1
+from controlplane.evidence.labels import ACCURACY, PRECISION, RECALL, Asked, Label, LabelPlan, Window
 from tests.unit.controlplane.evidence.labelling import START, label
 
 
@@ -122,3 +122,18 @@ def test_one_arm_says_nothing() -> None:
     held.fold(window(scored(1, True, -1.0, is_candidate=True), scored(2, False, 0.0, is_candidate=True)))
     assert held.worse_log_e() == pytest.approx(0.0)
     assert len(LAM) == 5
+
+
+def test_what_is_shown_comes_from_windows_whose_wait_is_over() -> None:
+    inbox = ClassInbox(LabelPlan(wait_s=5))
+    for number, (predicted, actual, margin) in enumerate([(True, True, 2.0), (True, False, -1.0), (False, True, 0.5)]):
+        asked = Asked(START, "s1", "1", 5_000, True, number + 1, number)
+        inbox.take(Label(asked, START + 1, None, predicted, actual, margin))
+    assert inbox.strata(START + 5) == ()
+    assert class_sentence(inbox.shown.arms[1], alpha=0.05) == ""
+    assert [slot for slot, _ in inbox.strata(START + 6)] == [START]
+    words = class_sentence(inbox.shown.arms[1], alpha=0.05)
+    assert words.startswith("accuracy 0.333 (")
+    assert "precision 0.500 (" in words
+    assert "F1 0.500 (" in words
+    assert "AUC 1.000 (" in words

@@ -91,3 +91,8 @@ def test_a_policy_has_the_version_of_its_content() -> None:
     assert message.version == policy_message([a, b]).version
     assert message.version != policy_message([a]).version
     assert list(getattr(message.services[0].cohorts[0], "in").values) == ["ml", "ops"]
+
+
+def test_a_sidecar_cannot_come_under_the_name_that_stands_for_operators() -> None:
+    with pytest.raises(BadReportError, match="without a sidecar id"):
+        hello_of(outcomes_pb2.Hello(sidecar="@operators", epoch=1))
