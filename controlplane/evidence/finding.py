@@ -2,10 +2,12 @@
 
 Asked in this order, the first that holds is named:
 1. no data: nothing arrived for a while; 2. routing fault: a request in the wrong place, or a split that cannot be;
-3. the candidate is worse: *capacity* if most of what it fails more is overload, else *version worse*;
+3. the candidate is worse: *capacity* if most of what it fails more is overload, or if its servers are full and the
+   baseline's are not, else *version worse*;
 4. both versions fail more than before while the comparison stands still: *dependency* if one and the same kind of
    failure that no server answers with makes up most of it in both, else *shared incident*;
-5. label lag: the metric waits for labels; 6. nothing.
+5. *capacity* again: the candidate's servers alone are full, although its users have not suffered yet;
+6. label lag: the metric waits for labels; 7. nothing.
 "More than before" is a likelihood ratio of e^7 for another rate than before and at least half more: for a person's eye.
 """
 
@@ -50,7 +52,8 @@ class Level:
 @dataclass(frozen=True, slots=True)
 class Situation:
     """`silent_s`: seconds since the last closed slot with requests. `labels_share`: of the requests old enough to have
-    a label, those that have one; None where the metric needs none."""
+    a label, those that have one; None where the metric needs none. `full`: how full the candidate's servers are while
+    the baseline's are not, in words; "": they are not, or nobody can see them."""
 
     silent_s: int
     is_worse: bool
@@ -59,6 +62,7 @@ class Situation:
     baseline: Level
     candidate: Level
     labels_share: float | None = None
+    full: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +81,11 @@ def name(situation: Situation) -> Named:
     if not situation.is_split_plausible:
         return Named(Finding.ROUTING_FAULT, "the split that was seen cannot be the weight in force")
     if situation.is_worse:
-        return _worse(baseline, candidate)
+        return _worse(baseline, candidate, situation.full)
     if has_risen(baseline) and has_risen(candidate):
         return _shared(baseline, candidate)
+    if situation.full:
+        return Named(Finding.CAPACITY, f"{situation.full}, and the baseline's are not: too few replicas?")
     if situation.labels_share is not None and situation.labels_share < _LABELS_NEEDED:
         return Named(Finding.LABEL_LAG, f"only {situation.labels_share:.0%} of the labels that are due have come")
     return Named(Finding.NONE, "nothing stands out")
@@ -99,7 +105,7 @@ def has_risen(level: Level) -> bool:
     return now >= _RISE_NEEDED * before and ratio >= _LOG_RATIO_NEEDED
 
 
-def _worse(baseline: Level, candidate: Level) -> Named:
+def _worse(baseline: Level, candidate: Level, full: str) -> Named:
     excess = {
         class_: candidate.classes.get(class_, 0) - baseline.classes.get(class_, 0) * candidate.n / max(baseline.n, 1)
         for class_ in FAILURES
@@ -109,6 +115,10 @@ def _worse(baseline: Level, candidate: Level) -> Named:
     if total > 0.0 and overload >= _MOST * total:
         share = overload / total
         return Named(Finding.CAPACITY, f"{share:.0%} of what the candidate fails more is overload: too few replicas?")
+    if full:
+        return Named(
+            Finding.CAPACITY, f"{full}, and the baseline's are not: too few replicas, or a version that needs more?"
+        )
     return Named(Finding.VERSION_WORSE, "the candidate fails where the baseline does not, in the same seconds")
 
 

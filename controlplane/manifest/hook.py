@@ -12,7 +12,8 @@ URL_CHARS_MAX = 2_000
 TIMEOUT_MS_MAX = 600_000
 
 
-def _url(value: object) -> object:
+def parse_url(value: object) -> object:
+    """An address that we call by HTTP. Raises ValueError on another form, and on one that holds a password."""
     if not isinstance(value, str) or len(value) > URL_CHARS_MAX or not value.isascii() or not value.isprintable():
         raise ValueError(f"{value!r} is not a URL")
     try:
@@ -38,7 +39,7 @@ def _bounded(timeout_ms: int) -> int:
 class Hook(Spec):
     """POST with a JSON body. 2xx is yes; another 4xx than 408, 425 and 429 is no; anything else is tried again."""
 
-    url: Annotated[str, BeforeValidator(_url)]
+    url: Annotated[str, BeforeValidator(parse_url)]
     timeout_ms: Annotated[TimerMs, AfterValidator(_bounded)] = Field(default=10_000, alias="timeout")
     retries: Annotated[int, Field(ge=0, le=10)] = 3
     # A header from a file of the control plane's secrets directory.

@@ -27,6 +27,7 @@ from controlplane.manifest.freeze import Freeze
 from controlplane.manifest.guardrail import Guardrail
 from controlplane.manifest.hook import Hook, Hooks
 from controlplane.manifest.limit import Limit, Limits
+from controlplane.manifest.server_metrics import Capacity
 from controlplane.manifest.text_match import FILE_PATTERN
 from controlplane.manifest.units import parse_percent_bp
 from controlplane.manifest.version import Version
@@ -234,6 +235,7 @@ class RolloutSpec(Spec):
     # None: promoted at the end of the last step.
     bake: Bake | None = None
     approvals: Approvals | None = None
+    capacity: Capacity | None = None
     freeze: Annotated[tuple[Freeze, ...], BeforeValidator(as_tuple), Field(max_length=20)] = ()
     hooks: Hooks = Hooks()
     notify: Annotated[None, not_built("`notify`")] = None

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from controlplane.manifest.credential import UpstreamAuth, UpstreamTls
 from controlplane.manifest.endpoint import Endpoint, Endpoints, Locality, check_localities
 from controlplane.manifest.field import Name, PercentBp, Spec, TimerMs, as_tuple, choice
+from controlplane.manifest.server_metrics import ServerMetrics
 
 # Loopback and data-centre handshakes take milliseconds; a host that needs 2 s to accept is as good as away.
 CONNECT_TIMEOUT_MS = 2_000
@@ -110,6 +111,8 @@ class Version(Spec):
     auth: UpstreamAuth | None = None
     dns: Dns | None = None
     slow_start_ms: TimerMs | None = Field(default=None, alias="slow_start")
+    # None: its servers are not asked what they say of themselves.
+    metrics: ServerMetrics | None = None
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> "Version":
@@ -121,6 +124,10 @@ class Version(Spec):
             raise ValueError("`dns` is for endpoints that are names, and these are all addresses; next: leave it out")
         if self.health.grpc and self.connection.protocol is HttpVersion.HTTP1:
             raise ValueError("a gRPC health check needs connection: {protocol: http/2}")
+        if self.metrics is not None and self.metrics.scrape and self.tls is not None and self.metrics.port is None:
+            raise ValueError(
+                "metrics are read in clear text; next: give the `port` of one without TLS, or `urls` alone"
+            )
         return self
 
     @property

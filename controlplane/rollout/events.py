@@ -68,6 +68,17 @@ class EvidenceFact:
 
 
 @dataclass(frozen=True, slots=True)
+class ServersFact:
+    """What the candidate's servers say of themselves: how many are asked, how many answered lately, and the fullest of
+    them over the last seconds. None: not known."""
+
+    asked: int = 0
+    answering: int = 0
+    cache_peak: float | None = None
+    queue_peak: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     fleet: FleetFact
     sidecars: SidecarFact
@@ -75,6 +86,7 @@ class Facts:
     data: DataFact
     routing: RoutingFact = field(default_factory=RoutingFact)
     evidence: EvidenceFact = field(default_factory=EvidenceFact)
+    servers: ServersFact = field(default_factory=ServersFact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,41 @@ def health_hold(facts: Facts, candidate: str) -> Hold | None:
     return None
 
 
+def capacity_hold(facts: Facts, spec: RolloutSpec) -> Hold | None:
+    """The candidate's servers must have room for more, where the plan asks for that. Never a rollback: a full server
+    says nothing about the version on it."""
+    cap, seen = spec.capacity, facts.servers
+    if cap is None:
+        return None
+    if cap.kv_cache_bp is not None and (seen.cache_peak or 0.0) > cap.kv_cache_bp / 10_000:
+        return Hold(
+            "capacity",
+            f"no room: a server of {spec.candidate} has {seen.cache_peak:.0%} of its KV cache in use, above "
+            f"{format_bp(cap.kv_cache_bp)}; next: add servers, or wait",
+        )
+    if cap.queue is not None and (seen.queue_peak or 0.0) > cap.queue:
+        return Hold(
+            "capacity",
+            f"no room: {seen.queue_peak:.0f} requests wait at a server of {spec.candidate}, above {cap.queue}; "
+            "next: add servers, or wait",
+        )
+    missing = [
+        what
+        for what, limit, peak in (
+            ("KV cache", cap.kv_cache_bp, seen.cache_peak),
+            ("queue", cap.queue, seen.queue_peak),
+        )
+        if limit is not None and peak is None
+    ]
+    if missing and cap.missing_holds:
+        return Hold(
+            "capacity_unknown",
+            f"the {' and '.join(missing)} of {spec.candidate} cannot be seen: {seen.answering} of {seen.asked} sources "
+            "answer; next: check `metrics` of the version, or take hold_on_missing out",
+        )
+    return None
+
+
 def data_hold(facts: Facts) -> Hold | None:
     """Envoy's counters must account for (nearly) every request: tagged, and its log entry received."""
     data = facts.data
@@ -145,7 +180,7 @@ def advance_hold(phase: Observing, spec: RolloutSpec, facts: Facts, now_ms: int)
         return Hold("min_step", f"minimum time at {format_bp(weight_bp)}: {left_s} s left")
     if next_weight_bp(spec, phase.step_index) is None:
         return None
-    held = health_hold(facts, spec.candidate)
+    held = health_hold(facts, spec.candidate) or capacity_hold(facts, spec)
     if held:
         return held
     evidence = facts.evidence

@@ -1,0 +1,32 @@
+"""What the servers of a rollout's two versions say of themselves, as its facts and as its finding need it. Pure."""
+
+from controlplane.rollout.events import ServersFact
+from controlplane.rollout.model import Rollout
+from controlplane.signals.book import CACHE_FULL, SignalBook, VersionSignals
+from controlplane.signals.signal import Signal
+
+
+def servers_fact(book: SignalBook, rollout: Rollout, now_ms: int) -> ServersFact:
+    """Of the candidate."""
+    seen = book.of(rollout.spec.service, rollout.spec.candidate, now_ms)
+    return ServersFact(seen.sources, seen.answering, seen.cache_peak, seen.queue_peak)
+
+
+def shortage(book: SignalBook, rollout: Rollout, now_ms: int) -> str:
+    """How full the candidate's servers are while the baseline's are not; "" if they are not, or one side is not seen:
+    without the baseline beside it a full server may be what everyone has."""
+    candidate = book.of(rollout.spec.service, rollout.spec.candidate, now_ms)
+    baseline = book.of(rollout.spec.service, rollout.baseline, now_ms)
+    if not candidate.is_full or baseline.is_full or not baseline.answering:
+        return ""
+    return f"the candidate's servers are full ({_full_words(candidate)})"
+
+
+def _full_words(seen: VersionSignals) -> str:
+    cache, waiting = seen.reading.get(Signal.KV_CACHE, 0.0), seen.reading.get(Signal.QUEUE, 0.0)
+    words = [f"KV cache {cache:.0%}"] if cache >= CACHE_FULL else []
+    running = seen.reading.get(Signal.RUNNING)
+    beside = f" beside {running:.0f} that run" if running is not None else ""
+    if waiting or not words:
+        words.append(f"{waiting:.0f} requests wait{beside}")
+    return ", ".join(words)
