@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from controlplane.store.port import Record, Store, StoredObject, StoreError
+from controlplane.store.port import INSTALLATION, Record, Store, StoredObject, StoreError
 
 # A rollout writes at most a few records a second; reading them all takes milliseconds.
 TRIES = 20
@@ -14,7 +14,8 @@ def copy_store(source: Store, target: Store, newest: Callable[[], int]) -> tuple
     Objects and records are of one moment: between them `newest` has not changed. Batches are read last: those that came
     meanwhile are kept too, as after a restart. Raises StoreError.
     """
-    if target.objects() or target.journals():
+    # A process that was only started has made nothing but its own; what comes takes its place.
+    if target.objects() or set(target.journals()) - {INSTALLATION}:
         raise StoreError("there is something already: nothing was changed", next_step="name an empty one")
     objects, records = _read(source, newest)
     target.apply(objects, records)

@@ -10,6 +10,10 @@ from typing import Any, Protocol
 
 from controlplane.errors import SerinusError
 
+# The journal of what an installation made for itself when it first started: the key that signs the ids of requests. The
+# newest record counts. No call reads it.
+INSTALLATION = "@installation"
+
 
 class StoreError(SerinusError):
     """The store cannot be read or written."""

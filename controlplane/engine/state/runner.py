@@ -7,7 +7,7 @@ from controlplane.engine import recover
 from controlplane.engine.evidence import EvidenceTracker, tracker_of
 from controlplane.engine.feedback import FeedbackDesk
 from controlplane.engine.world import World
-from controlplane.store.port import Record, Store, StoreError
+from controlplane.store.port import INSTALLATION, Record, Store, StoreError
 from controlplane.store.runner import StoreRunner
 from serinus.contract.feedback import KEY_BYTES
 
@@ -15,8 +15,6 @@ log = logging.getLogger("serinus.engine")
 
 # Reasons to hold go after 90 days; what moved a rollout and what people did stays.
 HOLDS_KEPT_MS = 90 * 24 * 3600 * 1000
-# The journal of what the installation made for itself, once: the key that signs the ids of requests. No call reads it.
-JOURNAL = "@installation"
 
 
 async def read_state(
@@ -44,16 +42,18 @@ async def read_state(
 
 async def feedback_key(runner: StoreRunner, store: Store, *, may_make: bool, now_ms: int) -> bytes:
     """The key of this installation, made when nobody has made one; b"" if it may not be made. Raises StoreError."""
-    kept = await runner.run(store.records, JOURNAL)
+    kept = await runner.run(store.records, INSTALLATION, 1)
     if not kept and may_make:
         key = secrets.token_bytes(KEY_BYTES)
-        record = Record(JOURNAL, 0, now_ms, False, key.hex(), "made", "feedback_key", "a key for ids of requests", "")
+        record = Record(
+            INSTALLATION, 0, now_ms, False, key.hex(), "made", "feedback_key", "a key for ids of requests", ""
+        )
         await runner.run(store.append, record)
         return key
     try:
         return bytes.fromhex(kept[0].state) if kept else b""
     except ValueError:
-        raise StoreError(f"the first record of {JOURNAL} holds no key", next_step="restore a backup") from None
+        raise StoreError(f"the newest record of {INSTALLATION} holds no key", next_step="restore a backup") from None
 
 
 async def prune(runner: StoreRunner, store: Store, world: World, now_ms: int) -> None:

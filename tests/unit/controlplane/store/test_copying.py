@@ -7,7 +7,7 @@ import pytest
 
 from controlplane.store.copying import copy_store
 from controlplane.store.memory import MemoryStore
-from controlplane.store.port import Record, StoredBatch, StoredObject, StoreError
+from controlplane.store.port import INSTALLATION, Record, StoredBatch, StoredObject, StoreError
 from controlplane.store.sqlite import SqliteStore
 
 
@@ -33,6 +33,14 @@ def test_everything_is_copied_in_its_order(tmp_path: Path) -> None:
 def test_nothing_goes_where_something_is() -> None:
     with pytest.raises(StoreError, match="there is something already"):
         copy_store(filled(), filled(), lambda: 0)
+
+
+def test_what_a_process_made_for_itself_when_it_started_gives_way() -> None:
+    source, target = filled(), MemoryStore()
+    for store, key in ((source, "theirs"), (target, "ours")):
+        store.append(Record(INSTALLATION, 0, 1, False, key, "made", "feedback_key", "made for ids", ""))
+    copy_store(source, target, lambda: 0)
+    assert target.records(INSTALLATION, 1)[0].state == "theirs"
 
 
 def test_a_journal_that_never_rests_is_refused() -> None:

@@ -8,10 +8,10 @@ import pytest
 from controlplane.admin.feedback.server import Teller
 from controlplane.engine.feedback import OPERATORS
 from controlplane.engine.runner import Engine
-from controlplane.engine.state.runner import JOURNAL
 from controlplane.feedback.errors import BadFeedbackError, ForgedRequestError
 from controlplane.snapshot.model import Gateway
 from controlplane.store.memory import MemoryStore
+from controlplane.store.port import INSTALLATION
 from controlplane.telemetry.exporter import Exporter
 from serinus.contract.feedback import Stamper
 from serinus.v1 import admin_pb2
@@ -82,9 +82,9 @@ def test_the_key_is_made_once_by_who_may_write_and_shown_by_no_call() -> None:
         store = MemoryStore()
         follower = engine_on(store)
         await follower.start(decides=False)
-        assert (follower.feedback.key, store.records(JOURNAL)) == (b"", [])
+        assert (follower.feedback.key, store.records(INSTALLATION)) == (b"", [])
         await follower.start()
-        (record,) = store.records(JOURNAL)
+        (record,) = store.records(INSTALLATION)
         assert record.state == follower.feedback.key.hex()
         assert record.state not in record.text
         await follower.close()
