@@ -28,6 +28,8 @@ from controlplane.security.listen import parse_listen, require_safe_listen
 from controlplane.security.secrets.client import read_secret_file
 from controlplane.security.server import SERVER_OPTIONS, server_credentials
 from controlplane.settings import ControlPlaneSettings, SettingsError
+from controlplane.signals.runner import SignalRunner
+from controlplane.signals.targets import Target, targets_of
 from controlplane.snapshot.errors import SnapshotError
 from controlplane.snapshot.model import Gateway
 from controlplane.store.postgres import PostgresStore
@@ -150,7 +152,20 @@ class ControlPlane:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        await (self._leadership or self.engine).run()
+        signals = SignalRunner(self.engine.signals, self._server_targets, self.engine.now_ms)
+        reading = asyncio.create_task(signals.run())
+        try:
+            await (self._leadership or self.engine).run()
+        finally:
+            reading.cancel()
+
+    def _server_targets(self) -> tuple[Target, ...]:
+        """The servers that manifests ask to read, those of running rollouts first; who does not lead reads none."""
+        if self._leadership is not None and not self._leadership.is_leading:
+            return ()
+        world = self.engine.world
+        specs = {name: service.spec for name, service in world.services.items()}
+        return targets_of(specs, [rollout.spec.service for rollout in world.active_rollouts])
 
     async def stop(self) -> None:
         self._not_ready = "stopping"

@@ -70,6 +70,7 @@ class EvidenceTracker:
         self._versions = (baseline, spec.candidate)
         self._recent = RecentOutcomes(rollout=rollout, versions=self._versions)
         self.slices = CohortSlices(cohorts, rollout=rollout, versions=self._versions)
+        self.full = ""  # as `Situation.full`
         self._closed: tuple[int, int] | None = None  # the first and the last slot that were closed
         self._judge = Judge(judge_plan(spec))
         self.dry_run = DryRun(spec)
@@ -225,6 +226,7 @@ class EvidenceTracker:
                 baseline=self._recent.level(self._versions[0], through),
                 candidate=self._recent.level(self._versions[1], through),
                 labels_share=0.0 if self.labels.is_overdue(through) else None,
+                full=self.full,
             )
         )
         return None if found.finding is Finding.NONE else found

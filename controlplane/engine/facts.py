@@ -1,24 +1,31 @@
 """The facts that the rollout machine decides on, gathered from the parts that know them."""
 
+from dataclasses import dataclass
+
 from controlplane.engine.evidence import EvidenceTracker
 from controlplane.engine.publisher import Publisher
+from controlplane.engine.servers import servers_fact, shortage
 from controlplane.ingest.registry import Registry
 from controlplane.rollout.events import Facts, HealthFact
 from controlplane.rollout.model import Rollout
+from controlplane.signals.book import SignalBook
 from controlplane.snapshot.model import cluster_name
 
 
-def facts_of(
-    rollout: Rollout,
-    *,
-    publisher: Publisher,
-    registry: Registry,
-    tracker: EvidenceTracker,
-    policy: str,
-    now_ms: int,
-) -> Facts:
-    """Of the proxies that serve the rollout's service. `policy` is the version of the cohort policy in force."""
-    service = rollout.spec.service
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Who knows the facts that are the same for every rollout."""
+
+    publisher: Publisher
+    registry: Registry
+    signals: SignalBook
+
+
+def facts_of(rollout: Rollout, sources: Sources, tracker: EvidenceTracker, *, policy: str, now_ms: int) -> Facts:
+    """Of the proxies that serve the rollout's service. `policy` is the version of the cohort policy in force. What the
+    servers say goes to the tracker too, whose finding names a want of them."""
+    publisher, registry, service = sources.publisher, sources.registry, rollout.spec.service
+    tracker.full = shortage(sources.signals, rollout, now_ms)
     nodes = publisher.connected_nodes(service)
     return Facts(
         fleet=publisher.fleet_fact(service),
@@ -27,4 +34,5 @@ def facts_of(
         data=registry.data_fact(nodes, now_ms),
         routing=tracker.routing_fact(publisher.route_snapshot(service)),
         evidence=tracker.evidence_fact(),
+        servers=servers_fact(sources.signals, rollout, now_ms),
     )

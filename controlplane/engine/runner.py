@@ -15,7 +15,7 @@ from controlplane.clock import Clock
 from controlplane.engine import audit
 from controlplane.engine.delivery import Delivery
 from controlplane.engine.evidence import EvidenceTracker, tracker_of
-from controlplane.engine.facts import facts_of
+from controlplane.engine.facts import Sources, facts_of
 from controlplane.engine.feedback import OPERATORS, FeedbackDesk
 from controlplane.engine.hooks.calls import HookCaller, NoHooks
 from controlplane.engine.hooks.runner import HookRunner
@@ -36,6 +36,7 @@ from controlplane.rollout.model import Rollout
 from controlplane.rollout.transition import Action, Transition
 from controlplane.security.identity import Caller
 from controlplane.settings import PROXY_TIMEOUT_S
+from controlplane.signals.book import SignalBook
 from controlplane.snapshot.errors import SnapshotError
 from controlplane.snapshot.model import Gateway
 from controlplane.store.port import Record, Store, StoredBatch
@@ -82,7 +83,7 @@ class Engine:
         self.ads = ads
         ads.on_change = self._fleet_changed.set
         self.publisher = Publisher(ads, exporter, proxy_timeout_ms=round(proxy_timeout_s * 1000))
-        self.registry = Registry()
+        self.registry, self.signals = Registry(), SignalBook()
         self._source = secrets or NoSecrets()
         self._hooks = HookRunner(hooks or NoHooks(), self._source, now_ms=self.now_ms, ended=self.command)
         self.delivery = Delivery(self.publisher, gateway)
@@ -243,10 +244,8 @@ class Engine:
         if closed is not None:
             tracker.close(closed)
         tracker.labels.advance(now_ms // 1000)
-        policy = self.delivery.policies.policy.version
-        facts = facts_of(
-            rollout, publisher=self.publisher, registry=self.registry, tracker=tracker, policy=policy, now_ms=now_ms
-        )
+        sources = Sources(self.publisher, self.registry, self.signals)
+        facts = facts_of(rollout, sources, tracker, policy=self.policy().version, now_ms=now_ms)
         await self._step(rollout, Observed(now_ms, facts))
 
     async def _step(self, rollout: Rollout, event: Event, acts: Sequence[Record] = ()) -> None:

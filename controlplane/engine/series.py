@@ -1,11 +1,14 @@
 """Rollout series for Prometheus, refreshed from the engine at each scrape."""
 
 from controlplane.engine.runner import Engine
+from controlplane.engine.servers import server_series
 from controlplane.evidence.finding import Finding
 from controlplane.rollout.model import Rollout, ended_at_ms_of, weight_bp_of
 from controlplane.telemetry.catalogue import FEEDBACK, SIDECARS, XDS_NACKS, XDS_PUSHES, XDS_STREAMS
 from controlplane.telemetry.exporter import Exporter
+from controlplane.telemetry.metric import Kind
 from controlplane.telemetry.rollouts import LIVE_METRICS, RolloutSeries, series
+from controlplane.telemetry.servers import SERVER_METRICS
 
 
 def refresh(engine: Engine, exporter: Exporter) -> None:
@@ -18,6 +21,7 @@ def refresh(engine: Engine, exporter: Exporter) -> None:
         if row.is_shown(now_ms):
             for metric, value, labels in series(row):
                 exporter.set(metric, value, *labels)
+    _refresh_servers(engine, exporter, now_ms)
     nodes = engine.publisher.connected_nodes()
     exporter.set(SIDECARS, sum(engine.registry.connected(node, now_ms) for node in nodes))
     exporter.set(XDS_STREAMS, engine.ads.stream_count)
@@ -26,6 +30,17 @@ def refresh(engine: Engine, exporter: Exporter) -> None:
     for metric, totals in ((XDS_PUSHES, engine.ads.pushes_total), (XDS_NACKS, engine.ads.nacks_total)):
         for type_url, total in totals.items():
             exporter.count_to(metric, total, type_url.rpartition(".")[2])
+
+
+def _refresh_servers(engine: Engine, exporter: Exporter, now_ms: int) -> None:
+    for metric in SERVER_METRICS:
+        if metric.kind is Kind.GAUGE:
+            exporter.clear(metric)
+    for metric, value, labels in server_series(engine.signals, now_ms):
+        if metric.kind is Kind.GAUGE:
+            exporter.set(metric, value, *labels)
+        else:
+            exporter.count_to(metric, value, *labels)
 
 
 def _row(engine: Engine, rollout: Rollout) -> RolloutSeries:

@@ -1,9 +1,14 @@
-"""What the servers of a rollout's two versions say of themselves, as its facts and as its finding need it. Pure."""
+"""What the servers of a rollout's two versions say of themselves, as its facts, its finding and its series need it.
+Pure."""
+
+from collections.abc import Iterator
 
 from controlplane.rollout.events import ServersFact
 from controlplane.rollout.model import Rollout
 from controlplane.signals.book import CACHE_FULL, SignalBook, VersionSignals
 from controlplane.signals.signal import Signal
+from controlplane.telemetry.metric import Metric
+from controlplane.telemetry.servers import SERVER_MEMORY_GROWTH, SERVER_SIGNALS, SERVER_SOURCES
 
 
 def servers_fact(book: SignalBook, rollout: Rollout, now_ms: int) -> ServersFact:
@@ -20,6 +25,20 @@ def shortage(book: SignalBook, rollout: Rollout, now_ms: int) -> str:
     if not candidate.is_full or baseline.is_full or not baseline.answering:
         return ""
     return f"the candidate's servers are full ({_full_words(candidate)})"
+
+
+def server_series(book: SignalBook, now_ms: int) -> Iterator[tuple[Metric, float, tuple[str, ...]]]:
+    """Every sample of every version that is read."""
+    for names in sorted(book.versions()):
+        seen = book.of(*names, now_ms)
+        yield SERVER_SOURCES, seen.answering, (*names, "answering")
+        yield SERVER_SOURCES, seen.sources - seen.answering, (*names, "silent")
+        for metric in SERVER_SIGNALS:
+            signal = Signal(metric.name.removeprefix("serinus_server_"))
+            if signal in seen.reading:
+                yield metric, seen.reading[signal], names
+        if seen.growth is not None:
+            yield SERVER_MEMORY_GROWTH, seen.growth.slope, (*names, str(seen.growth.is_steady).lower())
 
 
 def _full_words(seen: VersionSignals) -> str:

@@ -4,26 +4,8 @@ Labels are bounded: services, rollouts and versions come from manifests; phases,
 code. A rollout's series leave an hour after it ends (`exporter.py`).
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-
-class Kind(StrEnum):
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One family as Prometheus shows it. `buckets` in the unit of the name, for histograms."""
-
-    name: str
-    kind: Kind
-    help: str
-    labels: tuple[str, ...] = ()
-    buckets: tuple[float, ...] = ()
-
+from controlplane.telemetry.metric import Kind, Metric
+from controlplane.telemetry.servers import SERVER_METRICS
 
 _ROLLOUT = ("service", "rollout")
 
@@ -99,4 +81,5 @@ CATALOGUE = (
     VERSION_INFO,
     FEEDBACK,
     SIDECARS,
+    *SERVER_METRICS,
 )

@@ -15,7 +15,8 @@ from prometheus_client import (
     generate_latest,
 )
 
-from controlplane.telemetry.catalogue import CATALOGUE, Kind, Metric
+from controlplane.telemetry.catalogue import CATALOGUE
+from controlplane.telemetry.metric import Kind, Metric
 
 
 class Exporter:

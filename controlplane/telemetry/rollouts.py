@@ -11,8 +11,8 @@ from controlplane.telemetry.catalogue import (
     ROLLOUT_PHASE,
     ROLLOUT_WEIGHT,
     VERSION_INFO,
-    Metric,
 )
+from controlplane.telemetry.metric import Metric
 
 # A rollout's series leave an hour after it ends.
 ENDED_MS_MAX = 3_600_000

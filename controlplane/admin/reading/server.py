@@ -7,7 +7,9 @@ second. How a rollout ended does not change any more, so its brief line is made 
 import asyncio
 
 from controlplane.admin import wire
+from controlplane.admin.signals.wire import leak_sentences, servers_views
 from controlplane.engine.runner import Engine
+from controlplane.engine.world import Service
 from controlplane.errors import SerinusError
 from controlplane.rollout.model import Rollout
 from serinus.v1 import admin_pb2
@@ -48,7 +50,7 @@ class Reader:
             if name and kind == "service" and name not in services:
                 raise NoSuchServiceError(name, sorted(services))
             response.services.extend(
-                wire.service_view(service, engine.world.active(service.name))
+                self._service(service, brief=request.brief)
                 for service in services.values()
                 if name in ("", service.name)
             )
@@ -81,7 +83,25 @@ class Reader:
     async def view(self, rollout: Rollout) -> admin_pb2.RolloutView:
         """Everything about one rollout."""
         records = await self._engine.records(rollout.name, wire.EVENTS_SHOWN)
-        return wire.rollout_view(self._engine, rollout, records)
+        view = wire.rollout_view(self._engine, rollout, records)
+        if not rollout.is_terminal:
+            self._add_servers(view, rollout)
+        return view
+
+    def _add_servers(self, view: admin_pb2.RolloutView, rollout: Rollout) -> None:
+        """Of both versions, where they are read."""
+        engine, spec = self._engine, self._engine.world.services[rollout.spec.service].spec
+        arms = [version for version in spec.versions if version.name in (rollout.baseline, rollout.spec.candidate)]
+        servers = servers_views(rollout.spec.service, arms, engine.signals, engine.now_ms())
+        view.servers.extend(each for each in servers if each.sources)
+        view.findings.extend(leak_sentences(view.servers))
+
+    def _service(self, service: Service, *, brief: bool) -> admin_pb2.ServiceView:
+        view = wire.service_view(service, self._engine.world.active(service.name))
+        if not brief:
+            engine = self._engine
+            view.servers.extend(servers_views(service.name, service.spec.versions, engine.signals, engine.now_ms()))
+        return view
 
     async def _line(self, rollout: Rollout) -> admin_pb2.RolloutView:
         """What a table shows of it."""

@@ -107,7 +107,7 @@ class RejectionView(_message.Message):
     def __init__(self, node: _Optional[str] = ..., group: _Optional[str] = ..., type: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class ServiceView(_message.Message):
-    __slots__ = ("name", "protocol", "hosts", "prefix", "versions", "baseline", "rollout", "sticky", "datapath", "datapath_chosen", "datapath_reason")
+    __slots__ = ("name", "protocol", "hosts", "prefix", "versions", "baseline", "rollout", "sticky", "datapath", "datapath_chosen", "datapath_reason", "servers")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     HOSTS_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +119,7 @@ class ServiceView(_message.Message):
     DATAPATH_FIELD_NUMBER: _ClassVar[int]
     DATAPATH_CHOSEN_FIELD_NUMBER: _ClassVar[int]
     DATAPATH_REASON_FIELD_NUMBER: _ClassVar[int]
+    SERVERS_FIELD_NUMBER: _ClassVar[int]
     name: str
     protocol: str
     hosts: _containers.RepeatedScalarFieldContainer[str]
@@ -130,7 +131,52 @@ class ServiceView(_message.Message):
     datapath: str
     datapath_chosen: str
     datapath_reason: str
-    def __init__(self, name: _Optional[str] = ..., protocol: _Optional[str] = ..., hosts: _Optional[_Iterable[str]] = ..., prefix: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., baseline: _Optional[str] = ..., rollout: _Optional[str] = ..., sticky: _Optional[str] = ..., datapath: _Optional[str] = ..., datapath_chosen: _Optional[str] = ..., datapath_reason: _Optional[str] = ...) -> None: ...
+    servers: _containers.RepeatedCompositeFieldContainer[ServersView]
+    def __init__(self, name: _Optional[str] = ..., protocol: _Optional[str] = ..., hosts: _Optional[_Iterable[str]] = ..., prefix: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., baseline: _Optional[str] = ..., rollout: _Optional[str] = ..., sticky: _Optional[str] = ..., datapath: _Optional[str] = ..., datapath_chosen: _Optional[str] = ..., datapath_reason: _Optional[str] = ..., servers: _Optional[_Iterable[_Union[ServersView, _Mapping]]] = ...) -> None: ...
+
+class ServersView(_message.Message):
+    __slots__ = ("version", "endpoints", "in_clear", "sources", "answering", "kv_cache_used_ratio", "queue_depth", "running_requests", "gpu_utilisation_ratio", "gpu_memory_used_bytes", "gpu_memory_bytes", "preemptions", "cpu_cores", "resident_memory_bytes", "disk_read_bytes", "disk_written_bytes", "connections", "memory_growth_per_second", "leaks", "full")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    IN_CLEAR_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    ANSWERING_FIELD_NUMBER: _ClassVar[int]
+    KV_CACHE_USED_RATIO_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_DEPTH_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    GPU_UTILISATION_RATIO_FIELD_NUMBER: _ClassVar[int]
+    GPU_MEMORY_USED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    GPU_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PREEMPTIONS_FIELD_NUMBER: _ClassVar[int]
+    CPU_CORES_FIELD_NUMBER: _ClassVar[int]
+    RESIDENT_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DISK_READ_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DISK_WRITTEN_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_GROWTH_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    LEAKS_FIELD_NUMBER: _ClassVar[int]
+    FULL_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    endpoints: _containers.RepeatedScalarFieldContainer[str]
+    in_clear: bool
+    sources: int
+    answering: int
+    kv_cache_used_ratio: float
+    queue_depth: float
+    running_requests: float
+    gpu_utilisation_ratio: float
+    gpu_memory_used_bytes: float
+    gpu_memory_bytes: float
+    preemptions: float
+    cpu_cores: float
+    resident_memory_bytes: float
+    disk_read_bytes: float
+    disk_written_bytes: float
+    connections: float
+    memory_growth_per_second: float
+    leaks: bool
+    full: bool
+    def __init__(self, version: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., in_clear: _Optional[bool] = ..., sources: _Optional[int] = ..., answering: _Optional[int] = ..., kv_cache_used_ratio: _Optional[float] = ..., queue_depth: _Optional[float] = ..., running_requests: _Optional[float] = ..., gpu_utilisation_ratio: _Optional[float] = ..., gpu_memory_used_bytes: _Optional[float] = ..., gpu_memory_bytes: _Optional[float] = ..., preemptions: _Optional[float] = ..., cpu_cores: _Optional[float] = ..., resident_memory_bytes: _Optional[float] = ..., disk_read_bytes: _Optional[float] = ..., disk_written_bytes: _Optional[float] = ..., connections: _Optional[float] = ..., memory_growth_per_second: _Optional[float] = ..., leaks: _Optional[bool] = ..., full: _Optional[bool] = ...) -> None: ...
 
 class ProxyView(_message.Message):
     __slots__ = ("node", "cluster", "envoy_version", "connected", "accepted_routes", "published_routes", "last_error", "sidecar_connected", "clusters", "group", "mode", "state")
@@ -245,7 +291,7 @@ class EventView(_message.Message):
     def __init__(self, at_ms: _Optional[int] = ..., kind: _Optional[str] = ..., text: _Optional[str] = ..., action: _Optional[str] = ..., reason: _Optional[str] = ..., revision: _Optional[int] = ..., actor: _Optional[str] = ...) -> None: ...
 
 class RolloutView(_message.Message):
-    __slots__ = ("name", "service", "baseline", "candidate", "phase", "step_index", "step_count", "weight_bp", "observed_ratio", "observed_keys", "message", "metrics", "events", "started_at_ms", "now_ms", "ended_at_ms", "revision", "terminal", "steps_bp", "routing_mismatches", "untagged_recent", "lost_entries_recent", "rejections", "findings", "finding", "finding_text", "approval_needed_bp", "slices")
+    __slots__ = ("name", "service", "baseline", "candidate", "phase", "step_index", "step_count", "weight_bp", "observed_ratio", "observed_keys", "message", "metrics", "events", "started_at_ms", "now_ms", "ended_at_ms", "revision", "terminal", "steps_bp", "routing_mismatches", "untagged_recent", "lost_entries_recent", "rejections", "findings", "finding", "finding_text", "approval_needed_bp", "slices", "servers")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     BASELINE_FIELD_NUMBER: _ClassVar[int]
@@ -274,6 +320,7 @@ class RolloutView(_message.Message):
     FINDING_TEXT_FIELD_NUMBER: _ClassVar[int]
     APPROVAL_NEEDED_BP_FIELD_NUMBER: _ClassVar[int]
     SLICES_FIELD_NUMBER: _ClassVar[int]
+    SERVERS_FIELD_NUMBER: _ClassVar[int]
     name: str
     service: str
     baseline: str
@@ -302,7 +349,8 @@ class RolloutView(_message.Message):
     finding_text: str
     approval_needed_bp: int
     slices: _containers.RepeatedCompositeFieldContainer[SliceView]
-    def __init__(self, name: _Optional[str] = ..., service: _Optional[str] = ..., baseline: _Optional[str] = ..., candidate: _Optional[str] = ..., phase: _Optional[str] = ..., step_index: _Optional[int] = ..., step_count: _Optional[int] = ..., weight_bp: _Optional[int] = ..., observed_ratio: _Optional[float] = ..., observed_keys: _Optional[int] = ..., message: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[MetricView, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., ended_at_ms: _Optional[int] = ..., revision: _Optional[int] = ..., terminal: _Optional[bool] = ..., steps_bp: _Optional[_Iterable[int]] = ..., routing_mismatches: _Optional[int] = ..., untagged_recent: _Optional[int] = ..., lost_entries_recent: _Optional[int] = ..., rejections: _Optional[_Iterable[_Union[RejectionView, _Mapping]]] = ..., findings: _Optional[_Iterable[str]] = ..., finding: _Optional[str] = ..., finding_text: _Optional[str] = ..., approval_needed_bp: _Optional[int] = ..., slices: _Optional[_Iterable[_Union[SliceView, _Mapping]]] = ...) -> None: ...
+    servers: _containers.RepeatedCompositeFieldContainer[ServersView]
+    def __init__(self, name: _Optional[str] = ..., service: _Optional[str] = ..., baseline: _Optional[str] = ..., candidate: _Optional[str] = ..., phase: _Optional[str] = ..., step_index: _Optional[int] = ..., step_count: _Optional[int] = ..., weight_bp: _Optional[int] = ..., observed_ratio: _Optional[float] = ..., observed_keys: _Optional[int] = ..., message: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[MetricView, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., ended_at_ms: _Optional[int] = ..., revision: _Optional[int] = ..., terminal: _Optional[bool] = ..., steps_bp: _Optional[_Iterable[int]] = ..., routing_mismatches: _Optional[int] = ..., untagged_recent: _Optional[int] = ..., lost_entries_recent: _Optional[int] = ..., rejections: _Optional[_Iterable[_Union[RejectionView, _Mapping]]] = ..., findings: _Optional[_Iterable[str]] = ..., finding: _Optional[str] = ..., finding_text: _Optional[str] = ..., approval_needed_bp: _Optional[int] = ..., slices: _Optional[_Iterable[_Union[SliceView, _Mapping]]] = ..., servers: _Optional[_Iterable[_Union[ServersView, _Mapping]]] = ...) -> None: ...
 
 class SliceView(_message.Message):
     __slots__ = ("dimension", "value", "baseline_requests", "baseline_bad", "candidate_requests", "candidate_bad", "worse_log_e", "named")
