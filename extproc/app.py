@@ -12,7 +12,10 @@ from extproc.clock import Clock, Prng
 from extproc.cohort.errors import BadFileError
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.cohort.runner import PolicyFolder
+from extproc.evaluator.client import evaluator_of
+from extproc.evaluator.runner import Evaluator
 from extproc.feedback.desk import FeedbackDesk
+from extproc.outcome.rated import Rating
 from extproc.processing.overload import ShedSession
 from extproc.processing.runner import Pace
 from extproc.processing.session import ProcessSession
@@ -55,6 +58,9 @@ class Sidecar:
         numbers = itertools.count(secrets.randbelow(NUMBER_END))
         self._policies = PolicyHolder(settings.follow_up_ms, self._catalogue.tokens, numbers)
         self._feedback = FeedbackDesk(self._policies, self._catalogue.feedback)
+        self._ask = evaluator_of(settings.evaluator) if settings.evaluator else None
+        self._evaluator = Evaluator(self._ask, self._rated, self._catalogue.evaluations) if self._ask else None
+        self._rating = Rating(settings.evaluate_bp, self._evaluator.offer) if self._evaluator else None
         self._window = SlotWindow(self._catalogue)
         self._ingest = Ingest(policies=self._policies, window=self._window, catalogue=self._catalogue, clock=clock)
         self._queue = ReportQueue()
@@ -82,14 +88,18 @@ class Sidecar:
 
     def open_process(self) -> ProcessSession | ShedSession:
         """A handler of the transport: one ext_proc stream."""
+        counts, observed = self._catalogue.requests, self._ingest.observation
         session = ProcessSession(
-            self._policies, self._catalogue.requests, self._ingest.observation, self._clock, self._feedback
+            self._policies, counts, observed, self._clock, feedback=self._feedback, rating=self._rating
         )
         return ShedSession(session, self._catalogue.requests) if self._pace.is_behind() else session
 
     def access_logs(self, message: bytes) -> None:
         """A handler of the transport: one batch of log entries."""
         self._ingest.access_logs(message)
+
+    def _rated(self, request_id: str, score: float) -> None:
+        self._feedback.rated(request_id, score, self._clock.now_ms())
 
     def _why_not_ready(self) -> str:
         if not self._is_serving:
@@ -104,6 +114,7 @@ class Sidecar:
             asyncio.create_task(self._report_loop()),
             asyncio.create_task(self._tick_loop()),
             asyncio.create_task(self._files_loop()),
+            *([asyncio.create_task(self._evaluator.run())] if self._evaluator else ()),
         ]
         waiter = asyncio.create_task(stop.wait())
         try:
@@ -117,6 +128,8 @@ class Sidecar:
                 task.cancel()
             await asyncio.gather(waiter, *loops, return_exceptions=True)
             await self._proxy.close()
+            if self._ask is not None:
+                await self._ask.close()
             await self._http.stop()
 
     async def _start(self) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from extproc.errors import SidecarError
 from serinus.contract.workers import WORKERS_MAX, worker_sockets
@@ -25,6 +26,8 @@ SOCKET_PATH_BYTES_MAX = 107 - len(".") - len(".4194304")
 FOLLOW_UP_MS_DEFAULT = 10_000
 FOLLOW_UP_MS_MAX = 3_600_000
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m)")
+_PERCENT = re.compile(r"(\d+(?:\.\d{1,2})?)%")
+_EVALUATOR = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000}
 
 _EPILOG = """example:
@@ -83,6 +86,9 @@ class Settings:
     follow_up_ms: int
     tls: TlsFiles | None
     workers: int = 1
+    # A URL, or module:function; "" none. Of the answers that it could rate, so many of 10000.
+    evaluator: str = ""
+    evaluate_bp: int = 0
 
     @property
     def http_tls(self) -> TlsFiles | None:
@@ -102,7 +108,7 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
 
     def flag(name: str, default: str, metavar: str, text: str) -> None:
         value = env.get(ENV_PREFIX + name.replace("-", "_").upper(), default)
-        shown = f" (default: {default})" if default else ""
+        shown = f" (default: {default})".replace("%", "%%") if default else ""
         parser.add_argument(f"--{name}", default=value, metavar=metavar, help=text + shown)
 
     flag("socket", "", "PATH", "the Unix socket that Envoy connects to, mode 0600 (default: RUN_DIR/extproc.sock)")
@@ -118,6 +124,8 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     flag("workers", "1", "N|auto", "processes, each with a socket (SOCKET.0, …) and a --http port (N more) of its own")
     flag("transport", "own", "own|grpcio", "who speaks HTTP/2; grpcio is the reference that our own is held against")
     flag("follow-up", "10s", "TIME", "how long after its start a request is waited for, unless its service says")
+    flag("evaluator", "", "URL|MODULE:FUNCTION", "rates a share of observed answers of services that take feedback")
+    flag("evaluate", "5%", "PERCENT", "that share")
     flag("tls-ca", "", "FILE", "PEM of the authority that signed the peers' certificates")
     flag("tls-cert", "", "FILE", "PEM of this sidecar's certificate")
     flag("tls-key", "", "FILE", "PEM of its key")
@@ -155,6 +163,8 @@ def parse(argv: Sequence[str], env: Mapping[str, str], *, cores: int = 1) -> Set
         follow_up_ms=_duration_ms("--follow-up", args.follow_up, faults),
         tls=tls,
         workers=workers,
+        evaluator=args.evaluator,
+        evaluate_bp=_share_bp("--evaluate", args.evaluate, faults),
     )
     faults += _contradictions(settings, is_insecure=args.insecure)
     if faults:
@@ -175,6 +185,7 @@ def _contradictions(settings: Settings, *, is_insecure: bool) -> list[str]:
         faults.append(f"--http {settings.http}: {settings.workers} workers need as many ports from there on")
     if settings.tcp_tls not in TCP_TLS:
         faults.append(f"--tcp-tls {settings.tcp_tls}: choose one of {', '.join(TCP_TLS)}")
+    faults += _evaluator(settings.evaluator, is_insecure=is_insecure)
     if settings.tcp is None:
         return faults
     if settings.transport == "grpcio":
@@ -189,6 +200,18 @@ def _contradictions(settings: Settings, *, is_insecure: bool) -> list[str]:
             "or --insecure"
         )
     return faults
+
+
+def _evaluator(where: str, *, is_insecure: bool) -> list[str]:
+    """Answers go there: loopback, TLS, or in words."""
+    if not where or _EVALUATOR.fullmatch(where):
+        return []
+    url = urlsplit(where)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        return [f"--evaluator {where}: neither a URL nor module:function"]
+    if url.scheme == "http" and not Address(url.hostname, 1).is_loopback and not is_insecure:
+        return [f"--evaluator {where} is beyond loopback: use https, or --insecure"]
+    return []
 
 
 def _workers(text: str, cores: int, faults: list[str]) -> int:
@@ -221,6 +244,14 @@ def _duration_ms(flag: str, text: str, faults: list[str]) -> int:
         faults.append(f"{flag} {text!r} is not a time up to 60m with its unit, for example 10s")
         return FOLLOW_UP_MS_DEFAULT
     return value_ms
+
+
+def _share_bp(flag: str, text: str, faults: list[str]) -> int:
+    found = _PERCENT.fullmatch(text)
+    share_bp = round(float(found[1]) * 100) if found else 0
+    if not 0 < share_bp <= 10_000:
+        faults.append(f"{flag} {text!r} is not a share from 0.01% to 100%, for example 5%")
+    return share_bp
 
 
 def _tls(ca: str, cert: str, key: str, faults: list[str]) -> TlsFiles | None:

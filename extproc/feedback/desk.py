@@ -20,6 +20,7 @@ from serinus.contract.feedback import (
     BODY_BYTES_MAX,
     Feedback,
     RequestId,
+    Said,
     is_ahead,
     is_too_old,
     request_of,
@@ -72,6 +73,15 @@ class FeedbackDesk:
         result, answer = self._post(method, authorization, body, now_ms)
         self._counts.add((result,))
         return answer
+
+    def rated(self, request_id: str, score: float, now_ms: int) -> bool:
+        """What the sidecar's own evaluator says of an answer; False if it is of no use: no id of ours, no room."""
+        services = self._known()
+        request = self._request(services, request_id)
+        if request is None or is_too_old(request.start_s, now_ms // 1_000) or len(self._waiting) >= self._waiting_max:
+            return False
+        self._waiting.append(Feedback(services[request.service].name, request, Said(score=score)))
+        return True
 
     def waiting(self) -> tuple[Feedback, ...]:
         """What goes up now, the oldest first; it waits here no more."""

@@ -40,6 +40,11 @@ class RequestBody:
         else:
             self._body.clear()
 
+    @property
+    def text(self) -> str:
+        """The whole body; "" over the bound."""
+        return self._body.decode(errors="replace")
+
     def asked(self) -> Asked:
         format_ = _format(bytes(self._body)) if self._body else None
         if format_ is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from extproc.outcome.asked import NOTHING_ASKED, Asked
 from extproc.outcome.quality import TEXT_CHARS_MAX, control_tokens, mixed_script, refusal, repetition
+from extproc.outcome.rated import ANSWER_CHARS_MAX
 from extproc.outcome.schema import keeps
 from serinus.contract.metric import (
     BADNESS_WHOLE,
@@ -32,8 +33,11 @@ class Said:
     """Mutable; one per answer. `asked`: what its form must be."""
 
     asked: Asked = NOTHING_ASKED
+    keeps_answer: bool = False  # all of its text, for an evaluator
     has_refused: bool = False  # the server said so itself
     _text: str = ""
+    _answer: list[str] = field(default_factory=list)
+    _answer_chars: int = 0
     _document: list[str] = field(default_factory=list)
     _calls: dict[int, list[str]] = field(default_factory=dict)
     _chars: int = 0  # of document and calls
@@ -42,8 +46,17 @@ class Said:
         room = TEXT_CHARS_MAX - len(self._text)
         if room > 0:
             self._text += piece[:room]
+        if self.keeps_answer:
+            self._answer_chars += len(piece)
+            if self._answer_chars <= ANSWER_CHARS_MAX:
+                self._answer.append(piece)
         if self.asked.wants_json:
             self._keep(self._document, piece)
+
+    @property
+    def answer(self) -> str | None:
+        """All of the text, if it was to be kept and there is some within the bound."""
+        return "".join(self._answer) if 0 < self._answer_chars <= ANSWER_CHARS_MAX else None
 
     def call(self, index: int, arguments: str) -> None:
         """A piece of a tool call's arguments; `index` tells parallel calls apart."""

@@ -2,13 +2,13 @@
 
 A tag stream is one message: request headers in, one answer out, closed cleanly: from then on Envoy goes on without us.
 An observe stream (observability mode: Envoy reads no answers) is, where a service asks for it, pieces of the request's
-body, then response headers, body pieces, end; we close it at the
-end of the body, or Envoy would keep it for `deferred_close_timeout`. Anything else is closed cleanly without an answer,
+body, then response headers, body pieces, end; we close it at the end of the body, or Envoy would keep it for
+`deferred_close_timeout`. Anything else is closed cleanly without an answer,
 which lets the request pass. Of a route that takes feedback it is the headers, one piece of body, and our answer, which
 is the client's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from extproc.clock import Clock
@@ -16,11 +16,13 @@ from extproc.cohort.policies import PolicyHolder
 from extproc.feedback.desk import FeedbackDesk
 from extproc.outcome.asked import NOTHING_ASKED, RequestBody
 from extproc.outcome.observation import Observation
+from extproc.outcome.rated import Rated, Rating, is_drawn
 from extproc.outcome.refused import RefusalSession
 from extproc.outcome.session import ResponseSession, watch
 from extproc.processing import codec
 from extproc.processing.tagging import Tagging
 from extproc.telemetry.tables import Counter
+from serinus.contract.headers import REQUEST_ID
 
 OnObservation = Callable[[str, Observation], None]
 
@@ -42,8 +44,8 @@ class ProcessSession:
     """Mutable; one per stream. `on_observation(request_id, observation)` is called at most once."""
 
     __slots__ = (
-        *("_asking", "_clock", "_feedback", "_on_observation", "_posting", "_request_id", "_requests", "_response"),
-        "_tagging",
+        *("_asking", "_clock", "_feedback", "_on_observation", "_posting", "_rated", "_rating", "_request_id"),
+        *("_requests", "_response", "_tagging"),
     )
 
     def __init__(
@@ -52,7 +54,9 @@ class ProcessSession:
         requests: Counter,
         on_observation: OnObservation,
         clock: Clock,
+        *,
         feedback: FeedbackDesk | None = None,
+        rating: Rating | None = None,
     ) -> None:
         self._tagging = Tagging(policies, requests, clock)
         self._requests = requests
@@ -63,6 +67,8 @@ class ProcessSession:
         self._asking: RequestBody | None = None
         self._feedback = feedback
         self._posting: codec.Headers | None = None
+        self._rating = rating
+        self._rated: tuple[str, str] | None = None  # the id and the body of the request whose answer is to be rated
 
     def receive(self, message: bytes) -> Reply:
         """One message of the stream."""
@@ -118,8 +124,18 @@ class ProcessSession:
         self._response = watch(headers, asked.asked() if asked is not None else NOTHING_ASKED)
         if self._response is None:
             return _CLOSE  # nobody waits for it: the access log says all
+        if self._rating is not None:
+            self._draw(self._rating.share_bp, headers(REQUEST_ID), asked)
         self._request_id = request_id
         return self._finish() if is_end or not self._response.is_observable else _MORE
+
+    def _draw(self, share_bp: int, ids: Sequence[bytes], asked: RequestBody | None) -> None:
+        """An answer without one id cannot be scored: its service takes no feedback."""
+        if isinstance(self._response, ResponseSession) and len(ids) == 1:
+            request_id = ids[0].decode("latin-1")
+            if is_drawn(request_id, share_bp):
+                self._response.keep_answer()
+                self._rated = request_id, asked.text if asked is not None else ""
 
     def _finish(self) -> Reply:
         self._report(complete=True)
@@ -127,5 +143,11 @@ class ProcessSession:
 
     def _report(self, *, complete: bool) -> None:
         response, self._response = self._response, None
-        if response is not None:
-            self._on_observation(self._request_id, response.end(complete=complete))
+        if response is None:
+            return
+        observation = response.end(complete=complete)
+        self._on_observation(self._request_id, observation)
+        if self._rating is not None and self._rated is not None and isinstance(response, ResponseSession):
+            answer = response.answer if observation.observable and observation.complete else None
+            if answer is not None:
+                self._rating.offer(Rated(*self._rated, answer))

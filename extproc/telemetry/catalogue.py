@@ -85,8 +85,9 @@ def _durations() -> Histogram:
 
 def _ttfts() -> Histogram:
     text = (
-        "Time from a request's first byte to the first content of a stream, of services that are not observed to the first "
-        "byte of the response's body (of its headers, if it had none), of responses that ended well or were left by the client."
+        "Time from a request's first byte to the first content of a stream, of services that are not observed to the "
+        "first byte of the response's body (of its headers, if it had none), of responses that ended well or were left "
+        "by the client."
     )
     return Histogram(Metric("serinus_ttft_seconds", text, ("service", "version"), TTFT_BUCKETS_S))
 
@@ -107,6 +108,14 @@ def _token_counts() -> Counter:
 def _badness() -> Histogram:
     text = "Badness of observed answers by signal, 0 to 1: the sum over the count is the mean that is judged."
     return Histogram(Metric("serinus_answer_badness_ratio", text, ("service", "version", "signal"), BADNESS_BUCKETS))
+
+
+def _evaluations() -> Counter:
+    text = (
+        "Answers for the evaluator: scored, no_opinion, failed (it raised, was too slow, or said no score), dropped "
+        "(too many waited)."
+    )
+    return _counter("serinus_evaluations_total", text, "result")
 
 
 def _processing() -> Histogram:
@@ -187,6 +196,7 @@ class Catalogue:
     tpots: Histogram = field(default_factory=_tpots)
     token_counts: Counter = field(default_factory=_token_counts)
     badness: Histogram = field(default_factory=_badness)
+    evaluations: Counter = field(default_factory=_evaluations)
     finish_reasons: Counter = field(default_factory=_finish_reasons)
     observations: Counter = field(default_factory=_observations)
     log_entries: Counter = field(default_factory=_log_entries)
@@ -209,6 +219,7 @@ class Catalogue:
             self.tpots,
             self.token_counts,
             self.badness,
+            self.evaluations,
             self.finish_reasons,
             self.observations,
             self.log_entries,

@@ -147,10 +147,11 @@ class ProcessCall(_Call):
         reply = self._session.receive(message)
         answer = reply.message
         if answer is None:
-            stream.is_served = True
+            stream.is_served = calls.has_listened = True
             if reply.is_done:
                 self.finish()
             return
+        calls.has_answered = True
         calls.service.processing.observe(timer() - started_s)
         if reply.is_done and not self._has_head:
             calls.connection.send.answer(stream, answers.HEAD, framed(answer), answers.TRAILERS_OK)

@@ -6,7 +6,7 @@ from extproc.accesslog.entry import Entry
 from extproc.aggregate.slot import Outcome
 from extproc.outcome.classify import METHOD_POST, Ending
 from serinus.contract.condition import Op, Source, TextTest
-from serinus.contract.headers import ATTRIBUTE_REQUEST_ID, ATTRIBUTE_SERVICE, ATTRIBUTE_SOURCE
+from serinus.contract.headers import ATTRIBUTE_REQUEST_ID, ATTRIBUTE_SERVICE, ATTRIBUTE_SOURCE, REQUEST_ID
 from serinus.contract.logline import OWN, SHARED, TAG, line_format
 from serinus.contract.outcome import OutcomeClass
 from serinus.contract.policy import CohortRule, ServicePolicy
@@ -51,11 +51,12 @@ def response_headers(
     status: str = "200",
     content_type: str = "text/event-stream",
     encoding: str = "",
+    feedback_id: str = "",
     end: bool = False,
 ) -> bytes:
     message = ext_proc_pb2.ProcessingRequest(observability_mode=True)
     message.response_headers.end_of_stream = end
-    headers = {":status": status, "content-type": content_type, "content-encoding": encoding}
+    headers = {":status": status, "content-type": content_type, "content-encoding": encoding, REQUEST_ID: feedback_id}
     _fill(message.response_headers.headers, {name: value for name, value in headers.items() if value})
     message.attributes[NAMESPACE].fields[ATTRIBUTE_REQUEST_ID].string_value = request_id
     return message.SerializeToString()

@@ -128,6 +128,29 @@ def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
         parse(argv, {})
 
 
+@pytest.mark.parametrize("where", ["http://127.0.0.1:9000/rate", "https://grader.example.com/", "team.grading:rate"])
+def test_an_evaluator_is_a_url_or_a_function(where: str) -> None:
+    settings = parse([*NODE, "--evaluator", where, "--evaluate", "2.5%"], {})
+    assert (settings.evaluator, settings.evaluate_bp) == (where, 250)
+    assert parse(NODE, {}).evaluator == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "fault"),
+    [
+        (["--evaluator", "http://grader.example.com/"], "is beyond loopback: use https, or --insecure"),
+        (["--evaluator", "grading"], "neither a URL nor module:function"),
+        (["--evaluator", "http:///rate"], "neither a URL nor module:function"),
+        (["--evaluate", "0%"], "is not a share from 0.01% to 100%"),
+        (["--evaluate", "5"], "is not a share from 0.01% to 100%"),
+        (["--evaluate", "101%"], "is not a share from 0.01% to 100%"),
+    ],
+)
+def test_an_evaluator_that_cannot_be_is_refused_in_words(argv: list[str], fault: str) -> None:
+    with pytest.raises(SettingsError, match=fault):
+        parse([*NODE, *argv], {})
+
+
 def test_a_socket_path_that_the_kernel_cannot_carry_is_refused_before_anything_starts() -> None:
     with pytest.raises(SettingsError, match="Unix socket cannot carry"):
         parse([*NODE, "--socket", "/" + "s" * 100], {})

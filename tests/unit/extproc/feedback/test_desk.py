@@ -143,3 +143,14 @@ def test_a_token_that_was_renewed_and_a_policy_that_ended_count_at_once() -> Non
     assert [here.post(body)[0], here.post(body, (b"bearer " + b"n" * 32,))[0]] == [401, 202]
     here.holder.replace(PolicySet("p2", {"mute": replace(POLICY, service="mute")}), Files())
     assert here.post(body, (b"Bearer " + b"n" * 32,))[0] == 401
+
+
+def test_what_the_sidecars_own_evaluator_says_needs_no_token_but_an_id_of_ours_and_room() -> None:
+    here = Posted(waiting_max=1)
+    assert not here.desk.rated(an_id(key=b"z" * 32), 0.5, NOW_MS)
+    assert not here.desk.rated(an_id("mute"), 0.5, NOW_MS)
+    assert not here.desk.rated(an_id(start_s=NOW_MS // 1000 - AGE_S_MAX - 1), 0.5, NOW_MS)
+    assert here.desk.rated(an_id("talk"), 0.5, NOW_MS)
+    assert not here.desk.rated(an_id(), 0.5, NOW_MS)
+    (told,) = here.desk.waiting()
+    assert (told.service, told.said) == ("talk", Said(score=0.5))

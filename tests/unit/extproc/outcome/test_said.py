@@ -3,6 +3,7 @@
 import pytest
 
 from extproc.outcome.asked import Asked
+from extproc.outcome.rated import ANSWER_CHARS_MAX
 from extproc.outcome.said import CALLS_MAX, DOCUMENT_CHARS_MAX, Said
 
 TEXT_SIGNALS = ("repetition", "mixed_script", "control_tokens", "refusal")
@@ -83,3 +84,14 @@ def test_what_is_over_the_bounds_is_not_judged() -> None:
     long = said("x" * DOCUMENT_CHARS_MAX, "x", wants_json=True)
     assert many.measures(is_cut=False) == ()
     assert [metric for metric, _ in long.measures(is_cut=False)] == list(TEXT_SIGNALS)
+
+
+def test_an_answer_is_kept_whole_only_for_an_evaluator_and_within_the_bound() -> None:
+    kept = Said(keeps_answer=True)
+    kept.text("a" * 3_000)
+    kept.text("b")
+    assert kept.answer == "a" * 3_000 + "b"
+    kept.text("c" * ANSWER_CHARS_MAX)
+    assert kept.answer is None
+    assert said("text").answer is None
+    assert Said(keeps_answer=True).answer is None

@@ -12,6 +12,7 @@ from extproc.cohort.files import Files
 from extproc.cohort.policies import PolicyHolder, PolicySet
 from extproc.feedback.desk import FeedbackDesk
 from extproc.outcome.observation import UNOBSERVABLE, Observation
+from extproc.outcome.rated import Rated, Rating
 from extproc.processing import codec
 from extproc.processing.session import ProcessSession, Reply
 from extproc.telemetry.catalogue import Catalogue
@@ -43,14 +44,16 @@ MORE = Reply(None, is_done=False)
 class Stream:
     """One stream and what came out of it."""
 
-    def __init__(self, *policies: PolicySet, files: Files = NO_FILES, now_ms: int = 0) -> None:
+    def __init__(self, *policies: PolicySet, files: Files = NO_FILES, now_ms: int = 0, share_bp: int = 0) -> None:
+        self.rated: list[Rated] = []
         self.catalogue = Catalogue()
         self.seen: list[tuple[str, Observation]] = []
         self.holder = holder = PolicyHolder(10_000)
         for policy in policies or (PolicySet("p1", {"chat": POLICY}),):
             holder.replace(policy, files)
         observed = lambda *seen: self.seen.append(seen)  # noqa: E731
-        self.session = ProcessSession(holder, self.catalogue.requests, observed, ManualClock(now_ms))
+        rating = Rating(share_bp, self.rated.append) if share_bp else None
+        self.session = ProcessSession(holder, self.catalogue.requests, observed, ManualClock(now_ms), rating=rating)
         self.receive = self.session.receive
 
     @property
@@ -199,6 +202,25 @@ def test_what_a_request_asked_for_is_what_its_answer_is_judged_by(format_: str, 
     assert seen.quality == PLAIN + badness
 
 
+def played(stream: Stream, *, feedback_id: str, complete: bool = True) -> list[Rated]:
+    stream.receive(request_body(b'{"messages": []}'))
+    stream.receive(response_headers("q1", feedback_id=feedback_id))
+    stream.receive(response_body(FINISH, end=complete))
+    stream.session.close()
+    return stream.rated
+
+
+def test_an_answer_that_was_drawn_goes_to_the_evaluator_whole_with_its_request() -> None:
+    assert played(Stream(share_bp=10_000), feedback_id="i.s.v1") == [Rated("i.s.v1", '{"messages": []}', "a")]
+
+
+def test_answers_that_were_not_drawn_or_broke_or_cannot_be_scored_do_not() -> None:
+    assert played(Stream(), feedback_id="i.s.v1") == []
+    assert played(Stream(share_bp=10_000), feedback_id="") == []
+    assert played(Stream(share_bp=10_000), feedback_id="i.s.v1", complete=False) == []
+    assert played(Stream(share_bp=1), feedback_id="i.s.v1") == []
+
+
 def test_an_observed_stream_that_breaks_is_reported_incomplete() -> None:
     stream = Stream()
     stream.receive(response_headers("q1"))
@@ -256,7 +278,7 @@ def _posted(body: bytes | None) -> list[Reply]:
     holder.replace(PolicySet("p1", {"chat": policy}), Files(keys={"chat.feedback": (b"t" * 32,)}))
     catalogue = Catalogue()
     desk = FeedbackDesk(holder, catalogue.feedback)
-    session = ProcessSession(holder, catalogue.requests, lambda *_: None, ManualClock(), desk)
+    session = ProcessSession(holder, catalogue.requests, lambda *_: None, ManualClock(), feedback=desk)
     replies = [session.receive(_posting(is_end=body is None))]
     if body is not None:
         request = ext_proc_pb2.ProcessingRequest()
