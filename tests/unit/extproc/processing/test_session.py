@@ -210,11 +210,8 @@ def played(stream: Stream, *, feedback_id: str, complete: bool = True) -> list[R
     return stream.rated
 
 
-def test_an_answer_that_was_drawn_goes_to_the_evaluator_whole_with_its_request() -> None:
+def test_an_answer_that_was_drawn_and_can_be_scored_goes_to_the_evaluator_whole_with_its_request() -> None:
     assert played(Stream(share_bp=10_000), feedback_id="i.s.v1") == [Rated("i.s.v1", '{"messages": []}', "a")]
-
-
-def test_answers_that_were_not_drawn_or_broke_or_cannot_be_scored_do_not() -> None:
     assert played(Stream(), feedback_id="i.s.v1") == []
     assert played(Stream(share_bp=10_000), feedback_id="") == []
     assert played(Stream(share_bp=10_000), feedback_id="i.s.v1", complete=False) == []
