@@ -95,7 +95,7 @@ def health_hold(facts: Facts, candidate: str) -> Hold | None:
 
 def capacity_hold(facts: Facts, spec: RolloutSpec) -> Hold | None:
     """The candidate's servers must have room for more, where the plan asks for that. Never a rollback: a full server
-    says nothing about the version on it."""
+    says nothing about the version on it. Where nobody is asked (any more) the cap would hold nothing, so that holds."""
     cap, seen = spec.capacity, facts.servers
     if cap is None:
         return None
@@ -119,7 +119,7 @@ def capacity_hold(facts: Facts, spec: RolloutSpec) -> Hold | None:
         )
         if limit is not None and peak is None
     ]
-    if missing and cap.missing_holds:
+    if missing and (cap.missing_holds or not seen.asked):
         return Hold(
             "capacity_unknown",
             f"the {' and '.join(missing)} of {spec.candidate} cannot be seen: {seen.answering} of {seen.asked} sources "

@@ -63,3 +63,18 @@ def test_each_story_has_its_name(story: str) -> None:
 )
 def test_a_rise_is_large_and_no_chance(level: Level, expected: bool) -> None:
     assert has_risen(level) is expected
+
+
+FULL = replace(QUIET, full="the candidate's servers are full (72 requests wait)")
+
+
+def test_a_candidate_that_is_worse_on_full_servers_is_short_of_capacity() -> None:
+    named = name(replace(FULL, is_worse=True))
+    assert named.finding is Finding.CAPACITY
+    assert "72 requests wait" in named.sentence
+
+
+def test_full_servers_are_named_before_anyone_suffers_and_after_what_is_wrong() -> None:
+    assert name(FULL).finding is Finding.CAPACITY
+    assert name(replace(FULL, labels_share=0.0)).finding is Finding.CAPACITY
+    assert name(replace(FULL, mismatches=1)).finding is Finding.ROUTING_FAULT

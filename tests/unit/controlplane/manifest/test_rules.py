@@ -119,3 +119,11 @@ def test_the_version_in_force_is_no_candidate_even_if_the_manifest_names_another
     (problem,) = problems_of(BOTH, {"chat": "v2"})
     assert "version v2 is the baseline of service chat already" in problem
     assert problems_of(ROLLOUT) == ["chat.yaml:5: spec.service: service chat does not exist; services: none"]
+
+
+def test_a_cap_on_servers_that_nobody_asks_is_refused() -> None:
+    capped = f"{ROLLOUT}  capacity: {{queue: 50}}\n"
+    (problem,) = problems_of(f"{SERVICE}---\n{capped}")
+    assert "metrics" in problem
+    asked = SERVICE.replace('["127.0.0.1:8002"],', '["127.0.0.1:8002"], metrics: {},')
+    assert problems_of(f"{asked}---\n{capped}") == []
