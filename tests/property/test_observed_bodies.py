@@ -54,6 +54,20 @@ def test_a_body_may_be_cut_anywhere_and_pieces_may_be_empty(case: Case, cuts: li
     assert seen(case, *pieces) == seen(case, case.body)
 
 
+LONG = Case("long", CASES[0].expected, stream(*(chunk(f"word {n} ") for n in range(100)), chunk(finish="stop")))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, len(LONG.body)), max_size=12), st.booleans())
+def test_what_is_put_by_is_read_before_the_end_whatever_the_end(cuts: list[int], is_cut: bool) -> None:
+    """Events behind the first content are read some KB at a time."""
+    case = replace(LONG, is_cut=is_cut)
+    pieces = [case.body[a:b] for a, b in zip([0, *sorted(cuts)], [*sorted(cuts), len(case.body)], strict=True)]
+    found = seen(case, *pieces)
+    assert found == seen(case, case.body)
+    assert (found.tokens_out, found.finish_reason) == (100, "stop")
+
+
 @BY_NAME
 def test_a_body_is_called_what_it_is(case: Case) -> None:
     ending = Ending(case.status, frozenset(), is_finished=not case.is_cut, method=METHOD_POST)

@@ -22,7 +22,7 @@ WRITE_BUFFER_BYTES_MAX = 1_048_576
 # A connection that only tells us things (bodies under observation) is left alone for this long after each read, so that
 # many pieces cost one waking up: a thousand tokens a second, one a read, took twice the CPU. By as much, at most, an
 # observed first token seems to come later, of every version alike; the user waits for nothing of it.
-LULL_S = 0.002
+LULL_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,3 +219,36 @@ def test_draining_waits_for_what_runs(loop: str) -> None:
         wire.close()
 
     run_on(loop, story)
+
+
+def test_a_connection_that_only_tells_is_read_in_lulls_and_nothing_of_it_is_lost(loop: str) -> None:
+    async def story() -> None:
+        wire = await Wire().connect()
+        wire.writer.write(GREETING + headers(1))
+        for number in range(50):
+            wire.writer.write(data(framed(b"hear %d" % number)))
+            await asyncio.sleep(0.001)
+        await eventually(lambda: len(wire.sidecar.messages) == 50)
+        assert wire.sidecar.messages == [b"hear %d" % number for number in range(50)]
+        wire.writer.write(headers(3) + data(framed(b"tag"), 3))
+        answers = b""
+        while b"re:tag" not in answers:
+            answers += await wire.reader.read(65_536)
+        wire.close()
+        await eventually(lambda: len(wire.connections) == 0)
+
+    run_on(loop, story)
+
+
+def test_what_is_asked_beside_what_is_told_is_answered_without_a_lull(loop: str) -> None:
+    async def story() -> None:
+        wire = await Wire().connect()
+        wire.server.data_received(GREETING + headers(1) + data(framed(b"hear")) + headers(3) + data(framed(b"tag"), 3))
+        assert wire.server._lull is None
+        wire.server.data_received(data(framed(b"hear")))
+        assert wire.server._lull is not None
+        assert wire.sidecar.messages == [b"hear", b"tag", b"hear"]
+        wire.close()
+        await eventually(lambda: len(wire.connections) == 0)
+
+    run_on(loop, story)
