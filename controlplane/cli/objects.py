@@ -8,6 +8,7 @@ import typer
 from google.protobuf.message import Message
 from rich.console import Console
 
+from controlplane.cli import servers
 from controlplane.cli.client import (
     ADMIN_OPTION,
     CALL_TIMEOUT_S,
@@ -212,6 +213,9 @@ def _describe_rollout(view: admin_pb2.RolloutView) -> None:
         typer.echo(f"\nfinding: {finding_words(view)}")
     for finding in view.findings:
         typer.echo(f"\nnote: {finding}")
+    if view.servers:
+        typer.echo("\nservers: what they say of themselves, no evidence")
+        table(servers.HEADERS, [servers.server_row(each) for each in view.servers])
     if view.slices:
         typer.echo("\nslices: errors of requests since the start, shown and never decisive")
         table(["SLICE", "BASELINE", "CANDIDATE", "EVIDENCE (LN)", "NAMED"], [_slice(row) for row in view.slices])

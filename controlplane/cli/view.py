@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from controlplane.cli.servers import servers_line
 from controlplane.manifest.units import in_time
 from serinus.contract.weight import format_bp
 from serinus.v1 import admin_pb2
@@ -111,13 +112,12 @@ def _header(view: admin_pb2.RolloutView, width: int) -> list[Text]:
 
 
 def _notes(view: admin_pb2.RolloutView, width: int) -> list[Text]:
-    """What the proxies reject, what the evidence looks like, and the first thing that should be known beside."""
+    """What the proxies reject, what the evidence looks like, the first thing to know beside, the servers."""
     lines = [Text(text, style="bold red") for text in _rejections(view, width)]
     if view.finding:
         lines += [Text(text, style="bold yellow") for text in _wrapped(f"≈ {finding_words(view)}", width, 2)]
-    return lines + [
-        Text(text, style="yellow") for each in view.findings[:1] for text in _wrapped(f"! {each}", width, 2)
-    ]
+    lines += [Text(text, style="yellow") for each in view.findings[:1] for text in _wrapped(f"! {each}", width, 2)]
+    return lines + [Text(text, style="dim") for text in (servers_line(view.servers),) if text]
 
 
 def finding_words(view: admin_pb2.RolloutView) -> str:

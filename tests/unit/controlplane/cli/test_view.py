@@ -245,3 +245,9 @@ def test_with_everything_to_tell_at_once_it_still_fits() -> None:
     text = "\n".join(line.plain for line in lines)
     assert "rejected RouteConfiguration" in text
     assert "event 8" in text
+
+
+def test_what_the_servers_say_is_one_line_of_the_screen() -> None:
+    servers = [admin_pb2.ServersView(version="v2", sources=1, answering=1, queue_depth=7)]
+    assert "servers  v2 wait 7" in shown(rollout(servers=servers))
+    assert len(shown(rollout(servers=servers, metrics=[metric()] * 3, finding="capacity", finding_text="x"))) <= 24
