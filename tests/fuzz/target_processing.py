@@ -12,9 +12,13 @@ import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from extproc.outcome.dialect_openai import CHOICES_MAX
+import brotli
+
+from extproc.outcome.dialect_openai import CHOICES_MAX, OpenAiReader
 from extproc.outcome.observation import Observation
-from extproc.outcome.session import BODY_BYTES_MAX, ResponseSession
+from extproc.outcome.refused import BODY_BYTES_MAX as REFUSAL_BYTES_MAX
+from extproc.outcome.refused import RefusalSession
+from extproc.outcome.session import BODY_BYTES_MAX, PUT_BY_BYTES_MAX, ResponseSession
 from extproc.outcome.sse import EVENT_BYTES_MAX
 from extproc.processing import codec
 from extproc.processing.session import ProcessSession, Reply
@@ -37,6 +41,7 @@ _NAMES = (
 _VALUES = (
     *(
         b"200",
+        b"400",
         b"GET",
         b"/a/x?q=1&user=u1&q=2",
         b'uid=u1; ab="a\\054b"',
@@ -52,6 +57,12 @@ _BODIES = (
     b'{"choices":[{"index":1,"message":{"content":""},"finish_reason":"length"}]}',
     b'event: error\ndata: {"error":{}}\r\n\r',
     b"\xef\xbb\xbfdata: [DONE]\r\n",
+    b'data: {"type":"response.output_item.added","output_index":1,"item":{"type":"function_call"}}\n\n',
+    b'data: {"type":"response.incomplete","response":{"status":"incomplete","output":[{"type":"message"}]}}\n\n',
+    b'{"object":"list","data":[{"object":"embedding","embedding":[]}],"usage":{}}',
+    b'data: {"model_name":"m","text_output":"a","outputs":[{}]}\n\n',
+    b'data: {"type":"content_block_delta","index":0,"delta":{"partial_json":"{"}}\n\n',
+    b'{"error":{"code":400,"type":"exceed_context_size_error","message":"prompt is too long"}}',
 )
 
 
@@ -148,11 +159,16 @@ def _check_reply(message: bytes, reply: Reply) -> None:
         assert not any((byte < 0x20 and byte != 0x09) or byte == 0x7F for byte in value), "Envoy refuses it"
 
 
-def _check_kept(response: ResponseSession | None) -> None:
+def _check_kept(response: ResponseSession | RefusalSession | None) -> None:
     if response is None:
         return
+    if isinstance(response, RefusalSession):
+        assert not response.is_observable or len(response._body) <= REFUSAL_BYTES_MAX
+        return
     assert response._body is None or len(response._body) <= BODY_BYTES_MAX
-    assert len(response._reader._reasons) <= CHOICES_MAX
+    assert len(response._put_by) <= PUT_BY_BYTES_MAX
+    reader = response._reader._reader
+    assert not isinstance(reader, OpenAiReader) or len(reader._reasons) <= CHOICES_MAX
     sse = response._sse
     if sse is not None:
         assert len(sse._rest) + sse._data_bytes <= EVENT_BYTES_MAX
@@ -224,9 +240,11 @@ def _request(**values: bytes) -> bytes:
     return message.SerializeToString()
 
 
-def _response(*bodies: bytes, kind: bytes = b"text/event-stream", coding: bytes = b"") -> list[bytes]:
+def _response(
+    *bodies: bytes, kind: bytes = b"text/event-stream", coding: bytes = b"", status: bytes = b"200"
+) -> list[bytes]:
     head = ext_proc_pb2.ProcessingRequest()
-    head.response_headers.headers.headers.add(key=":status", raw_value=b"200")
+    head.response_headers.headers.headers.add(key=":status", raw_value=status)
     head.response_headers.headers.headers.add(key="content-type", raw_value=kind)
     if coding:
         head.response_headers.headers.headers.add(key="content-encoding", raw_value=coding)
@@ -247,6 +265,9 @@ _SEEDS = [
     _raw(*_response(_BODIES[1], kind=b"application/json")),
     _raw(*_response(gzip.compress(b"".join(_BODIES)), coding=b"gzip")),
     _raw(*_response(zlib.compress(_BODIES[1]), kind=b"application/json", coding=b"deflate")),
+    _raw(*_response(brotli.compress(b"".join(_BODIES)), coding=b"br")),
+    _raw(*_response(_BODIES[6], kind=b"application/json")),
+    _raw(*_response(_BODIES[-1], kind=b"application/json", status=b"400")),
     b"\x00\x00\x03\x04\x02u1\x10\x02\x13\x03\x00",
     b"\x00\x04\x02\x13\x03\x11\x01\x00\x0910.1.2.3",
     b"\x41\x01\x02\x12\x00\x1a\x07\x0a\x00\x0a\x03\x06\x05data:",
