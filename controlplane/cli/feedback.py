@@ -15,6 +15,7 @@ _WORDS = {"yes": True, "no": False, "true": True, "false": False}
 def feedback(
     request_id: Annotated[str, typer.Argument(help="The answer's header x-serinus-request-id, as it came.")],
     score: Annotated[float | None, typer.Option("--score", help="0 (worst) to 1 (best).")] = None,
+    metric: Annotated[str, typer.Option("--metric", help="The score's name, if there are several.")] = "",
     thumb: Annotated[str, typer.Option("--thumb", help="up (1) or down (0).")] = "",
     label: Annotated[
         str,
@@ -28,7 +29,7 @@ def feedback(
 ) -> None:
     """Tell what came of a request, for the version that answered it. Example: serinus feedback ID --thumb up"""
     try:
-        said = _said(score, thumb, label, event)
+        said = _said(score, metric, thumb, label, event)
     except ValueError as error:
         raise fail(str(error), code=EXIT_USAGE) from None
     request = admin_pb2.FeedbackRequest(
@@ -39,6 +40,7 @@ def feedback(
         actual=said.actual,
         margin=said.margin,
         event=said.event,
+        metric=said.metric,
     )
     response = call(admin, lambda stub: stub.Feedback(request, timeout=CALL_TIMEOUT_S))
     if output is not Output.TABLE:
@@ -47,9 +49,14 @@ def feedback(
     typer.echo(response.text)
 
 
-def _said(score: float | None, thumb: str, label: str, event: str) -> Said:
+def _said(score: float | None, metric: str, thumb: str, label: str, event: str) -> Said:
     """Raises ValueError with what to write."""
-    fields: dict[str, object] = {"score": score, "thumb": thumb or None, "event": event or None}
+    fields: dict[str, object] = {
+        "score": score,
+        "thumb": thumb or None,
+        "event": event or None,
+        "metric": metric or None,
+    }
     return said_of(fields | {"label": _label(label) if label else None})
 
 

@@ -253,7 +253,9 @@ def joined_sentence(seen: Assessment | None, labels: RolloutLabels) -> str:
     if seen is None or is_seen_worse:
         return assessment_sentence(seen) if seen is not None else ""
     thin = (metric_sentence(row) for row in labels.rows() if row.verdict is Verdict.NOT_ENOUGH_EVIDENCE)
-    holding = [*labels.sentences(holding=True), *thin]
+    holding = [*labels.sentences(holding=True), *thin] or [metric_sentence(row) for row in labels.rows()]
+    if labels.verdict(seen.verdict) is Verdict.GOOD_ENOUGH:
+        return "; ".join([assessment_sentence(seen), *holding])
     own = [] if holding and seen.verdict is Verdict.GOOD_ENOUGH else [assessment_sentence(seen)]
     return "; ".join([*own, *holding])
 

@@ -107,7 +107,7 @@ class FeedbackDesk:
             result, version = self._taken(trackers, feedback, now_s)
             service = feedback.service if feedback.service in self._world.services else OTHER
             for kind in feedback.said.kinds:
-                key = (feedback.request.request, kind)
+                key = (feedback.request.request, _kind(kind, feedback.said))
                 shown = REPEATED if key in self._known and result in (EVIDENCE, NO_EVIDENCE) else result
                 self._remember(key)
                 self.counts[(service, version, kind, shown)] += 1
@@ -145,3 +145,8 @@ class FeedbackDesk:
         if len(self._known) >= REMEMBERED_MAX:
             del self._known[next(iter(self._known))]
         self._known[key] = None
+
+
+def _kind(kind: str, said: Said) -> str:
+    """What counts once: clicked and bought are two."""
+    return f"{kind}:{said.event if kind == 'event' else said.metric if kind == 'score' else ''}"

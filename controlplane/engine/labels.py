@@ -13,7 +13,7 @@ from controlplane.engine.plan import Kind, LabelGroup, label_plans
 from controlplane.evidence.classes import ClassInbox, class_sentence
 from controlplane.evidence.events import EventInbox
 from controlplane.evidence.labelled import LabelAssessment, LabelledJudge, LabelState, joined
-from controlplane.evidence.labels import Asked, Label, LabelPlan
+from controlplane.evidence.labels import Asked, Label, LabelInbox, LabelPlan
 from controlplane.evidence.plan import JudgePlan
 from controlplane.evidence.strata import Stratum
 from controlplane.evidence.verdict import MetricAssessment, Verdict
@@ -37,15 +37,16 @@ class _Group:
 
     @property
     def words(self) -> str:
-        kind = self.of.kind
-        return f"{self.of.of} events" if kind is Kind.EVENT else "scores" if kind is Kind.SCORE else "labels"
+        words = {Kind.SCORE: "scores", Kind.CLASSES: "labels", Kind.EVENT: "events"}[self.of.kind]
+        return f"{self.of.of} {words}".strip()
 
 
 def _group(of: LabelGroup, plan: JudgePlan, waiting_max: int) -> _Group:
     labels = LabelPlan(wait_s=of.wait_s)
     events = EventInbox(plan.guardrails[0].metric, of.wait_s) if of.kind is Kind.EVENT else None
     classes = ClassInbox(labels, labels_max=waiting_max) if of.kind is Kind.CLASSES else None
-    judge = LabelledJudge(plan, labels, labels_max=waiting_max, inbox=events or classes)
+    scores = LabelInbox(labels, labels_max=waiting_max, score=plan.guardrails[0].metric)
+    judge = LabelledJudge(plan, labels, inbox=events or classes or scores)
     return _Group(of, judge, events, classes)
 
 
@@ -124,7 +125,7 @@ class RolloutLabels:
 
 def _labels(group: _Group, asked: Asked, said: Said, received: int) -> Iterator[Label]:
     """What of it is the group's: kinds come at different times, and each is complete in itself."""
-    if group.of.kind is Kind.SCORE and said.score is not None:
+    if group.of.kind is Kind.SCORE and said.score is not None and said.metric == group.of.of:
         yield Label(asked, received, score=said.score)
     if group.of.kind is Kind.EVENT and said.event == group.of.of:
         yield Label(asked, received, score=1.0)

@@ -26,7 +26,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LabelGroup:
-    """Labels of one kind come together, those of two do not. `of`: the event's name."""
+    """Labels of one kind come together, those of two do not. `of`: the name of an event, or of a score."""
 
     kind: Kind
     wait_s: int

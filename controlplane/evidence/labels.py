@@ -86,14 +86,15 @@ class InboxCounts:
 class LabelInbox:
     """Mutable, single-threaded. Each call either takes effect whole or raises and changes nothing."""
 
-    def __init__(self, plan: LabelPlan, *, labels_max: int = LABELS_MAX) -> None:
-        """Raises PlanError."""
+    def __init__(self, plan: LabelPlan, *, labels_max: int = LABELS_MAX, score: str = SCORE) -> None:
+        """`score`: the metric that the labels' scores are of. Raises PlanError."""
         if not is_whole(plan.wait_s) or not 0 <= plan.wait_s <= WAIT_S_MAX:
             raise PlanError(f"wait_s is {plan.wait_s!r}, must be 0..{WAIT_S_MAX}")
         if not is_whole(plan.window_s) or not 1 <= plan.window_s <= 3_600:
             raise PlanError(f"window_s is {plan.window_s!r}, must be 1..3600")
         self._plan = plan
         self._labels_max = labels_max
+        self._score = score
         self._windows: dict[int, dict[int, Label]] = {}
         self._closed_before = 0  # windows that begin before it were handed out
         self._counts = InboxCounts(0, 0, 0, 0, 0)
@@ -144,7 +145,7 @@ class LabelInbox:
 
     def strata(self, now_slot: int) -> tuple[tuple[int, tuple[Stratum, ...]], ...]:
         """The same windows by their first slot, as strata of the judge."""
-        return tuple((window.slot, strata_of(window)) for window in self.ready(now_slot))
+        return tuple((window.slot, strata_of(window, self._score)) for window in self.ready(now_slot))
 
     def _due(self, window: int) -> int:
         return window + self._plan.window_s + self._plan.wait_s
@@ -170,7 +171,7 @@ def check_label(label: Label) -> None:
         raise CountsError("a label says nothing", next_step="give a score in 0..1 or the actual class")
 
 
-def strata_of(window: Window) -> tuple[Stratum, ...]:
+def strata_of(window: Window, score: str = SCORE) -> tuple[Stratum, ...]:
     """A window as strata of the judge: shares of classes and bins of scores, per arm."""
     places: dict[tuple[int, str, str], tuple[list[Label], list[Label]]] = {}
     for label in window.labels:
@@ -185,8 +186,8 @@ def strata_of(window: Window) -> tuple[Stratum, ...]:
             weight_bp=weight_bp,
             baseline=_shares(baseline),
             candidate=_shares(candidate),
-            baseline_bins=_scores(baseline),
-            candidate_bins=_scores(candidate),
+            baseline_bins=_scores(baseline, score),
+            candidate_bins=_scores(candidate, score),
         )
         for (weight_bp, snapshot, weight_class), (baseline, candidate) in sorted(places.items())
     )
@@ -194,7 +195,7 @@ def strata_of(window: Window) -> tuple[Stratum, ...]:
 
 def is_mean(metric: str) -> bool:
     """Whether means of 0 to 1 are compared, and not shares of bad ones."""
-    return metric in SCORES or metric == SCORE or metric.startswith(EVENT)
+    return metric in SCORES or metric == SCORE or metric.startswith((EVENT, f"{SCORE}:"))
 
 
 def judged_in(label: Label) -> Mapping[str, bool]:
@@ -218,7 +219,7 @@ def _share(told: Iterable[tuple[str, bool, int]], metric: str) -> MetricCounts:
     return MetricCounts(len(of), sum(bad for bad, _ in of), keys_ok, keys_bad)
 
 
-def _scores(labels: Sequence[Label]) -> Mapping[str, BinCounts]:
+def _scores(labels: Sequence[Label], metric: str) -> Mapping[str, BinCounts]:
     scored = sorted(
         (label.asked.slot, label.asked.request, label.asked.key, bin_of_score(label.score))
         for label in labels
@@ -229,7 +230,7 @@ def _scores(labels: Sequence[Label]) -> Mapping[str, BinCounts]:
     for _, _, key, bin_ in scored:
         bins[bin_] = bins.get(bin_, 0) + 1
         firsts.setdefault(key, bin_)
-    return {SCORE: BinCounts(bins, firsts)}
+    return {metric: BinCounts(bins, firsts)}
 
 
 def _order(label: Label) -> tuple[int, str]:

@@ -119,7 +119,9 @@ class Guardrail(Spec):
             )
         if self.metric == EVENT and not EVENT_NAME.fullmatch(self.of or ""):
             raise ValueError("metric event needs `of`, a name of at most 32 of a-z, 0-9 and _, for example clicked")
-        if self.metric not in (FINISH_REASON, EVENT) and self.of is not None:
+        if self.metric == SCORE and self.of is not None and not EVENT_NAME.fullmatch(self.of):
+            raise ValueError("`of` of a score is its name, of at most 32 of a-z, 0-9 and _, for example helpfulness")
+        if self.metric not in (FINISH_REASON, EVENT, SCORE) and self.of is not None:
             raise ValueError(f"metric {self.metric} takes no `of`")
         if self.worse is Worse.LOWER and self.metric != TOKENS:
             raise ValueError(f"metric {self.metric} takes no `worse`: less of it is no harm")
@@ -161,5 +163,5 @@ class Guardrail(Spec):
     def metric_id(self) -> str:
         """The name of the metric in slots and series: `errors`, `finish_reason:length`, `tokens_out:lower`."""
         if self.is_score or self.is_labelled:
-            return f"{self.metric}:{self.of}" if self.metric == EVENT else self.metric
+            return f"{self.metric}:{self.of}" if self.of else self.metric
         return {**SHARES, **SIZES}[self.metric] + (LOWER if self.worse is Worse.LOWER else "")

@@ -126,4 +126,5 @@ def _feedback(told: Feedback) -> outcomes_pb2.FeedbackRow:
         actual=said.actual,
         margin=said.margin,
         event=said.event,
+        metric=said.metric,
     )

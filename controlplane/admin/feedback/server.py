@@ -47,6 +47,7 @@ def _said(request: admin_pb2.FeedbackRequest) -> Said:
         request.actual if request.HasField("actual") else None,
         request.margin if request.HasField("margin") else None,
         request.event,
+        request.metric,
     )
 
 

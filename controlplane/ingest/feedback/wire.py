@@ -33,6 +33,7 @@ def _feedback(row: outcomes_pb2.FeedbackRow) -> Feedback:
         row.actual if row.HasField("actual") else None,
         row.margin if row.HasField("margin") else None,
         row.event,
+        row.metric,
     )
     try:
         checked(said)
@@ -59,4 +60,5 @@ def _row(told: Feedback) -> outcomes_pb2.FeedbackRow:
         actual=said.actual,
         margin=said.margin,
         event=said.event,
+        metric=said.metric,
     )

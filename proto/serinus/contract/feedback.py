@@ -115,13 +115,15 @@ def is_ahead(start_s: int, now_s: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What was said: one of these, or several. A score lies in 0..1; `margin` is the model's own score of yes."""
+    """What was said: one of these, or several. A score lies in 0..1, `metric` names it if it is one of several;
+    `margin` is the model's own score of yes."""
 
     score: float | None = None
     predicted: bool | None = None
     actual: bool | None = None
     margin: float | None = None
     event: str = ""
+    metric: str = ""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -140,9 +142,12 @@ class Feedback:
 
 
 def said_of(fields: Mapping[str, object]) -> Said:
-    """From `score`, `thumb`, `label` {predicted, actual, margin} and `event`. Raises ValueError with what to write."""
-    if unknown := sorted(set(fields) - {"score", "thumb", "label", "event"}):
-        raise ValueError(f"unknown field {unknown[0][:40]!r}; known: request_id, score, thumb, label, event")
+    """From `score`, `metric` (its name), `thumb`, `label` {predicted, actual, margin} and `event`.
+
+    Raises ValueError with what to write.
+    """
+    if unknown := sorted(set(fields) - {"score", "metric", "thumb", "label", "event"}):
+        raise ValueError(f"unknown field {unknown[0][:40]!r}; known: request_id, score, metric, thumb, label, event")
     score, thumb = fields.get("score"), fields.get("thumb")
     if score is not None and thumb is not None:
         raise ValueError("score and thumb are two words for one thing; give one of them")
@@ -153,10 +158,8 @@ def said_of(fields: Mapping[str, object]) -> Said:
     label = fields.get("label")
     if label is not None and not isinstance(label, Mapping):
         raise ValueError('label is an object, such as {"predicted": true, "actual": false}')
-    event = fields.get("event")
-    if event is not None and (not isinstance(event, str) or not EVENT.fullmatch(event)):
-        raise ValueError("event is a name of at most 32 of a-z, 0-9 and _, such as clicked")
-    return checked(Said(_score(score), *_label(label or {}), event or ""))
+    event, metric = _name(fields, "event", "clicked"), _name(fields, "metric", "helpfulness")
+    return checked(Said(_score(score), *_label(label or {}), event, metric))
 
 
 def checked(said: Said) -> Said:
@@ -169,11 +172,23 @@ def checked(said: Said) -> Said:
         raise ValueError("label needs actual, the true class")
     if said.actual is not None and said.predicted is None and said.margin is None:
         raise ValueError("label needs predicted, margin or both, beside actual")
-    if said.event and not EVENT.fullmatch(said.event):
-        raise ValueError("event is a name of at most 32 of a-z, 0-9 and _")
+    for what, name in (("event", said.event), ("metric", said.metric)):
+        if name and not EVENT.fullmatch(name):
+            raise ValueError(f"{what} is a name of at most 32 of a-z, 0-9 and _")
+    if said.metric and said.score is None:
+        raise ValueError("metric is the name of a score; give score too")
     if not said.kinds:
         raise ValueError("nothing is said; give score, thumb, label or event")
     return said
+
+
+def _name(fields: Mapping[str, object], what: str, example: str) -> str:
+    value = fields.get(what)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or not EVENT.fullmatch(value):
+        raise ValueError(f"{what} is a name of at most 32 of a-z, 0-9 and _, such as {example}")
+    return value
 
 
 def _score(value: object) -> float | None:

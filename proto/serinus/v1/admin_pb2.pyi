@@ -513,7 +513,7 @@ class CohortResponse(_message.Message):
     def __init__(self, cohort: _Optional[str] = ..., version: _Optional[str] = ..., has_key: _Optional[bool] = ..., bucket: _Optional[int] = ..., weight_bp: _Optional[int] = ..., rule: _Optional[str] = ...) -> None: ...
 
 class FeedbackRequest(_message.Message):
-    __slots__ = ("request_id", "actor", "score", "predicted", "actual", "margin", "event")
+    __slots__ = ("request_id", "actor", "score", "predicted", "actual", "margin", "event", "metric")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -521,6 +521,7 @@ class FeedbackRequest(_message.Message):
     ACTUAL_FIELD_NUMBER: _ClassVar[int]
     MARGIN_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    METRIC_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     actor: str
     score: float
@@ -528,7 +529,8 @@ class FeedbackRequest(_message.Message):
     actual: bool
     margin: float
     event: str
-    def __init__(self, request_id: _Optional[str] = ..., actor: _Optional[str] = ..., score: _Optional[float] = ..., predicted: _Optional[bool] = ..., actual: _Optional[bool] = ..., margin: _Optional[float] = ..., event: _Optional[str] = ...) -> None: ...
+    metric: str
+    def __init__(self, request_id: _Optional[str] = ..., actor: _Optional[str] = ..., score: _Optional[float] = ..., predicted: _Optional[bool] = ..., actual: _Optional[bool] = ..., margin: _Optional[float] = ..., event: _Optional[str] = ..., metric: _Optional[str] = ...) -> None: ...
 
 class FeedbackResponse(_message.Message):
     __slots__ = ("service", "version", "rollout", "text")

@@ -121,7 +121,7 @@ class FirstsRow(_message.Message):
     def __init__(self, metrics: _Optional[_Iterable[str]] = ..., keys: _Optional[_Iterable[int]] = ..., firsts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class FeedbackRow(_message.Message):
-    __slots__ = ("service", "snapshot", "version", "start_s", "key", "cohort", "request", "score", "predicted", "actual", "margin", "event")
+    __slots__ = ("service", "snapshot", "version", "start_s", "key", "cohort", "request", "score", "predicted", "actual", "margin", "event", "metric")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -134,6 +134,7 @@ class FeedbackRow(_message.Message):
     ACTUAL_FIELD_NUMBER: _ClassVar[int]
     MARGIN_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    METRIC_FIELD_NUMBER: _ClassVar[int]
     service: str
     snapshot: str
     version: str
@@ -146,7 +147,8 @@ class FeedbackRow(_message.Message):
     actual: bool
     margin: float
     event: str
-    def __init__(self, service: _Optional[str] = ..., snapshot: _Optional[str] = ..., version: _Optional[str] = ..., start_s: _Optional[int] = ..., key: _Optional[int] = ..., cohort: _Optional[int] = ..., request: _Optional[int] = ..., score: _Optional[float] = ..., predicted: _Optional[bool] = ..., actual: _Optional[bool] = ..., margin: _Optional[float] = ..., event: _Optional[str] = ...) -> None: ...
+    metric: str
+    def __init__(self, service: _Optional[str] = ..., snapshot: _Optional[str] = ..., version: _Optional[str] = ..., start_s: _Optional[int] = ..., key: _Optional[int] = ..., cohort: _Optional[int] = ..., request: _Optional[int] = ..., score: _Optional[float] = ..., predicted: _Optional[bool] = ..., actual: _Optional[bool] = ..., margin: _Optional[float] = ..., event: _Optional[str] = ..., metric: _Optional[str] = ...) -> None: ...
 
 class ClassCount(_message.Message):
     __slots__ = ("outcome_class", "count")

@@ -189,3 +189,15 @@ def test_a_guardrail_of_feedback_needs_a_service_that_takes_it_for_as_long_as_it
         plan_apply(World(), load([("a.yaml", f"{SERVICE}---\n{SCORED}")]), 0)
     with pytest.raises(ManifestError, match="rollout chat-v2 is judged by feedback"):
         plan_apply(WORLD, load([("a.yaml", SERVICE)]), 0)
+
+
+def test_what_is_said_in_two_ways_is_no_repeat() -> None:
+    here = Desk()
+    for said in (Said(event="clicked"), Said(event="bought"), Said(event="bought"), UP, Said(score=1.0, metric="wit")):
+        here.desk.take(here.trackers, [here.told(an_id(), said, T0_S)], T0_S)
+    assert here.counts() == {
+        ("v2", "event", "no_evidence"): 2,
+        ("v2", "event", "repeated"): 1,
+        ("v2", "score", "evidence"): 1,
+        ("v2", "score", "no_evidence"): 1,
+    }

@@ -131,3 +131,18 @@ def test_what_labels_say_of_each_version_is_shown_with_intervals() -> None:
     assert candidate.startswith("labels of the candidate: accuracy 0.5")
     assert "F1 " in candidate
     assert "AUC" not in candidate, "nobody gave the model's own score"
+
+
+def test_scores_of_two_names_are_judged_apart() -> None:
+    named = "{metric: score, of: helpfulness, margin: 5pp, wait: 10s}"
+    labels = RolloutLabels(spec(SCORE, named), since_slot=START - 1)
+    labels.begin(BeginStep(step_index=0, slot=START, weight_bp=5_000, next_weight_bp=10_000))
+    for score in (Said(score=1.0), Said(score=0.0, metric="helpfulness"), Said(score=0.0, metric="helpfulness")):
+        labels.take(Asked(START, "s1", "1", 5_000, False, 1, 7), score, START + 2)
+    assert not labels.take(Asked(START, "s1", "1", 5_000, False, 1, 7), Said(score=0.5, metric="wit"), START + 2)
+    labels.advance(START + 11)
+    assert [(row.metric, row.baseline_requests, row.baseline_request_bad) for row in labels.rows()] == [
+        ("score", 1, 0),
+        ("score:helpfulness", 1, 1),
+    ]
+    assert [sentence.split(" taken")[0] for sentence in labels.sentences()] == ["1 scores", "1 helpfulness scores"]

@@ -45,6 +45,10 @@ def test_what_feedback_tells_has_a_margin_and_a_wait(metric: str) -> None:
     assert not guardrail(metric="errors").is_labelled
 
 
+def test_a_score_may_have_a_name() -> None:
+    assert guardrail(metric="score", of="helpfulness", margin="2pp", wait="10m").metric_id == "score:helpfulness"
+
+
 def test_an_event_has_a_name() -> None:
     assert guardrail(metric="event", of="clicked", margin="2pp", wait="10m").metric_id == "event:clicked"
 
@@ -61,7 +65,8 @@ def test_an_event_has_a_name() -> None:
         ({"metric": "score", "margin": "5pp", "wait": "1h", "dry_run": True}, "`dry_run` of what feedback tells"),
         ({"metric": "event", "margin": "5pp", "wait": "1h"}, "metric event needs `of`"),
         ({"metric": "event", "of": "A click", "margin": "5pp", "wait": "1h"}, "metric event needs `of`"),
-        ({"metric": "score", "of": "clicked", "margin": "5pp", "wait": "1h"}, "metric score takes no `of`"),
+        ({"metric": "score", "of": "Very good", "margin": "5pp", "wait": "1h"}, "`of` of a score is its name"),
+        ({"metric": "recall", "of": "yes", "margin": "5pp", "wait": "1h"}, "metric recall takes no `of`"),
         ({"metric": "errors", "wait": "1h"}, "metric errors takes no `wait`"),
         ({"metric": "f1", "margin": "5pp", "wait": "1h"}, "f1 is shown, not judged"),
         ({"metric": "auc", "margin": "5pp", "wait": "1h"}, "auc is shown, not judged"),

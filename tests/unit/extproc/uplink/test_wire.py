@@ -78,10 +78,11 @@ def test_a_policy_is_acknowledged_by_version_with_the_reason_if_refused() -> Non
 def test_what_clients_tell_goes_up_as_it_was() -> None:
     request = RequestId(1_790_000_000, 2**64 - 1, b"x" * 6, 7, 9, "0123456789abcdef", "v2")
     told = (
-        Feedback("chat", request, Said(score=0.0)),
+        Feedback("chat", request, Said(score=0.0, metric="helpfulness")),
         Feedback("chat", request, Said(predicted=False, actual=True, event="bought")),
     )
     first, second = Request.FromString(wire.batch(1, Sealed({}, 5, 0), None, feedback=told)).batch.feedback
     assert (first.service, first.snapshot, first.version, first.key) == ("chat", "0123456789abcdef", "v2", 2**64 - 1)
     assert (first.HasField("score"), first.score, first.HasField("actual"), first.event) == (True, 0.0, False, "")
+    assert first.metric == "helpfulness"
     assert (second.HasField("score"), second.predicted, second.actual, second.event) == (False, False, True, "bought")

@@ -93,6 +93,7 @@ def test_an_id_lives_for_thirty_days() -> None:
         ({"label": {"predicted": True, "actual": False}}, Said(predicted=True, actual=False)),
         ({"label": {"actual": True, "margin": 2.5}}, Said(actual=True, margin=2.5)),
         ({"event": "clicked", "score": 0.5}, Said(score=0.5, event="clicked")),
+        ({"metric": "helpfulness", "score": 0.5}, Said(score=0.5, metric="helpfulness")),
     ],
 )
 def test_what_may_be_said(fields: dict[str, object], said: Said) -> None:
@@ -119,6 +120,8 @@ def test_what_may_be_said(fields: dict[str, object], said: Said) -> None:
         ({"label": {"actual": True, "sure": 1}}, "'sure'"),
         ({"event": "Clicked!"}, "event is a name"),
         ({"event": 3}, "event is a name"),
+        ({"metric": "helpfulness", "event": "clicked"}, "metric is the name of a score"),
+        ({"metric": "Very good", "score": 1}, "metric is a name"),
         ({"stars": 5}, "unknown field 'stars'"),
     ],
 )

@@ -17,6 +17,7 @@ REQUEST = RequestId(1_790_000_000, 5, service_code("chat"), 7, 9, "0123456789abc
     "said",
     [
         Said(score=0.0),
+        Said(score=0.5, metric="helpfulness"),
         Said(predicted=False, actual=True, margin=-1.5),
         Said(actual=False, margin=0.0),
         Said(score=1.0, predicted=True, actual=True, event="bought"),
