@@ -156,7 +156,8 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         if not rollout.is_terminal and view.message:
             sentences.append(f"Now: {view.message}.")
         sentences += [f"{metric_sentence(row)}." for row in rows]
-        sentences += [f"Feedback: {words}." for words in (tracker.labels.sentences() if tracker else ())]
+        told = tracker.labels.sentences(is_over=rollout.is_terminal) if tracker else ()
+        sentences += [f"Feedback: {words}." for words in told]
         tried = tracker.dry_run.rows if tracker else ()
         sentences += [f"Dry run, nothing follows from it: {metric_sentence(row)}." for row in tried]
         sentences += [words for words in (ranked_sentence(tracker.slices.rows() if tracker else ()),) if words]

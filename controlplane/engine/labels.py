@@ -103,14 +103,14 @@ class RolloutLabels:
     def rows(self) -> tuple[MetricAssessment, ...]:
         return tuple(row for one in self._assessments() for row in one.assessment.rows)
 
-    def sentences(self, *, holding: bool = False) -> tuple[str, ...]:
+    def sentences(self, *, holding: bool = False, is_over: bool = False) -> tuple[str, ...]:
         """How many labels there are, what they wait for, and what those of classes say. `holding`: of those alone that
-        keep a step from ending."""
+        keep a step from ending. `is_over`: nothing waits for them any more."""
         said = zip(self._groups, self._assessments(), strict=True)
         if holding:
             return tuple(_sentence(group, one) for group, one in said if one.verdict is not Verdict.GOOD_ENOUGH)
         shown = (words for group in self._groups for words in _shown(group))
-        return (*(_sentence(group, one) for group, one in said), *shown)
+        return (*(_counts(group, one) if is_over else _sentence(group, one) for group, one in said), *shown)
 
     def is_overdue(self, now_slot: int) -> bool:
         """Labels of the step in force should have come, and none has."""
@@ -139,8 +139,8 @@ def _labels(group: _Group, asked: Asked, said: Said, received: int) -> Iterator[
         )
 
 
-def _sentence(group: _Group, one: LabelAssessment) -> str:
-    counts, share = one.labels, one.assessment.share
+def _counts(group: _Group, one: LabelAssessment) -> str:
+    counts = one.labels
     told = f"{counts.taken} {group.words} taken, {counts.waiting} of them wait"
     more = [
         f"{count} {what}"
@@ -151,6 +151,11 @@ def _sentence(group: _Group, one: LabelAssessment) -> str:
         )
         if count
     ]
+    return ", ".join([told, *more])
+
+
+def _sentence(group: _Group, one: LabelAssessment) -> str:
+    share = one.assessment.share
     state = ""
     match one.state:
         case LabelState.WAITING:
@@ -162,7 +167,7 @@ def _sentence(group: _Group, one: LabelAssessment) -> str:
             )
         case LabelState.FULL:
             state = ": some were refused, so nothing can be good enough"
-    return ", ".join([told, *more]) + state
+    return _counts(group, one) + state
 
 
 def _shown(group: _Group) -> Iterator[str]:

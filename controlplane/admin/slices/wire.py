@@ -16,7 +16,7 @@ def add_notes(view: admin_pb2.RolloutView, tracker: EvidenceTracker) -> None:
     """All slices in their order; what feedback told; a sentence of each that is worse; the diagnostics'."""
     slices = tracker.slices.rows()
     view.slices.extend(slice_views(slices))
-    told = tracker.labels.sentences()
+    told = tracker.labels.sentences(is_over=view.terminal)
     view.findings.extend((*told, *named_sentences(slices), *annotation_sentences(tracker.samples())))
 
 

@@ -146,3 +146,8 @@ def test_scores_of_two_names_are_judged_apart() -> None:
         ("score:helpfulness", 1, 1),
     ]
     assert [sentence.split(" taken")[0] for sentence in labels.sentences()] == ["1 scores", "1 helpfulness scores"]
+
+
+def test_of_a_rollout_that_is_over_nobody_waits_for_labels() -> None:
+    labels = RolloutLabels(spec(SCORE), since_slot=START)
+    assert labels.sentences(is_over=True) == ("0 scores taken, 0 of them wait",)
