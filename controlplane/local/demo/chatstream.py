@@ -8,6 +8,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+# How a failure inside an answer begins; the class of a failure is told by it.
+IN_STREAM = "error inside the stream"
 # One frame of one token is some 300 bytes; a line beyond this is no chat frame.
 LINE_BYTES_MAX = 256 * 1024
 
@@ -20,6 +22,8 @@ class ChatStream:
     finish_reason: str = ""
     is_done: bool = False
     error: str = ""
+    tokens: int = 0  # as the server counts them (`usage`), else pieces of content: a piece is a token with most servers
+    _has_usage: bool = field(default=False, repr=False)
     _pending: bytes = field(default=b"", repr=False)
 
     def feed(self, chunk: bytes) -> bool:
@@ -35,7 +39,7 @@ class ChatStream:
     def failure(self) -> str:
         """Why the stream, now ended, is no whole answer; "" if it is one."""
         if self.error:
-            return f"error inside the stream: {self.error}"
+            return f"{IN_STREAM}: {self.error}"
         if not self.finish_reason:
             return "stream ended without finish_reason"
         return "" if self.is_done else "stream ended without [DONE]"
@@ -57,5 +61,9 @@ class ChatStream:
             self.error = self.error or kind or "unnamed"
             return
         for choice in frame["choices"]:
-            self.has_content = self.has_content or bool(choice["delta"].get("content"))
+            is_content = bool(choice["delta"].get("content"))
+            self.has_content = self.has_content or is_content
+            self.tokens += is_content and not self._has_usage
             self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        if isinstance(usage := frame.get("usage"), dict) and isinstance(usage.get("completion_tokens"), int):
+            self._has_usage, self.tokens = True, usage["completion_tokens"]

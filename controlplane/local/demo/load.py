@@ -1,4 +1,4 @@
-"""The demo's users: streaming chat completions through the gateway, each answer checked to its end and recorded.
+"""Users of a chat service: completions, each answer checked to its end and recorded. For the demo and `serinus load`.
 
 Two thousand users, each with an `x-user-id`, asking again and again in an order that a seed fixes. A real model gets a
 closed loop (each client asks again once answered: two cores set the pace), built-in servers an open loop (a steady
@@ -17,6 +17,7 @@ from typing import Any
 
 import aiohttp
 
+from controlplane.local.demo.chatanswer import ChatAnswer
 from controlplane.local.demo.chatstream import ChatStream
 from controlplane.local.demo.prompts import chat_request
 from controlplane.local.demo.tally import Sent
@@ -32,19 +33,29 @@ DRAIN_TIMEOUT_S = 10.0
 # An open loop that fell further behind (a machine that stood still) leaves out what was due: sent at once, a hundred
 # requests would be a burst that no user makes.
 ARREARS_MAX_S = 0.1
+# How failures begin that are told by the transport; the class of a failure is told by it.
+TIMED_OUT, BROKE_OFF = "no whole answer within", "stream broke off"
 # Ten minutes at 300 requests/s, 100 bytes each; beyond it the demo ends with an error instead of growing.
 RECORDS_MAX = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """`rate_per_s` 0: a closed loop of `clients`. Otherwise an open loop, at most `clients` requests under way."""
+    """`rate_per_s` 0: a closed loop of `clients`. Otherwise an open loop, at most `clients` requests under way.
+
+    `urls`: asked in turn, in place of the address; `bodies`: what is asked, drawn by the seed, in place of the demo's
+    prompts; `streams`: how the answers come."""
 
     clients: int
     rate_per_s: float = 0.0
     users: int = 2_000
     seed: int = 1
     model: str = "chat"
+    urls: tuple[str, ...] = ()
+    bodies: tuple[bytes, ...] = ()
+    streams: bool = True
+    timeout_s: float = REQUEST_TIMEOUT_S
+    drain_s: float = DRAIN_TIMEOUT_S
 
 
 class Load:
@@ -55,7 +66,8 @@ class Load:
         self.requests: list[Sent] = []
         self.not_sent = 0  # open loop: due while `clients` requests were under way, or while this process stood still
         self.failed = 0
-        self._url = f"http://{address}{PATH}"
+        self._urls = plan.urls or (f"http://{address}{PATH}",)
+        self._asked = 0
         self._prng = random.Random(plan.seed)
         self._under_way: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -63,7 +75,7 @@ class Load:
 
     async def __aenter__(self) -> "Load":
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)
+            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=self.plan.timeout_s)
         )
         loops = [self._open()] if self.plan.rate_per_s else [self._closed() for _ in range(self.plan.clients)]
         self._runners = [asyncio.create_task(loop, name="load") for loop in loops]
@@ -72,7 +84,7 @@ class Load:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Answers under way are waited for, at most DRAIN_TIMEOUT_S, and not at all after an error."""
+        """Answers under way are waited for, at most `drain_s`, and not at all after an error."""
         await self.stop(drain=kind is None)
 
     async def stop(self, *, drain: bool = True) -> None:
@@ -80,7 +92,7 @@ class Load:
         self._stopping = True
         tasks = {*self._runners, *self._under_way}
         if tasks and drain:
-            await asyncio.wait(tasks, timeout=DRAIN_TIMEOUT_S)
+            await asyncio.wait(tasks, timeout=self.plan.drain_s)
         for task in tasks:
             task.cancel()
         for task in tasks:
@@ -126,18 +138,23 @@ class Load:
 
     async def _one(self) -> None:
         user = self._prng.randrange(self.plan.users)
-        body = chat_request(self.plan.model, self._prng.randrange(1 << 16))
-        sent = await self._ask(user, json.dumps(body).encode())
+        question, bodies = self._prng.randrange(1 << 16), self.plan.bodies
+        body = (
+            bodies[question % len(bodies)] if bodies else json.dumps(chat_request(self.plan.model, question)).encode()
+        )
+        sent = await self._ask(user, body)
         self.failed += bool(sent.failure) and not sent.is_models_own
         self.requests.append(sent)
 
     async def _ask(self, user: int, body: bytes) -> Sent:
         headers = {"content-type": "application/json", USER_HEADER: f"user-{user}"}
         started_ms, begin = _now_ms(), time.perf_counter()
-        stream, ttft_ms, status, version, request_id = ChatStream(), None, 0, "", ""
+        stream: ChatStream | ChatAnswer = ChatStream() if self.plan.streams else ChatAnswer()
+        ttft_ms, status, version, request_id = None, 0, "", ""
         failure, models_own = "", False
+        url, self._asked = self._urls[self._asked % len(self._urls)], self._asked + 1
         try:
-            async with self._session.post(self._url, data=body, headers=headers) as answer:
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
                 status = answer.status
                 version = answer.headers.get(VERSION, "")
                 request_id = answer.headers.get(REQUEST_ID, "")
@@ -148,9 +165,9 @@ class Load:
             failure = f"HTTP {status}" if status != 200 else stream.failure()
             models_own = bool(stream.error) if status == 200 else passed_through
         except TimeoutError:
-            failure = f"no whole answer within {REQUEST_TIMEOUT_S:g} s"
+            failure = f"{TIMED_OUT} {self.plan.timeout_s:g} s"
         except aiohttp.ClientError as error:
-            failure = f"{'stream broke off' if status else 'no answer'}: {type(error).__name__}"
+            failure = f"{BROKE_OFF if status else 'no answer'}: {type(error).__name__}"
         return Sent(
             started_ms=started_ms,
             user=user,
@@ -162,6 +179,7 @@ class Load:
             duration_ms=(time.perf_counter() - begin) * 1000,
             finish_reason=stream.finish_reason,
             is_models_own=bool(failure) and models_own,
+            tokens=stream.tokens,
         )
 
 

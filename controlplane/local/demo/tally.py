@@ -35,6 +35,7 @@ class Sent:
     duration_ms: float
     finish_reason: str
     is_models_own: bool = False
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,3 +61,12 @@ def test_an_error_frame_counts_and_its_message_is_not_kept() -> None:
     stream.feed(b'data: {"error":{"code":500,"message":"secret words","type":"server_error"}}\n\n' + STOP + DONE)
     assert stream.failure() == "error inside the stream: server_error 500"
     assert "secret" not in repr(stream)
+
+
+def test_tokens_are_the_servers_own_count_where_it_gives_one() -> None:
+    told = ChatStream()
+    told.feed(ROLE + TOKEN + TOKEN + STOP + USAGE + DONE)
+    assert told.tokens == 1
+    untold = ChatStream()
+    untold.feed(ROLE + TOKEN + TOKEN + STOP + DONE)
+    assert untold.tokens == 2
