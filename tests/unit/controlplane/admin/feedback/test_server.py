@@ -9,11 +9,13 @@ from controlplane.admin.feedback.server import Teller
 from controlplane.engine.feedback import OPERATORS
 from controlplane.engine.runner import Engine
 from controlplane.feedback.errors import BadFeedbackError, ForgedRequestError
+from controlplane.ingest.feedback.wire import feedback_batch
+from controlplane.ingest.rows import Batch, Hello
 from controlplane.snapshot.model import Gateway
 from controlplane.store.memory import MemoryStore
 from controlplane.store.port import INSTALLATION
 from controlplane.telemetry.exporter import Exporter
-from serinus.contract.feedback import Stamper
+from serinus.contract.feedback import Said, Stamper
 from serinus.v1 import admin_pb2
 from tests.unit.controlplane.engine.fleet import PlayedFleet
 from tests.unit.controlplane.engine.test_feedback import FED, SCORED
@@ -88,5 +90,23 @@ def test_the_key_is_made_once_by_who_may_write_and_shown_by_no_call() -> None:
         assert record.state == follower.feedback.key.hex()
         assert record.state not in record.text
         await follower.close()
+
+    asyncio.run(story())
+
+
+def test_a_batch_of_a_sidecar_that_comes_twice_counts_once() -> None:
+    async def story() -> None:
+        engine = engine_on(MemoryStore())
+        await engine.start()
+        await engine.apply([("a.yaml", FED)], dry_run=False, actor="ada")
+        engine.feedback.follow(engine.world, T0_MS // 1000)
+        told, _ = engine.feedback.read(an_id(engine), Said(score=1.0), T0_MS // 1000)
+        hello = Hello("edge-1", 1, "default")
+        await engine.hello(hello)
+        batch = Batch(1, T0_MS // 1000, (), None, 0, feedback=(told,))
+        for _ in range(2):
+            await engine.batch(hello, batch, feedback_batch(1, (told,)))
+        assert dict(engine.feedback.counts) == {("chat", "v1", "score", "no_evidence"): 1}
+        await engine.close()
 
     asyncio.run(story())
