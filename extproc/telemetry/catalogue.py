@@ -89,7 +89,7 @@ def _ttfts() -> Histogram:
         "first byte of the response's body (of its headers, if it had none), of responses that ended well or were left "
         "by the client."
     )
-    return Histogram(Metric("serinus_ttft_seconds", text, ("service", "version"), TTFT_BUCKETS_S))
+    return Histogram(Metric("serinus_time_to_first_token_seconds", text, ("service", "version"), TTFT_BUCKETS_S))
 
 
 def _tpots() -> Histogram:
