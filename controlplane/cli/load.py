@@ -28,7 +28,7 @@ from controlplane.local.stress.ask import (
     prompts_of,
     url_of,
 )
-from controlplane.local.stress.report import as_json, rows
+from controlplane.local.stress.report import StressReport, as_json, rows
 from controlplane.local.stress.runner import stress
 from controlplane.manifest.units import parse_duration_ms, parse_percent_bp
 from serinus.v1 import admin_pb2
@@ -62,9 +62,9 @@ def load(
     Chat completions in the OpenAI form, straight to the version's own servers; each is sent once. What was due while
     `--concurrency` were under way counts as failed: the servers did not keep up.
     """
-    if bool(service) == bool(url):
-        raise fail("give a service, or --url", code=EXIT_USAGE)
     try:
+        if bool(service) == bool(url):
+            raise StressError("give a service, or --url")
         failed_max = parse_percent_bp(max_failed) / 10_000
         ask = checked(
             StressAsk(
@@ -81,16 +81,24 @@ def load(
         )
     except (ValueError, StressError) as error:
         raise fail(str(error), code=EXIT_USAGE) from None
+    report = _made(ask)
+    _print(ask, report, output)
+    if report.failed_ratio > failed_max:
+        raise fail(f"{report.failed_ratio:.2%} of the requests failed, more than {max_failed}")
+
+
+def _made(ask: StressAsk) -> StressReport:
     try:
-        report = asyncio.run(stress(ask))
+        return asyncio.run(stress(ask))
     except KeyboardInterrupt:
         raise fail("stopped; nothing is reported") from None
+
+
+def _print(ask: StressAsk, report: StressReport, output: Output) -> None:
     if output is Output.TABLE:
         table(["STRESS TEST", ", ".join(ask.urls)], rows(report))
     else:
-        emit({"urls": list(ask.urls), "rps": rps, "duration": duration} | as_json(report), output)
-    if report.failed_ratio > failed_max:
-        raise fail(f"{report.failed_ratio:.2%} of the requests failed, more than {max_failed}")
+        emit({"urls": list(ask.urls), "rps": ask.rps, "duration_s": ask.duration_s} | as_json(report), output)
 
 
 def _urls(admin: str, service: str, version: str, while_serving: bool) -> tuple[str, ...]:
