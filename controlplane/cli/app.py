@@ -9,6 +9,7 @@ import typer
 from controlplane.cli import (
     access,
     certs,
+    doctor,
     feedback,
     judge,
     load,
@@ -75,6 +76,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     storage.backup,
     storage.restore,
     processes.bootstrap,
+    doctor.doctor,
 )
 for verb in VERBS:
     app.command()(verb)
