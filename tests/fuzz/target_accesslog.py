@@ -114,7 +114,8 @@ def _common(bites: Bites, common: accesslog_pb2.AccessLogCommon) -> None:
 _LINE = {
     **{"service": "chat", "rollout": "r1", "snapshot": "s", "weight_bp": "500", "weight_class": "1", "candidate": "v2"},
     **{"baseline": "v1", "version": "v1", "flags": "-", "code": "200", "method": "POST", "attempts": "1"},
-    **{"type": "DownstreamEnd", "cohort": "everyone", "pin": "", "grpc": "-", "sampled": "-", "bucket": "77", "key": "0123456789abcdef"},
+    **{"type": "DownstreamEnd", "cohort": "everyone", "pin": "", "grpc": "-", "sampled": "-"},
+    **{"bucket": "77", "key": "0123456789abcdef"},
     **{
         "start_us": f"{policies.NOW_S}000000",
         "sent_us": "5000",

@@ -39,17 +39,8 @@ _NAMES = (
     *("content-type", "content-encoding", names.TOKEN),
 )
 _VALUES = (
-    *(
-        b"200",
-        b"400",
-        b"GET",
-        b"/a/x?q=1&user=u1&q=2",
-        b'uid=u1; ab="a\\054b"',
-        b"staff",
-        b"curl/8",
-        b"ab12",
-        b"text/event-stream",
-    ),
+    *(b"200", b"400", b"GET", b"/a/x?q=1&user=u1&q=2", b'uid=u1; ab="a\\054b"', b"staff", b"curl/8", b"ab12"),
+    b"text/event-stream",
     *(b"application/json; charset=utf-8", b"identity", b"u1", b"data: [DONE]\n\n", *policies.TOKENS),
 )
 _BODIES = (
