@@ -42,6 +42,7 @@ class FeedbackDesk:
     _ledger: SnapshotLedger = field(default_factory=SnapshotLedger)
     _known: dict[tuple[int, str], None] = field(default_factory=dict)
     _world: World = field(default_factory=World)
+    _asked: dict[str, Service] = field(default_factory=dict)  # the services whose answers carry ids
     _has_begun: bool = False
 
     def follow(self, world: World, now_s: int) -> None:
@@ -49,16 +50,15 @@ class FeedbackDesk:
         if world is self._world:
             return
         since_s, self._world, self._has_begun = now_s if self._has_begun else 0, world, True
-        asked = self._asked()
-        self._ledger.keep(asked)
-        for service in asked.values():
+        self._asked = {name: one for name, one in world.services.items() if one.spec.feedback is not None}
+        self._ledger.keep(self._asked)
+        for service in self._asked.values():
             self._ledger.in_force(service_route(world, service), since_s)
 
     def learn(self, rows: Iterable[Row]) -> None:
         """What sidecars report of the snapshots that routed requests."""
-        asked = self._asked()
-        for row in rows if asked else ():
-            if row.service in asked:
+        for row in rows if self._asked else ():
+            if row.service in self._asked:
                 self._ledger.learn(
                     row.service,
                     row.snapshot,
@@ -71,7 +71,7 @@ class FeedbackDesk:
 
     @property
     def is_asked(self) -> bool:
-        return bool(self._asked())
+        return bool(self._asked)
 
     def batch(self, world: World, trackers: Mapping[str, EvidenceTracker], batch: Batch, now_s: int) -> None:
         """One that is stored now."""
@@ -87,7 +87,7 @@ class FeedbackDesk:
         except ValueError as error:
             raise BadFeedbackError(str(error)) from None
         request = request_of(self.key, text)
-        services = {service_code(name): name for name in self._asked()}
+        services = {service_code(name): name for name in self._asked}
         if request is None or request.service not in services or is_ahead(request.start_s, now_s):
             raise UnknownRequestError(
                 "no request of this installation has that id",
@@ -107,10 +107,10 @@ class FeedbackDesk:
             result, version = self._taken(trackers, feedback, now_s)
             service = feedback.service if feedback.service in self._world.services else OTHER
             for kind in feedback.said.kinds:
-                key = (feedback.request.request, _kind(kind, feedback.said))
-                shown = REPEATED if key in self._known and result in (EVIDENCE, NO_EVIDENCE) else result
-                self._remember(key)
-                self.counts[(service, version, kind, shown)] += 1
+                is_new = result not in (EVIDENCE, NO_EVIDENCE) or self._is_new(
+                    feedback.request.request, kind, feedback.said
+                )
+                self.counts[(service, version, kind, result if is_new else REPEATED)] += 1
 
     def _taken(self, trackers: Mapping[str, EvidenceTracker], feedback: Feedback, now_s: int) -> tuple[str, str]:
         """What came of it, and the version that it was said of."""
@@ -137,16 +137,12 @@ class FeedbackDesk:
         versions = {version.name for version in service.spec.versions}
         return self._ledger.place(feedback.service, feedback.request, versions=versions, arms=arms)
 
-    def _asked(self) -> dict[str, Service]:
-        """The services whose answers carry ids."""
-        return {name: one for name, one in self._world.services.items() if one.spec.feedback is not None}
-
-    def _remember(self, key: tuple[int, str]) -> None:
+    def _is_new(self, request: int, kind: str, said: Said) -> bool:
+        """Whether it was not said before; from now on it was. Clicked and bought are two."""
+        key = (request, f"{kind}:{said.event if kind == 'event' else said.metric if kind == 'score' else ''}")
+        if key in self._known:
+            return False
         if len(self._known) >= REMEMBERED_MAX:
             del self._known[next(iter(self._known))]
         self._known[key] = None
-
-
-def _kind(kind: str, said: Said) -> str:
-    """What counts once: clicked and bought are two."""
-    return f"{kind}:{said.event if kind == 'event' else said.metric if kind == 'score' else ''}"
+        return True

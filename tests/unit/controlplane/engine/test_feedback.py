@@ -201,3 +201,16 @@ def test_what_is_said_in_two_ways_is_no_repeat() -> None:
         ("v2", "score", "evidence"): 1,
         ("v2", "score", "no_evidence"): 1,
     }
+
+
+def test_feedback_on_the_native_path_is_refused_in_words() -> None:
+    native = FED.replace("  protocol: openai\n", "  protocol: openai\n  datapath: native\n")
+    with pytest.raises(ManifestError, match="datapath is native, but feedback finds its request by an id"):
+        plan_apply(World(), load([("a.yaml", native)]), 0)
+
+
+def test_a_forged_word_of_a_request_does_not_make_a_true_one_a_repeat() -> None:
+    here = Desk()
+    good = here.told(an_id(), UP, T0_S)
+    here.desk.take(here.trackers, [replace(good, request=replace(good.request, version="v1")), good], T0_S)
+    assert here.counts() == {("other", "score", "forged"): 1, ("v2", "score", "evidence"): 1}
