@@ -59,8 +59,8 @@ def load(
 ) -> None:
     """Stress a version before its first step. Example: serinus load chat --rps 5 --duration 30s
 
-    Chat completions in the OpenAI form, straight to the version's own servers; each is sent once. What was due while
-    `--concurrency` were under way counts as failed: the servers did not keep up.
+    Chat completions, straight to the version's own servers; each is sent once. What is due while `--concurrency` are
+    under way counts as failed: the servers did not keep up.
     """
     try:
         if bool(service) == bool(url):
@@ -81,8 +81,7 @@ def load(
         )
     except (ValueError, StressError) as error:
         raise fail(str(error), code=EXIT_USAGE) from None
-    report = _made(ask)
-    _print(ask, report, output)
+    _print(ask, report := _made(ask), output)
     if report.failed_ratio > failed_max:
         raise fail(f"{report.failed_ratio:.2%} of the requests failed, more than {max_failed}")
 

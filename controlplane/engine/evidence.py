@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from controlplane.engine.dry_run import DryRun
 from controlplane.engine.labels import RolloutLabels
 from controlplane.engine.plan import judge_plan
+from controlplane.engine.servers import explains
 from controlplane.engine.situation import RecentOutcomes
 from controlplane.engine.slices import CohortSlices, cohorts_of
 from controlplane.engine.slow import SlowShare
@@ -226,7 +227,7 @@ class EvidenceTracker:
                 baseline=self._recent.level(self._versions[0], through),
                 candidate=self._recent.level(self._versions[1], through),
                 labels_share=0.0 if self.labels.is_overdue(through) else None,
-                full=self.full,
+                full=explains(self.full, self.assessment),
             )
         )
         return None if found.finding is Finding.NONE else found

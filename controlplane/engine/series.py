@@ -40,6 +40,7 @@ def _refresh_servers(engine: Engine, exporter: Exporter, now_ms: int) -> None:
         if metric.kind is Kind.GAUGE:
             exporter.set(metric, value, *labels)
         else:
+            exporter.count(metric, *labels, by=0)  # none so far is told from not known
             exporter.count_to(metric, value, *labels)
 
 

@@ -3,12 +3,17 @@ Pure."""
 
 from collections.abc import Iterator
 
+from controlplane.evidence.verdict import Assessment, Verdict
 from controlplane.rollout.events import ServersFact
 from controlplane.rollout.model import Rollout
 from controlplane.signals.book import CACHE_FULL, SignalBook, VersionSignals
 from controlplane.signals.signal import Signal
 from controlplane.telemetry.metric import Metric
 from controlplane.telemetry.servers import SERVER_MEMORY_GROWTH, SERVER_SIGNALS, SERVER_SOURCES
+from serinus.contract.metric import ERRORS, LATENCY, TTFT
+
+# What a want of servers does to users. It changes no answer: who never comes to an end fills its servers by that.
+_OF_CAPACITY = (ERRORS, LATENCY, TTFT)
 
 
 def servers_fact(book: SignalBook, rollout: Rollout, now_ms: int) -> ServersFact:
@@ -25,6 +30,14 @@ def shortage(book: SignalBook, rollout: Rollout, now_ms: int) -> str:
     if not candidate.is_full or baseline.is_full or not baseline.answering:
         return ""
     return f"the candidate's servers are full ({_full_words(candidate)})"
+
+
+def explains(full: str, seen: Assessment | None) -> str:
+    """The shortage, unless the candidate is worse by something that it cannot explain: the metric that carries the
+    evidence."""
+    if seen is None or seen.verdict is not Verdict.WORSE:
+        return full
+    return full if max(seen.rows, key=lambda row: row.worse_log_e).metric in _OF_CAPACITY else ""
 
 
 def server_series(book: SignalBook, now_ms: int) -> Iterator[tuple[Metric, float, tuple[str, ...]]]:

@@ -17,9 +17,12 @@ STALE_MS = 30_000
 # The fullest moment of so long counts: a queue flutters, and one good second is no room.
 RECENT_MS = 30_000
 _RECENT_MAX = 16
-# Full: this much of the cache, or as many waiting as running; and so in each of the last readings, at least so many.
+# Full: this much of the cache, or as many waiting as running, in each of the last readings, at least so many; at once
+# with many times as many. A queue that fills within seconds rolls a version back within seconds: three readings of 5 to
+# 10 s came after that (35 waited beside 1 in the first), and the name with them.
 CACHE_FULL = 0.95
 FULL_READINGS_MIN = 3
+FULL_AT_ONCE = 4.0
 # A point of the memory's trend each half minute: the window is an hour.
 MEMORY_EVERY_MS = 30_000
 
@@ -128,9 +131,16 @@ def _serves(of: list[tuple[int, Reading]]) -> bool:
 
 def _is_full(of: list[tuple[int, Reading]]) -> bool:
     last = of[-FULL_READINGS_MIN:]
+    if of and _waits(of[-1][1], FULL_AT_ONCE):
+        return True
     return len(last) >= FULL_READINGS_MIN and all(_is_full_now(reading) for _, reading in last)
 
 
 def _is_full_now(reading: Reading) -> bool:
+    return reading.get(Signal.KV_CACHE, 0.0) >= CACHE_FULL or _waits(reading, 1.0)
+
+
+def _waits(reading: Reading, times: float) -> bool:
+    """As many times as many wait as run; of a server that tells its queue alone, one runs."""
     waiting, running = reading.get(Signal.QUEUE, 0.0), reading.get(Signal.RUNNING, 0.0)
-    return reading.get(Signal.KV_CACHE, 0.0) >= CACHE_FULL or (waiting > 0.0 and waiting >= running)
+    return waiting > 0.0 and waiting >= times * max(running, 1.0)

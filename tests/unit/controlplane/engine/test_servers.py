@@ -1,9 +1,15 @@
 """What the servers of both versions say, as facts, as words and as series of a rollout."""
 
-from controlplane.engine.servers import server_series, servers_fact, shortage
+from dataclasses import replace
+
+import pytest
+
+from controlplane.engine.servers import explains, server_series, servers_fact, shortage
+from controlplane.evidence.verdict import Assessment, ObservedShare, Verdict
 from controlplane.rollout.events import ServersFact
 from controlplane.signals.book import FULL_READINGS_MIN, Place, SignalBook
 from controlplane.signals.signal import Reading, Signal
+from tests.unit.controlplane.engine.test_people import HALF
 from tests.unit.controlplane.rollout.facts import rollout
 
 FULL = {Signal.KV_CACHE: 0.98, Signal.QUEUE: 72.0, Signal.RUNNING: 24.0}
@@ -45,3 +51,20 @@ def test_series_are_those_that_are_known() -> None:
         ("serinus_server_queue_depth", v2): 72.0,
         ("serinus_server_running_requests", v2): 24.0,
     }
+
+
+@pytest.mark.parametrize(
+    ("metric", "verdict", "expected"),
+    [
+        ("errors", Verdict.WORSE, "full"),
+        ("latency", Verdict.WORSE, "full"),
+        ("finish_reason:length", Verdict.WORSE, ""),
+        ("finish_reason:length", Verdict.NOT_ENOUGH_EVIDENCE, "full"),
+    ],
+)
+def test_a_version_that_never_ends_is_not_excused_by_the_servers_it_fills(
+    metric: str, verdict: Verdict, expected: str
+) -> None:
+    rows = (replace(HALF, metric="repetition", worse_log_e=0.1), replace(HALF, metric=metric, worse_log_e=7.0))
+    assert explains("full", Assessment(verdict, rows, ObservedShare(0, 0, 0, 1.0, True), 9.0)) == expected
+    assert explains("full", None) == "full"

@@ -62,7 +62,7 @@ def test_the_fullest_moment_of_the_last_seconds_counts() -> None:
 
 def test_a_version_is_full_when_most_of_its_servers_are_and_stay_so() -> None:
     book = book_of(ONE, TWO)
-    full, calm = {Signal.QUEUE: 9.0, Signal.RUNNING: 2.0}, {Signal.QUEUE: 0.0, Signal.RUNNING: 2.0}
+    full, calm = {Signal.QUEUE: 7.0, Signal.RUNNING: 2.0}, {Signal.QUEUE: 0.0, Signal.RUNNING: 2.0}
     for second in range(FULL_READINGS_MIN):
         assert not book.of("chat", "v2", second * 5_000).is_full
         book.add(ONE, full, second * 5_000)
@@ -90,6 +90,13 @@ def test_full_is_a_full_cache_or_as_many_waiting_as_running(reading: dict[Signal
     for second in range(FULL_READINGS_MIN):
         book.add(ONE, reading, second)
     assert book.of("chat", "v2", 2).is_full is is_full
+
+
+@pytest.mark.parametrize(("waiting", "is_full"), [(35.0, True), (4.0, True), (3.0, False)])
+def test_a_queue_many_times_as_long_is_full_at_once(waiting: float, is_full: bool) -> None:
+    book = book_of(ONE)
+    book.add(ONE, {Signal.QUEUE: waiting, Signal.RUNNING: 1.0}, 0)
+    assert book.of("chat", "v2", 0).is_full is is_full
 
 
 def test_counters_are_told_as_their_growth_and_a_restart_adds_no_jump() -> None:
