@@ -51,7 +51,7 @@ def samples(text: str) -> list[Sample]:
         try:
             (family,) = text_string_to_metric_families(match[0].rstrip("\r") + "\n")
             (sample,) = family.samples
-        except ValueError:
+        except (ValueError, LookupError):  # the parser runs off the end of an odd label
             continue
         found.append(Sample(plain(sample.name), sample.labels, float(sample.value)))
     return found

@@ -4,6 +4,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from controlplane.signals.exposition import reading_of
 from controlplane.signals.signal import Signal
@@ -81,6 +83,7 @@ def test_a_value_that_cannot_be_true_gives_way_to_the_next_name() -> None:
         "tgi_queue_size{ 3",
         'tgi_queue_size{a="b} 3',
         "tgi_queue_size three",
+        'tgi_queue_size{a="b",\t="d"} 3.5 1790347303000',
         "tgi_queue_size_bucket 3",
         "# tgi_queue_size 3",
         "\x00\xff\n",
@@ -88,6 +91,16 @@ def test_a_value_that_cannot_be_true_gives_way_to_the_next_name() -> None:
 )
 def test_what_is_no_exposition_says_nothing(text: str) -> None:
     assert reading_of(text) == {}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(["tgi_queue_size", "vllm:kv_cache_usage_perc"]),
+    st.text('{}"\\\\,=# \t\r\n_:a03.eE+-NaIf\x00é', max_size=40),
+)
+def test_whatever_stands_behind_a_name_it_never_raises(name: str, rest: str) -> None:
+    for value in reading_of(name + rest).values():
+        assert 0.0 <= value < float("inf")
 
 
 def test_a_broken_line_breaks_no_other() -> None:
