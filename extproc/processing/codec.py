@@ -102,6 +102,15 @@ def decode(message: bytes) -> Phase | None:
     return None
 
 
+def response_body(message: bytes) -> ext_proc_pb2.HttpBody | None:
+    """A piece of a response's body, as a message; None: `decode` reads it."""
+    try:
+        request = Message.FromString(message)
+    except DecodeError:
+        return None
+    return request.response_body if request.WhichOneof("request") == "response_body" else None
+
+
 def tag_request(message: bytes) -> tuple[str, Mapping[str, Sequence[bytes]]] | None:
     """The service and the headers of a message in the shape that Envoy writes it in; None: `decode` reads it."""
     found = scan.request_headers(message)

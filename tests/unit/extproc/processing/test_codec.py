@@ -1,7 +1,14 @@
 from extproc.processing import codec
 from serinus.contract.policy import Assignment, evaluate
 from serinus.envoywire import ext_proc_pb2
-from tests.unit.extproc.messages import NAMESPACE, POLICY, request_headers, response_body, response_headers
+from tests.unit.extproc.messages import (
+    NAMESPACE,
+    POLICY,
+    request_body,
+    request_headers,
+    response_body,
+    response_headers,
+)
 
 
 def reply(assignment: Assignment, salted_key: bytes | None) -> ext_proc_pb2.ProcessingResponse:
@@ -125,3 +132,11 @@ def test_the_clients_address_is_envoys_attribute_and_never_a_header() -> None:
     plain = codec.decode(request_headers(x_user_id="u1"))
     assert isinstance(plain, codec.RequestHeaders)
     assert list(plain.headers(":source")) == []
+
+
+def test_a_piece_of_a_response_is_read_by_itself_and_nothing_else_is_taken_for_one() -> None:
+    piece = codec.response_body(response_body(b"abc", end=True))
+    assert piece is not None
+    assert (piece.body, piece.end_of_stream) == (b"abc", True)
+    for message in (response_headers("q1"), request_headers(x_user_id="u1"), request_body(b"abc"), b"", b"\xff"):
+        assert codec.response_body(message) is None
