@@ -21,7 +21,7 @@ HEADERS = [
 
 
 def servers_line(views: Iterable[admin_pb2.ServersView]) -> str:
-    """ "servers  v1 kv 41% wait 0 run 3 | v2 kv 98% wait 72 run 24 full". No answer is "no data"."""
+    """ "servers  v1 kv 41% wait 0 run 3 | v2 full: kv 98% wait 72 run 24". No answer is "no data"."""
     parts = [f"{view.version} {_brief(view)}" for view in views if view.sources]
     return f"servers  {' | '.join(parts)}" if parts else ""
 
@@ -41,7 +41,7 @@ def _brief(view: admin_pb2.ServersView) -> str:
         )
         if text != "-"
     ]
-    return " ".join(words + ["full"] * view.full) or "no data"
+    return " ".join(["full:"] * view.full + words) or "no data"  # first, for the line is cut at its end
 
 
 def server_row(view: admin_pb2.ServersView) -> list[str]:

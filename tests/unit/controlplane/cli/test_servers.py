@@ -13,7 +13,7 @@ LOCAL = admin_pb2.ServersView(
 
 
 def test_the_line_holds_what_is_known_of_both_versions() -> None:
-    assert servers_line([LOCAL, FULL]) == "servers  v1 wait 0 cpu 0.9 mem 307 MB | v2 kv 98% wait 72 run 24 full"
+    assert servers_line([LOCAL, FULL]) == "servers  v1 wait 0 cpu 0.9 mem 307 MB | v2 full: kv 98% wait 72 run 24"
 
 
 def test_servers_that_do_not_answer_are_no_data_and_versions_that_nobody_asks_are_left_out() -> None:
