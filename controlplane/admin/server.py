@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 
 from controlplane.admin import wire
 from controlplane.admin.access.server import caller
+from controlplane.admin.applied.wire import apply_response
 from controlplane.admin.audit.wire import AUDIT_READ_MAX, audit_response
 from controlplane.admin.feedback.server import Teller
 from controlplane.admin.reading.server import InvalidRequestError, Reader
@@ -57,12 +58,12 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
     ) -> admin_pb2.ApplyResponse:
         async def act() -> admin_pb2.ApplyResponse:
             files = [(file.name or "-", file.text) for file in request.files]
-            if not files:
+            gone = [(each.kind, each.name) for each in request.deletions]
+            if not files and not gone:
                 raise InvalidRequestError("nothing to apply", next_step="give at least one file")
-            by = _caller(request)
-            changes = await self._engine.apply(files, dry_run=request.dry_run, actor=by.actor, by=by)
-            objects = [admin_pb2.AppliedObject(kind=c.kind, name=c.name, change=c.change, note=c.note) for c in changes]
-            return admin_pb2.ApplyResponse(objects=objects)
+            by, before = _caller(request), self._engine.world
+            changes = await self._engine.apply(files, gone, dry_run=request.dry_run, actor=by.actor, by=by)
+            return apply_response(changes, before if request.with_data else None)
 
         return await _answer(context, act)
 

@@ -9,6 +9,7 @@ import typer
 from controlplane.cli import (
     access,
     certs,
+    changes,
     doctor,
     feedback,
     judge,
@@ -52,6 +53,8 @@ VERBS: tuple[Callable[..., None], ...] = (
     processes.demo,
     processes.up,
     objects.apply,
+    changes.diff,
+    changes.delete,
     objects.get,
     objects.describe,
     objects.explain,

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from controlplane.engine.deleting import DELETED, TOMBSTONE
 from controlplane.engine.world import ApplyPlan, World
 from controlplane.rollout.effects import SetBaseline
 from controlplane.rollout.model import Rollout
@@ -67,6 +68,11 @@ def apply_writes(plan: ApplyPlan, *, actor: str, now_ms: int) -> tuple[list[Stor
         StoredObject("ProxyGroup", group.name, group.data, "", now_ms)
         for group in plan.world.groups.values()
         if ("ProxyGroup", group.name) in touched
+    ]
+    objects += [
+        StoredObject(kind, name, TOMBSTONE, "", now_ms)
+        for (kind, name), change in touched.items()
+        if change.change == DELETED
     ]
     records = []
     for name, entry in plan.world.rollouts.items():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from controlplane.engine.deleting import TOMBSTONE
 from controlplane.engine.evidence import EvidenceTracker
 from controlplane.engine.feedback import OPERATORS, FeedbackDesk
 from controlplane.engine.world import ProxyGroup, RolloutObject, Service, World
@@ -25,6 +26,8 @@ def world_of(objects: Sequence[StoredObject], latest: Sequence[Record]) -> World
     rollouts: dict[str, RolloutObject] = {}
     groups: dict[str, ProxyGroup] = {}
     for stored in objects:
+        if stored.data == TOMBSTONE:
+            continue
         try:
             spec = spec_of(stored.kind, stored.data)
         except (ValueError, KeyError) as error:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from controlplane.clock import Clock
 from controlplane.engine import audit
+from controlplane.engine.deleting import Named, plan_delete
 from controlplane.engine.delivery import Delivery
 from controlplane.engine.evidence import EvidenceTracker, tracker_of
 from controlplane.engine.facts import Sources, facts_of
@@ -28,7 +29,7 @@ from controlplane.engine.transitions import after, with_world
 from controlplane.engine.world import Change, World, plan_apply
 from controlplane.ingest.registry import Registry
 from controlplane.ingest.rows import Batch, Hello
-from controlplane.manifest.load import load
+from controlplane.manifest.load import TextFiles, load
 from controlplane.rollout.effects import BeginAttempt, BeginStep
 from controlplane.rollout.events import Command, Event, HooksEnded, Observed
 from controlplane.rollout.machine import advance
@@ -50,11 +51,9 @@ log = logging.getLogger("serinus.engine")
 
 # Twice a second: a verdict is at most half a second older than its evidence; a tick costs under 2 ms.
 TICK_S = 0.5
-# An ACK wakes the engine at once; many ACKs at a time make one tick.
-TICK_S_MIN = 0.02
+TICK_S_MIN = 0.02  # an ACK wakes the engine at once; many ACKs at a time make one tick
 PRUNE_EVERY_TICKS = 600
-# A credential that was changed on disk is in force within this time and a push.
-SECRETS_EVERY_S = 5.0
+SECRETS_EVERY_S = 5.0  # a credential that was changed on disk is in force within this time and a push
 
 
 class Engine:
@@ -138,15 +137,15 @@ class Engine:
     # --- operators ---
 
     async def apply(
-        self, files: Sequence[tuple[str, str]], *, dry_run: bool, actor: str, by: Caller | None = None
+        self, files: TextFiles, gone: Sequence[Named] = (), *, dry_run: bool, actor: str, by: Caller | None = None
     ) -> tuple[Change, ...]:
-        """All or nothing. Raises ManifestError with every problem, SnapshotError, StoreError."""
+        """With deletions, all or nothing. Raises ManifestError, SnapshotError, StoreError, and as `plan_delete`."""
         # Reading and checking a thousand services takes seconds, in which proxies and sidecars must not wait.
         manifests = await asyncio.to_thread(load, files, auto_steps=PLACEHOLDER)
         async with self._changing() as now_ms:
             seen = self.registry.traffic  # nobody writes to it while we hold the lock
             manifests, notes = await asyncio.to_thread(with_steps, manifests, self.world, seen, now_ms // 1000)
-            plan = await asyncio.to_thread(plan_apply, self.world, manifests, now_ms, notes)
+            plan = plan_delete(await asyncio.to_thread(plan_apply, self.world, manifests, now_ms, notes), gone)
             read = await asyncio.to_thread(self._source.read, self.delivery.files_of(plan.world))
             planned = self.delivery.plan_apply(plan.world, manifests, read, now_ms)
             if dry_run:
@@ -154,6 +153,7 @@ class Engine:
             objects, records = apply_writes(plan, actor=actor, now_ms=now_ms)
             await self._stored(self._store.apply, objects, [*records, *audit.applied(by, plan.changes, now_ms)])
             self.world = plan.world
+            self.trackers = {name: one for name, one in self.trackers.items() if name in self.world.rollouts}
             for record in records:
                 self._track(self.world.rollout(record.rollout))
             self._warn(self.delivery.take(self.world, planned, now_ms))

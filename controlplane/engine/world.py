@@ -114,12 +114,13 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an apply does to one object: created, configured or unchanged. `note`: what was decided about it."""
+    """What an apply does to one object: created, configured, unchanged, deleted. `note`: what was decided about it."""
 
     kind: str
     name: str
     change: str
     note: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)  # the manifest's spec as it would be
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def plan_apply(
     services = dict(world.services)
     for name, manifest in new_services.items():
         change = _change(services[name].data if name in services else None, manifest.data)
-        changes.append(Change("Service", name, change, _data_path(manifest)))
+        changes.append(Change("Service", name, change, _data_path(manifest), manifest.data))
         services[name] = _service(manifest, services.get(name))
     baselines = {name: service.baseline for name, service in services.items()}
     groups, group_changes = _groups(world, manifests)
@@ -160,7 +161,7 @@ def plan_apply(
                 note = note or edit_note(before.rollout if before else None, after.rollout)
                 rollouts[manifest.name] = after
             change = _change(before.data if before else None, manifest.data)
-            changes.append(Change("Rollout", manifest.name, change, note))
+            changes.append(Change("Rollout", manifest.name, change, note, manifest.data))
     return ApplyPlan(World(services, rollouts, groups), tuple(changes))
 
 
@@ -169,7 +170,8 @@ def _groups(world: World, manifests: Sequence[Manifest]) -> tuple[Mapping[str, P
     for manifest in manifests:
         if isinstance(manifest.spec, ProxyGroupSpec):
             before = groups.get(manifest.name)
-            changes.append(Change("ProxyGroup", manifest.name, _change(before.data if before else None, manifest.data)))
+            change = _change(before.data if before else None, manifest.data)
+            changes.append(Change("ProxyGroup", manifest.name, change, data=manifest.data))
             groups[manifest.name] = ProxyGroup(manifest.name, manifest.spec, manifest.data)
     return groups, changes
 

@@ -44,6 +44,10 @@ class Manifest:
         return Problem(self.document.file, self.document.line_of(("spec", *path)), _dotted(("spec", *path)), message)
 
 
+# Names and texts.
+TextFiles = Sequence[tuple[str, str]]
+
+
 def load(files: Iterable[tuple[str, str]], *, auto_steps: Sequence[str] = ()) -> list[Manifest]:
     """Read (name, text) pairs. Raises ManifestError holding every problem found.
 

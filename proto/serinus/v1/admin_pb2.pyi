@@ -15,14 +15,26 @@ class ManifestFile(_message.Message):
     def __init__(self, name: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class ApplyRequest(_message.Message):
-    __slots__ = ("files", "dry_run", "actor")
+    __slots__ = ("files", "dry_run", "actor", "deletions", "with_data")
     FILES_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
+    DELETIONS_FIELD_NUMBER: _ClassVar[int]
+    WITH_DATA_FIELD_NUMBER: _ClassVar[int]
     files: _containers.RepeatedCompositeFieldContainer[ManifestFile]
     dry_run: bool
     actor: str
-    def __init__(self, files: _Optional[_Iterable[_Union[ManifestFile, _Mapping]]] = ..., dry_run: _Optional[bool] = ..., actor: _Optional[str] = ...) -> None: ...
+    deletions: _containers.RepeatedCompositeFieldContainer[ObjectName]
+    with_data: bool
+    def __init__(self, files: _Optional[_Iterable[_Union[ManifestFile, _Mapping]]] = ..., dry_run: _Optional[bool] = ..., actor: _Optional[str] = ..., deletions: _Optional[_Iterable[_Union[ObjectName, _Mapping]]] = ..., with_data: _Optional[bool] = ...) -> None: ...
+
+class ObjectName(_message.Message):
+    __slots__ = ("kind", "name")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    name: str
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class ApplyResponse(_message.Message):
     __slots__ = ("objects",)
@@ -31,16 +43,20 @@ class ApplyResponse(_message.Message):
     def __init__(self, objects: _Optional[_Iterable[_Union[AppliedObject, _Mapping]]] = ...) -> None: ...
 
 class AppliedObject(_message.Message):
-    __slots__ = ("kind", "name", "change", "note")
+    __slots__ = ("kind", "name", "change", "note", "before", "after")
     KIND_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     CHANGE_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     kind: str
     name: str
     change: str
     note: str
-    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., change: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+    before: str
+    after: str
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., change: _Optional[str] = ..., note: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
 
 class GetRequest(_message.Message):
     __slots__ = ("kind", "name", "brief")

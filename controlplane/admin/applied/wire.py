@@ -1,0 +1,29 @@
+"""What an apply does, or would do -> `serinus.v1.Admin`. No I/O."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from controlplane.engine.world import Change, World
+from serinus.v1 import admin_pb2
+
+
+def apply_response(changes: Sequence[Change], before: World | None) -> admin_pb2.ApplyResponse:
+    """`before`: the world that the apply found, where what objects were and would be is asked for."""
+    response = admin_pb2.ApplyResponse()
+    for one in changes:
+        told = response.objects.add(kind=one.kind, name=one.name, change=one.change, note=one.note)
+        if before is not None:
+            told.before, told.after = _text(_data_of(before, one.kind, one.name)), _text(one.data)
+    return response
+
+
+def _data_of(world: World, kind: str, name: str) -> Mapping[str, Any]:
+    kinds: Mapping[str, Mapping[str, Any]]
+    kinds = {"Service": world.services, "Rollout": world.rollouts, "ProxyGroup": world.groups}
+    entry = kinds[kind].get(name)
+    return entry.data if entry is not None else {}
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, ensure_ascii=False) if data else ""
