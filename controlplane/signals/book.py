@@ -77,10 +77,15 @@ class _Source:
 class SignalBook:
     def __init__(self) -> None:
         self._sources: dict[Place, _Source] = {}
+        # A thousand rollouts ask twice a second, of versions that mostly nobody reads.
+        self._versions: dict[tuple[str, str], list[_Source]] = {}
 
     def follow(self, places: Collection[Place]) -> None:
         """These are read from now on, and nothing else is remembered."""
         self._sources = {place: self._sources.get(place) or _Source() for place in places}
+        self._versions = {}
+        for place, source in self._sources.items():
+            self._versions.setdefault((place.service, place.version), []).append(source)
 
     def add(self, place: Place, reading: Reading, now_ms: int) -> None:
         """What a source said; nothing at all is no answer."""
@@ -90,11 +95,13 @@ class SignalBook:
 
     def versions(self) -> frozenset[tuple[str, str]]:
         """Service and version of all that are read."""
-        return frozenset((place.service, place.version) for place in self._sources)
+        return frozenset(self._versions)
 
     def of(self, service: str, version: str, now_ms: int) -> VersionSignals:
         """Of one version now; without sources all is empty."""
-        own = [one for place, one in self._sources.items() if (place.service, place.version) == (service, version)]
+        own = self._versions.get((service, version))
+        if own is None:
+            return VersionSignals()
         live = [one for one in own if one.recent and now_ms - one.recent[-1][0] <= STALE_MS]
         recent = [one.since(now_ms - RECENT_MS) for one in live]
         cores = [rate for of in recent if (rate := _cores(of)) is not None]
