@@ -8,7 +8,7 @@ import typer
 from google.protobuf.message import Message
 from rich.console import Console
 
-from controlplane.cli import servers
+from controlplane.cli import servers, window
 from controlplane.cli.client import (
     ADMIN_OPTION,
     CALL_TIMEOUT_S,
@@ -229,17 +229,25 @@ def _slice(row: admin_pb2.SliceView) -> list[str]:
 
 def explain(
     rollout: Annotated[str, typer.Argument(help="The rollout's name.")],
+    at: Annotated[str, typer.Option("--at", help="Only while this step was in force: its number, or its weight.")] = "",
     admin: Admin = DEFAULT_ADMIN,
     output: Format = Output.TABLE,
 ) -> None:
-    """Why a rollout did what it did. Example: serinus explain chat-v2"""
+    """Why a rollout did what it did. Example: serinus explain chat-v2 --at 25%"""
     request = admin_pb2.ExplainRequest(rollout=rollout)
     response = call(admin, lambda stub: stub.Explain(request, timeout=CALL_TIMEOUT_S))
+    if at:
+        try:
+            response.sentences[:] = window.sentences(response, window.weight_of(at, response.rollout))
+        except ValueError as error:
+            raise fail(f"--at {error}", code=EXIT_USAGE) from None
     if output is not Output.TABLE:
         emit(as_dict(response), output)
         return
     for sentence in response.sentences:
         typer.echo(sentence)
+    if at:
+        return
     typer.echo("")
     started_ms = response.rollout.started_at_ms
     for event in response.events:
