@@ -8,7 +8,7 @@ from serinus.v1 import admin_pb2
 
 
 def weight_of(text: str, view: admin_pb2.RolloutView) -> int:
-    """A step by its number from 1, or by its weight as the manifest has it. Raises ValueError, saying which there are."""
+    """A step by its number from 1, or by its weight as the manifest has it. Raises ValueError that names them."""
     steps = list(view.steps_bp)
     known = ", ".join(f"{number} ({format_bp(step_bp)})" for number, step_bp in enumerate(steps, 1))
     if text.isdecimal() and 1 <= int(text) <= len(steps):
@@ -37,9 +37,9 @@ def sentences(told: admin_pb2.ExplainResponse, weight_bp: int) -> Iterator[str]:
     yield f"observed share of the candidate's users: {100 * samples[-1].observed_ratio:.1f}%"
     for row in samples[-1].metrics:
         yield (
-            f"{row.metric}: since the start candidate {row.candidate_bad} of {row.candidate_requests} requests, baseline "
-            f"{row.baseline_bad} of {row.baseline_requests}; evidence (ln) worse {row.worse_log_e:.1f}, good enough "
-            f"{row.good_log_e:.1f}"
+            f"{row.metric}: since the start candidate {row.candidate_bad} of {row.candidate_requests} requests, "
+            f"baseline {row.baseline_bad} of {row.baseline_requests}; "
+            f"evidence (ln) worse {row.worse_log_e:.1f}, good enough {row.good_log_e:.1f}"
         )
     later = [event.at_ms for event in told.events if event.at_ms >= last_ms and event.action != "hold"]
     until_ms = min(later, default=last_ms)
