@@ -2,7 +2,8 @@
 
 Lanes take their turn, round by round, so that differences are of one round each. `bare` is Envoy without tag, log and
 observation; `logged` has the log alone, `observed` the log and a copy of every body for the sidecar. Those three ask
-nobody before they route, so that what differs is the looking; `as shipped` tags as well.
+nobody before they route, so that what differs is the looking; `as shipped` tags as well. Two lanes let Envoy read the
+streams by itself, which tells tokens and no more (`inside.py`).
 """
 
 import asyncio
@@ -20,10 +21,13 @@ LOAD_S = 3.0
 # The first token after 50 ms, then one each 20 ms: 2,500 tokens a second.
 PATH = "/50/20/20"
 BARE, LOGGED, OBSERVED, SHIPPED = "bare Envoy", "logged", "logged and observed", "as shipped: tagged, logged, observed"
+SSE, MANAGER = "logged, Envoy's sse_to_metadata", "logged, Envoy's ai_protocol_manager"
 SPECS = {
     BARE: LaneSpec("bare"),
     LOGGED: LaneSpec("logged", "own", logs=True),
     OBSERVED: LaneSpec("observed", "own", logs=True, observes="100%"),
+    SSE: LaneSpec("sse", "own", logs=True, reads="sse_to_metadata"),
+    MANAGER: LaneSpec("manager", "own", logs=True, reads="ai_protocol_manager"),
     SHIPPED: LaneSpec("shipped", "own", tags=True, logs=True, observes="100%"),
 }
 
@@ -37,6 +41,7 @@ class _Seen:
     way_p50_ms: list[float] = field(default_factory=list)
     way_p95_ms: list[float] = field(default_factory=list)
     sidecar_us: list[float] = field(default_factory=list)
+    envoy_us: list[float] = field(default_factory=list)
     streams: int = 0
 
 
@@ -55,6 +60,7 @@ def run(rounds: int = ROUNDS, load_s: float = LOAD_S) -> Result:
             Column("way_p50", "a token's way p50 ms"),
             Column("way_p95", "p95 ms"),
             Column("sidecar_us", "sidecar CPU µs a token"),
+            Column("envoy_us", "Envoy CPU µs a token"),
             Column("streams", "streams"),
         ],
         rows=[_row(name, each, bare) for name, each in seen.items()],
@@ -87,6 +93,7 @@ def _row(name: str, lane: _Seen, bare: _Seen) -> dict[str, Any]:
         "way_p50": round(median(lane.way_p50_ms), 3),
         "way_p95": round(median(lane.way_p95_ms), 3),
         "sidecar_us": round(median(lane.sidecar_us), 1) if any(lane.sidecar_us) else None,
+        "envoy_us": round(median(lane.envoy_us), 1),
         "streams": lane.streams,
     }
 
@@ -123,4 +130,5 @@ async def _round(client: Worker, lane: Lane, load_s: float, into: _Seen) -> None
     into.way_p50_ms.append(percentile(way_ms, 0.5))
     into.way_p95_ms.append(percentile(way_ms, 0.95))
     into.sidecar_us.append((after["sidecar_ns"] - before["sidecar_ns"]) / 1_000 / len(way_ms))
+    into.envoy_us.append((after["envoy_ns"] - before["envoy_ns"]) / 1_000 / len(way_ms))
     into.streams += found["streams"]

@@ -33,6 +33,7 @@ from controlplane.xds.groups import GroupBook
 from controlplane.xds.server import AdsServer
 from tests.bench import go_lane
 from tests.bench.cpu import cpu_ns, rss_bytes
+from tests.bench.inside import reading_filter
 from tests.e2e.path_world import ENVOY, free_port, policy_of, until
 from tests.e2e.sidecar_process import NODE, SidecarProcess, keep_policy, short_directory
 
@@ -84,6 +85,8 @@ class LaneSpec:
     datapath: str = "ext_proc"
     # Of which share of responses the body is observed; "" for none.
     observes: str = ""
+    # A filter of Envoy's own that reads streams (`inside.py`); "" for none.
+    reads: str = ""
     shows_tags: bool = False
     envoy_workers: int = 1
     # How long a request waits for its tag.
@@ -280,5 +283,7 @@ def _listener(body: bytes, spec: LaneSpec) -> bytes:
         manager.http_filters = [each for each in manager.http_filters if each.name != TAG_FILTER]
     if not spec.logs:
         manager.access_log = []
+    if spec.reads:
+        manager.http_filters = [*manager.http_filters[:-1], reading_filter(spec.reads), manager.http_filters[-1]]
     config.value = bytes(manager)
     return bytes(message)
