@@ -7,7 +7,7 @@ sees nothing of it.
 
 from dataclasses import dataclass
 
-from extproc.outcome.reader import REASON_CHARS_MAX, Json, Reader, index_of, object_in, objects_in, text_of
+from extproc.outcome.reader import REASON_CHARS_MAX, Json, Reader, index_of, is_count, object_in, objects_in, text_of
 
 _EVENTS = frozenset({"message_start", "content_block_start", "content_block_delta", "message_delta", "message_stop"})
 _LENGTHS = frozenset({"max_tokens", "model_context_window_exceeded"})
@@ -33,6 +33,8 @@ class AnthropicReader(Reader):
                 for number, block in enumerate(objects_in(value, "content")):
                     self._block(number, block)
                 self._ended(value, value)
+            case "message_start":
+                self._prompt(object_in(object_in(value, "message"), "usage"))
             case "content_block_start":
                 self._block(index, object_in(value, "content_block"))
             case "content_block_delta":
@@ -63,4 +65,12 @@ class AnthropicReader(Reader):
         if reason := text_of(end, "stop_reason"):
             self._reason = "length" if reason in _LENGTHS else reason[:REASON_CHARS_MAX]
             self.said.has_refused = self.said.has_refused or reason == "refusal"
-        self.state_tokens(object_in(with_usage, "usage").get("output_tokens"))
+        usage = object_in(with_usage, "usage")
+        self.state_tokens(usage.get("output_tokens"))
+        self._prompt(usage)
+
+    def _prompt(self, usage: Json) -> None:
+        """`input_tokens` are those that neither came from the cache nor went into it."""
+        if is_count(usage.get("input_tokens")):
+            parts = [usage.get(f"{part}input_tokens") for part in ("", "cache_read_", "cache_creation_")]
+            self.state_tokens(None, sum(filter(is_count, parts)), parts[1])

@@ -4,7 +4,7 @@ answer; a list without vectors, or with an empty one, is an empty answer. Lists 
 
 from dataclasses import dataclass
 
-from extproc.outcome.reader import NO_FINISH, Json, Reader
+from extproc.outcome.reader import NO_FINISH, Json, Reader, object_in
 
 
 @dataclass(slots=True)
@@ -26,6 +26,7 @@ class EmbeddingsReader(Reader):
         return NO_FINISH
 
     def read(self, value: Json) -> None:
+        self.state_tokens(None, object_in(value, "usage").get("prompt_tokens"))
         items = value.get("data")
         # A vector is a list of numbers, or as many in base64.
         self.has_content = isinstance(items, list) and bool(items) and all(map(_has_vector, items))

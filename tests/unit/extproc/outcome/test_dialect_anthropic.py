@@ -43,6 +43,15 @@ def test_a_whole_stream() -> None:
     assert (reader.stated_tokens, reader.choices, reader.is_readable) == (2, 1, True)
 
 
+def test_a_prompts_tokens_are_all_of_them_and_those_of_the_cache_are_told() -> None:
+    usage = {"input_tokens": 5, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 20, "output_tokens": 1}
+    reader = read(event("message_start", message={"usage": usage}), ended("end_turn"))
+    assert (reader.prompt_tokens, reader.cached_tokens, reader.stated_tokens) == (125, 100, 2)
+    plain = read(START, ended("end_turn"))
+    assert (plain.prompt_tokens, plain.cached_tokens) == (5, None)
+    assert read(ended("end_turn")).prompt_tokens is None
+
+
 def test_a_stream_without_its_end_has_no_finish() -> None:
     assert read(START, delta(type="text_delta", text="Red")).finish_reason is None
 

@@ -22,6 +22,7 @@ def test_vectors_are_content_without_a_finish_and_without_tokens(embedding: obje
     reader = whole([item(embedding)], usage=USAGE)
     assert (reader.is_readable, reader.has_content, reader.finish_reason) == (True, True, "")
     assert (reader.choices, reader.content_events, reader.stated_tokens) == (0, 0, None)
+    assert (reader.prompt_tokens, whole([item(embedding)]).prompt_tokens) == (3, None)
 
 
 @pytest.mark.parametrize("data", [[], [item([])], [item([0.1]), item([])], [item([0.1]), 5]])
