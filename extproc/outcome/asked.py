@@ -4,9 +4,10 @@ A prompt is read past and not kept. A request over the bound asked for nothing t
 against anything.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
+
+from extproc.outcome.document import object_of
 
 # 16,000 tokens of prompt; to parse that much takes 0.4 ms, while which tags wait.
 REQUEST_BYTES_MAX = 64 * 1024
@@ -57,11 +58,8 @@ class RequestBody:
 
 def _format(body: bytes) -> dict[str, Any] | None:
     """The JSON format that was asked for."""
-    try:
-        request = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(request, dict):
+    request = object_of(body)
+    if request is None:
         return None
     # Chat completions, then the responses API.
     text = request.get("text")

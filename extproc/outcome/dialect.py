@@ -14,7 +14,8 @@ from extproc.outcome.dialect_embeddings import EmbeddingsReader
 from extproc.outcome.dialect_kserve import KserveReader
 from extproc.outcome.dialect_openai import OpenAiReader
 from extproc.outcome.dialect_responses import ResponsesReader
-from extproc.outcome.reader import Reader, object_of
+from extproc.outcome.document import object_of
+from extproc.outcome.reader import Reader
 from extproc.outcome.said import Said
 from extproc.outcome.sse import SseEvent
 

@@ -7,7 +7,8 @@ sees nothing of it.
 
 from dataclasses import dataclass
 
-from extproc.outcome.reader import REASON_CHARS_MAX, Json, Reader, index_of, is_count, object_in, objects_in, text_of
+from extproc.outcome.document import Json, index_of, object_in, objects_in, text_of
+from extproc.outcome.reader import REASON_CHARS_MAX, Reader, is_count
 
 _EVENTS = frozenset({"message_start", "content_block_start", "content_block_delta", "message_delta", "message_stop"})
 _LENGTHS = frozenset({"max_tokens", "model_context_window_exceeded"})

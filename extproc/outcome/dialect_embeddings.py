@@ -4,7 +4,8 @@ answer; a list without vectors, or with an empty one, is an empty answer. Lists 
 
 from dataclasses import dataclass
 
-from extproc.outcome.reader import NO_FINISH, Json, Reader, object_in
+from extproc.outcome.document import Json, object_in
+from extproc.outcome.reader import NO_FINISH, Reader
 
 
 @dataclass(slots=True)

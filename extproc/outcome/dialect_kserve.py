@@ -8,7 +8,8 @@ status says how a call ended, in Envoy's log entry.
 
 from dataclasses import dataclass
 
-from extproc.outcome.reader import NO_FINISH, Json, Reader, text_of
+from extproc.outcome.document import Json, text_of
+from extproc.outcome.reader import NO_FINISH, Reader
 
 
 @dataclass(slots=True)

@@ -12,7 +12,8 @@ response without one tells nothing; that is not zero.
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from extproc.outcome.reader import REASON_CHARS_MAX, Json, Reader, object_in
+from extproc.outcome.document import Json, object_in
+from extproc.outcome.reader import REASON_CHARS_MAX, Reader
 from extproc.outcome.said import Said
 
 # The API's own limit of `n`. A response with more choices is not one we know.

@@ -7,7 +7,8 @@ is not judged. Content is text, a refusal, a tool's call; reasoning alone is not
 
 from dataclasses import dataclass
 
-from extproc.outcome.reader import REASON_CHARS_MAX, Json, Reader, index_of, object_in, objects_in, text_of
+from extproc.outcome.document import Json, index_of, object_in, objects_in, text_of
+from extproc.outcome.reader import REASON_CHARS_MAX, Reader
 
 _LENGTH = "max_output_tokens"
 _SILENT_ITEMS = frozenset({"message", "reasoning"})

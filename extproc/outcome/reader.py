@@ -4,10 +4,10 @@ A dialect is one file with a subclass of `Reader`, named in `dialect.DIALECTS`. 
 nothing of what it reads but what stands here.
 """
 
-import json
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
+from extproc.outcome.document import Json
 from extproc.outcome.said import Said
 
 # No model has so long an answer; a server may write any number.
@@ -16,8 +16,6 @@ TOKENS_MAX = 1 << 32
 REASON_CHARS_MAX = 64
 # The finish of a response whose API has none: it is whole as soon as it is there.
 NO_FINISH = ""
-
-Json = dict[str, object]
 
 
 @dataclass(slots=True)
@@ -73,35 +71,3 @@ class Reader:
 
 def is_count(tokens: object) -> TypeGuard[int]:
     return isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= TOKENS_MAX
-
-
-def object_of(data: bytes) -> Json | None:
-    """A JSON object; None for anything else."""
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def text_of(value: Json, name: str) -> str:
-    """A field's text; "" if it is none."""
-    text = value.get(name)
-    return text if isinstance(text, str) else ""
-
-
-def object_in(value: Json, name: str) -> Json:
-    """A field's object; an empty one if it is none."""
-    found = value.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def objects_in(value: Json, name: str) -> list[Json]:
-    """The objects of a field that is a list."""
-    found = value.get(name)
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-
-
-def index_of(value: Json, name: str) -> int:
-    index = value.get(name)
-    return index if isinstance(index, int) else 0

@@ -8,10 +8,10 @@ Pure; never raises.
 
 import re
 
+from extproc.outcome.document import Json, object_in, object_of, text_of
 from extproc.outcome.encoding import decoder_of
 from extproc.outcome.headers import HeaderLookup, coding_of, media_type
 from extproc.outcome.observation import UNOBSERVABLE, Observation
-from extproc.outcome.reader import Json, object_in, object_of, text_of
 from serinus.contract.outcome import OutcomeClass
 
 # What OpenAI, vLLM, llama.cpp, SGLang and Anthropic answer with; Anthropic also with 413, TGI with 422.

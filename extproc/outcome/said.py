@@ -3,11 +3,10 @@
 Bounded, in memory, for the time of the answer; nothing of it is stored or logged. No clock, no I/O, never raises.
 """
 
-import json
 from dataclasses import dataclass, field
-from typing import Any
 
 from extproc.outcome.asked import NOTHING_ASKED, Asked
+from extproc.outcome.document import object_of
 from extproc.outcome.quality import TEXT_CHARS_MAX, control_tokens, mixed_script, refusal, repetition
 from extproc.outcome.rated import ANSWER_CHARS_MAX
 from extproc.outcome.schema import keeps
@@ -89,20 +88,11 @@ class Said:
             found.append((INVALID_JSON, 0 if self._keeps_form() else BADNESS_WHOLE))
         if self._calls:
             # A call without arguments may leave them out.
-            bad = sum(_object_of("".join(pieces) or "{}") is None for pieces in self._calls.values())
+            bad = sum(object_of("".join(pieces) or "{}") is None for pieces in self._calls.values())
             found.append((INVALID_TOOL_CALL, round(BADNESS_WHOLE * bad / len(self._calls))))
         return tuple(found)
 
     def _keeps_form(self) -> bool:
         """A schema of which nothing can be said forbids nothing."""
-        value = _object_of("".join(self._document))
+        value = object_of("".join(self._document))
         return value is not None and keeps(value, self.asked.schema) is not False
-
-
-def _object_of(text: str) -> dict[str, Any] | None:
-    """Arguments are an object; so is what both JSON formats of the API promise."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
