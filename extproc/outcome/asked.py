@@ -16,12 +16,10 @@ _JSON_FORMATS = frozenset({"json_object", "json_schema"})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`wants_json`: the answer must be one JSON object; `schema`: that it must keep, True for any. `request_bytes` of
-    the body, however long."""
+    """`wants_json`: the answer must be one JSON object; `schema`: that it must keep, True for any."""
 
     wants_json: bool = False
     schema: Any = True
-    request_bytes: int = 0
 
 
 NOTHING_ASKED = Asked()
@@ -49,11 +47,11 @@ class RequestBody:
     def asked(self) -> Asked:
         format_ = _format(bytes(self._body)) if self._body else None
         if format_ is None:
-            return Asked(request_bytes=self._size)
+            return NOTHING_ASKED
         # Chat completions say {"json_schema": {"schema": ...}}, the responses API {"schema": ...}.
         inner = format_.get("json_schema")
         schema = (inner if isinstance(inner, dict) else format_).get("schema", True)
-        return Asked(wants_json=True, schema=schema, request_bytes=self._size)
+        return Asked(wants_json=True, schema=schema)
 
 
 def _format(body: bytes) -> dict[str, Any] | None:
