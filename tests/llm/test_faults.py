@@ -8,7 +8,9 @@ from collections.abc import Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from controlplane.local.demo.llama import WRONG_TEMPLATE
 from controlplane.local.demo.prompts import chat_request
@@ -176,6 +178,42 @@ def test_a_server_whose_streams_stop_in_the_middle_is_rolled_back(runner: asynci
         async with world.users("cut") as users:
             view = await rolled_back(world, "cut", users)
         assert "errors: " in view.message
+
+    run(runner, story())
+
+
+def test_a_server_that_is_killed_in_the_middle_of_its_streams_has_resets_and_nothing_else(
+    runner: asyncio.Runner, world: World
+) -> None:
+    """Its clients had status 200 and some of the answer."""
+
+    async def resets() -> float:
+        url = f"http://{world.stack.settings.sidecar_http}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            families = list(text_string_to_metric_families(await answer.text()))
+        samples = [sample for family in families for sample in family.samples]
+        ended = [one for one in samples if one.name == "serinus_outcomes_total" and one.labels["service"] == "dying"]
+        # The users of before may have left in the middle of an answer.
+        assert {one.labels["error_class"] for one in ended} <= {"", "client_aborted", "upstream_reset"}, ended
+        return sum(one.value for one in ended if one.labels["error_class"] == "upstream_reset")
+
+    async def story() -> None:
+        await world.apply("dying", await world.models.start("dying"))
+        async with world.users("dying") as first:
+            await wait_for(lambda: first.seen.answered["v2"], timeout_s=60, what="the candidate has users")
+        long = {**LONG, "max_tokens": 120, "extra_body": {"ignore_eos": True}}
+        async with world.users("dying", long, clients=0) as users:
+            asking = [asyncio.create_task(users.one(number)) for number in range(8)]
+            await wait_for(lambda: users.begun["v2"] and users.begun["v1"], timeout_s=60, what="streams of both run")
+            await world.models.kill("dying")
+            await asyncio.gather(*asking)
+        assert users.seen.failed["v2"] >= 1, users.seen
+        assert users.seen.failed["v1"] == 0, users.seen
+        failed = users.seen.failed.total()
+        await wait_for(lambda: counted(failed), timeout_s=30, what=f"{failed} resets are counted")
+
+    async def counted(failed: int) -> bool:
+        return await resets() == failed
 
     run(runner, story())
 
