@@ -2,6 +2,8 @@
 
 import json
 import logging
+import math
+import re
 import sys
 import time
 from typing import Any
@@ -18,6 +20,37 @@ from prometheus_client import (
 from controlplane.telemetry.catalogue import CATALOGUE
 from controlplane.telemetry.metric import Kind, Metric
 
+# What the text format escapes in a label's value.
+_ODD = re.compile(r'[\\"\n]')
+
+
+class _Gauges:
+    """One labelled family of gauges, as text in one pass. Of a thousand rollouts the library took 0.7 s of the engine's
+    loop at each scrape.
+    """
+
+    def __init__(self, metric: Metric) -> None:
+        labels = ",".join(f'{name}="%s"' for name in metric.labels)
+        self._head = f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} gauge\n"
+        self._line = f"{metric.name}{{{labels}}} %s\n"
+        self.values: dict[tuple[str, ...], float] = {}
+
+    def text(self) -> str:
+        line = self._line
+        return self._head + "".join([line % (*_escaped(key), _number(value)) for key, value in self.values.items()])
+
+
+def _escaped(labels: tuple[str, ...]) -> tuple[str, ...]:
+    if not _ODD.search("".join(labels)):
+        return labels
+    return tuple(text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") for text in labels)
+
+
+def _number(value: float) -> str:
+    if math.isfinite(value):
+        return repr(float(value))
+    return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
+
 
 class Exporter:
     """Holds one registry. Gauges of rollouts are replaced as a whole at each refresh, so that ended ones leave."""
@@ -27,7 +60,10 @@ class Exporter:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._totals: dict[tuple[str, tuple[str, ...]], float] = {}
-        self._families: dict[str, Any] = {metric.name: self._family(metric) for metric in CATALOGUE}
+        self._gauges = {metric.name: _Gauges(metric) for metric in CATALOGUE if _is_labelled_gauge(metric)}
+        self._families: dict[str, Any] = {
+            metric.name: self._family(metric) for metric in CATALOGUE if metric.name not in self._gauges
+        }
 
     def _family(self, metric: Metric) -> Counter | Gauge | Histogram:
         match metric.kind:
@@ -54,9 +90,11 @@ class Exporter:
             self.count(metric, *labels, by=grown)
 
     def set(self, metric: Metric, value: float, *labels: str) -> None:
-        """Set a gauge."""
-        family = self._families[metric.name]
-        (family.labels(*labels) if labels else family).set(value)
+        """Set a gauge. Labels in the catalogue's order."""
+        if metric.labels:
+            self._gauges[metric.name].values[labels] = value
+        else:
+            self._families[metric.name].set(value)
 
     def observe(self, metric: Metric, value: float, *labels: str) -> None:
         """Add one observation to a histogram, in the unit of its name."""
@@ -64,12 +102,16 @@ class Exporter:
         (family.labels(*labels) if labels else family).observe(value)
 
     def clear(self, metric: Metric) -> None:
-        """Drop every series of a labelled family."""
-        self._families[metric.name].clear()
+        """Drop every series of a labelled gauge."""
+        self._gauges[metric.name].values.clear()
 
     def text(self) -> bytes:
         """Prometheus text format 0.0.4."""
-        return generate_latest(self._registry)
+        return generate_latest(self._registry) + "".join([each.text() for each in self._gauges.values()]).encode()
+
+
+def _is_labelled_gauge(metric: Metric) -> bool:
+    return metric.kind is Kind.GAUGE and bool(metric.labels)
 
 
 class JsonFormatter(logging.Formatter):
