@@ -1,11 +1,16 @@
 import asyncio
 import json
 import logging
+import shutil
+import subprocess
 
 import aiohttp
+from prometheus_client import CollectorRegistry, generate_latest
 
 from extproc.telemetry.catalogue import Catalogue
-from extproc.telemetry.exporter import HttpExporter, JsonFormatter
+from extproc.telemetry.exporter import HttpExporter, JsonFormatter, TableCollector
+from extproc.telemetry.tables import Histogram
+from tests import skips
 from tests.ports import free_port
 
 
@@ -41,6 +46,24 @@ def test_metrics_health_and_readiness_over_http() -> None:
             assert line in text.splitlines()
 
     asyncio.run(story())
+
+
+def test_promtool_has_nothing_to_say_about_any_metric() -> None:
+    found = shutil.which("promtool")
+    if found is None:
+        skips.skip("promtool is missing", next_step="install Debian's package prometheus")
+    tables = Catalogue().tables()
+    for table in tables:
+        labels = tuple("x" for _ in table.metric.labels)
+        if isinstance(table, Histogram):
+            table.observe(0.01, labels)
+        else:
+            table.add(labels)
+    registry = CollectorRegistry()
+    registry.register(TableCollector(tables))
+    text = generate_latest(registry)
+    done = subprocess.run([found, "check", "metrics"], input=text, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
 def test_a_new_process_can_listen_beside_the_one_it_replaces() -> None:
