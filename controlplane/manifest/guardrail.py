@@ -1,11 +1,11 @@
 """A guardrail of a rollout: what is judged, and by how much the candidate may differ.
 
 Shares of requests (`errors`, `finish_reason`, `context_too_long`) have margins in percentage points and may have an
-absolute `max`; sizes (`latency`, `ttft`, `time_per_output_token`, `tokens`) have margins in percent, as factors: 10% is
-"no more than 1.1 times as slow, or as long, at every edge"; with `worse: lower` (of tokens) "no shorter than by that
-factor". Quality signals of answers (`repetition`, ...) are means of 0 to 1, with margins in percentage points. What is
-told later by feedback (`score`, `accuracy`, `precision`, `recall`, `event`) is judged when `wait` is over since the
-request, for both arms.
+absolute `max`; sizes (`latency`, `ttft`, `time_per_output_token`, `token_gap`, `tokens`) have margins in percent, as
+factors: 10% is "no more than 1.1 times as slow, or as long, at every edge"; with `worse: lower` (of tokens) "no shorter
+than by that factor". Quality signals of answers (`repetition`, ...) are means of 0 to 1, with margins in percentage
+points. What is told later by feedback (`score`, `accuracy`, `precision`, `recall`, `event`) is judged when `wait` is
+over since the request, for both arms.
 """
 
 from enum import StrEnum
@@ -23,6 +23,7 @@ from serinus.contract.metric import (
     LATENCY,
     LOWER,
     SCORES,
+    TOKEN_GAP,
     TOKENS_OUT,
     TPOT,
     TTFT,
@@ -32,7 +33,7 @@ FINISH_REASON = "finish_reason"
 SHARES = {ERRORS: ERRORS, FINISH_REASON: FINISH_LENGTH, CONTEXT_TOO_LONG: CONTEXT_TOO_LONG}
 # The sidecar reports the first two of every request that ended well, whatever the protocol; the others of bodies.
 TOKENS = "tokens"
-SIZES = {LATENCY: LATENCY, TTFT: TTFT, "time_per_output_token": TPOT, TOKENS: TOKENS_OUT}
+SIZES = {LATENCY: LATENCY, TTFT: TTFT, "time_per_output_token": TPOT, TOKEN_GAP: TOKEN_GAP, TOKENS: TOKENS_OUT}
 # One bin of a histogram is a factor of 2^(1/8) = 1.0905: a smaller margin cannot be shown.
 SIZE_MARGIN_BP_MIN = 910
 WHOLE_BP = 10_000

@@ -23,6 +23,7 @@ from serinus.contract.metric import (
     COUNTED,
     SCORES,
     TOGETHER_MAX,
+    TOKEN_GAP,
     TOKENS_CACHED,
     TOKENS_IN,
     TOKENS_OUT,
@@ -103,6 +104,8 @@ class SlotWindow:
         """On dashboards."""
         if metric == TPOT:
             self._catalogue.tpots.observe(value / 1e6, (like.service, like.version))
+        elif metric == TOKEN_GAP:
+            self._catalogue.gaps.observe(value / 1e6, (like.service, like.version))
         elif metric in _TOKEN_TYPES:
             self._catalogue.token_counts.add((like.service, like.version, _TOKEN_TYPES[metric]), value)
         elif metric in SCORES:

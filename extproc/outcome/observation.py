@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from serinus.contract.metric import TOKENS_CACHED, TOKENS_IN, TOKENS_OUT, TPOT, Measures
+from serinus.contract.metric import TOKEN_GAP, TOKENS_CACHED, TOKENS_IN, TOKENS_OUT, TPOT, Measures
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,8 @@ class Observation:
     `observable` False: the body could not be read (its coding or form, its length); nothing else counts then.
     `complete`: the end of the body was seen, so what is missing was never sent. `finish_reason`: why the answer ended,
     "" of an API that never says, None if it has not ended; of a refusal `context_too_long` or None. `content_us`: when
-    the first content of a stream came here, since 1970. `tokens_out`: tokens of the answer, None if they could not be
+    the first content of a stream came here, since 1970; `gap_us`: its longest pause after that, None if it was there at
+    once. `tokens_out`: tokens of the answer, None if they could not be
     told; `tokens_in`: of the prompt, and `tokens_cached` those of them that the server had kept. `is_stream`: the
     answer came piece by piece; `is_paced`: of one choice, so that the pace is the model's. `quality`: what the answer
     itself says of it, as badness by signal.
@@ -23,6 +24,7 @@ class Observation:
     finish_reason: str | None = None
     has_content: bool = False
     content_us: int | None = None
+    gap_us: int | None = None
     error_frame: bool = False
     tokens_out: int | None = None
     tokens_in: int | None = None
@@ -65,6 +67,8 @@ class Observation:
             if self.is_paced and stream_us is not None and tokens > 1:
                 found.append((TPOT, max(0, stream_us) // (tokens - 1)))
             found.append((TOKENS_OUT, tokens))
+        if self.gap_us is not None:
+            found.append((TOKEN_GAP, max(0, self.gap_us)))
         found += self.quality
         found += [(name, n) for name, n in ((TOKENS_IN, self.tokens_in), (TOKENS_CACHED, self.tokens_cached)) if n]
         return tuple(found)

@@ -28,6 +28,8 @@ class ResponseSession:
         self._sse: SseParser | None = None
         self._body: bytearray | None = None
         self._content_us: int | None = None
+        self._piece_us = 0  # when the newest piece came
+        self._gap_us: int | None = None
         self._put_by = bytearray()
         self._decoder: Decoder | None = None
         coding = coding_of(headers)
@@ -71,9 +73,13 @@ class ResponseSession:
         if self._sse is not None:
             if self._content_us is None:
                 self._events(self._sse, chunk)
-                if self._reader.has_content:
-                    self._content_us = at_us
+                if self._reader.has_content and at_us is not None:
+                    self._content_us = self._piece_us = at_us
                 return
+            if at_us is not None:
+                if at_us - self._piece_us > (self._gap_us or 0):
+                    self._gap_us = at_us - self._piece_us
+                self._piece_us = at_us
             self._put_by += chunk
             if len(self._put_by) > PUT_BY_BYTES_MAX:
                 self._catch_up(self._sse)
@@ -110,6 +116,7 @@ class ResponseSession:
             finish_reason=reader.finish_reason,
             has_content=reader.has_content,
             content_us=self._content_us,
+            gap_us=self._gap_us,
             error_frame=reader.error_frame,
             tokens_out=self._tokens(),
             tokens_in=reader.prompt_tokens,

@@ -30,6 +30,8 @@ TTFT_BUCKETS_S = (
     20.0,
     40.0,
 )
+# From one token of a quick model to a stall that a user takes for the end.
+GAP_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 # OpenTelemetry's advice for `gen_ai.server.time_per_output_token`.
 TPOT_BUCKETS_S = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
 # Most answers have none of it; a share of repeated trigrams above a quarter is what base models do.
@@ -95,6 +97,11 @@ def _ttfts() -> Histogram:
 def _tpots() -> Histogram:
     text = "Time per output token after the first, of observed streams of one choice that ended well."
     return Histogram(Metric("serinus_time_per_output_token_seconds", text, ("service", "version"), TPOT_BUCKETS_S))
+
+
+def _gaps() -> Histogram:
+    text = "Longest pause of observed streams that ended well, from their first content on."
+    return Histogram(Metric("serinus_token_gap_seconds", text, ("service", "version"), GAP_BUCKETS_S))
 
 
 def _token_counts() -> Counter:
@@ -194,6 +201,7 @@ class Catalogue:
     durations: Histogram = field(default_factory=_durations)
     ttfts: Histogram = field(default_factory=_ttfts)
     tpots: Histogram = field(default_factory=_tpots)
+    gaps: Histogram = field(default_factory=_gaps)
     token_counts: Counter = field(default_factory=_token_counts)
     badness: Histogram = field(default_factory=_badness)
     evaluations: Counter = field(default_factory=_evaluations)
@@ -217,6 +225,7 @@ class Catalogue:
             self.durations,
             self.ttfts,
             self.tpots,
+            self.gaps,
             self.token_counts,
             self.badness,
             self.evaluations,

@@ -11,6 +11,8 @@ CONTEXT_TOO_LONG = "context_too_long"
 LATENCY = "latency"
 TTFT = "ttft"
 TPOT = "tpot"
+# The longest time without a piece of a stream, from its first content to its last piece.
+TOKEN_GAP = "token_gap"
 TOKENS_OUT = "tokens_out"
 
 # Badness of one observed answer in hundredths, 0..100, as a histogram whose bins are these numbers; means are compared.
@@ -29,12 +31,15 @@ LOWER = ":lower"
 TOKENS_LOWER = TOKENS_OUT + LOWER
 
 # What the sidecar reports only of a service whose body it observes.
-BODY_METRICS = (FINISH_LENGTH, CONTEXT_TOO_LONG, TPOT, TOKENS_OUT, TOKENS_LOWER, *SCORES)
+BODY_METRICS = (FINISH_LENGTH, CONTEXT_TOO_LONG, TPOT, TOKEN_GAP, TOKENS_OUT, TOKENS_LOWER, *SCORES)
 # While no rollout runs keys are evidence for nothing, but plans ask how many there are. A row then names the smallest
 # hashes of its second, and the control plane keeps as many of a day: the smallest of a day are among those of its
 # seconds. The standard error of the count is 1/sqrt(254), 6.3 %; up to this many it is exact.
 KEYS_COUNTED = 256
-HISTOGRAM_UNITS = {LATENCY: "us", TTFT: "us", TPOT: "us", TOKENS_OUT: "tokens", TOKENS_LOWER: "tokens"}
+HISTOGRAM_UNITS = {
+    **dict.fromkeys((LATENCY, TTFT, TPOT, TOKEN_GAP), "us"),
+    **dict.fromkeys((TOKENS_OUT, TOKENS_LOWER), "tokens"),
+}
 # Metrics whose first observations are told together: a first is 64 bits, 20 of the start and 8 of each metric.
 TOGETHER_MAX = 5
 # Only counted, for dashboards: tokens of the prompt, and those of them that the server had kept from before.

@@ -236,7 +236,7 @@ def test_tokens_of_prompts_are_counted_and_no_evidence() -> None:
 
 def test_tokens_and_their_pace_are_on_dashboards_of_what_ended_well() -> None:
     bench = Bench()
-    measures = (("tpot", 30_000), ("tokens_out", 48))
+    measures = (("tpot", 30_000), ("tokens_out", 48), ("token_gap", 400_000))
     bench.add(measures=measures)
     bench.add(measures=measures)
     bench.add(measures=measures, kind=OutcomeClass.TRUNCATED)
@@ -244,3 +244,4 @@ def test_tokens_and_their_pace_are_on_dashboards_of_what_ended_well() -> None:
     bins = bench.catalogue.tpots.values["chat", "v1"]
     assert sum(bins.counts) == 2
     assert bins.sum_s == pytest.approx(0.06)
+    assert bench.catalogue.gaps.values["chat", "v1"].sum_s == pytest.approx(0.8)

@@ -272,3 +272,14 @@ def test_only_streams_have_a_time_to_the_first_token() -> None:
     assert whole.sizes(0, 5_000, 9_000)[0] is None
     assert GOOD.sizes(0, 5_000, 9_000)[0] == 5_000
     assert UNOBSERVABLE.sizes(0, 5_000, 9_000) == (5_000, ())
+
+
+def test_the_longest_pause_of_a_stream_counts_from_its_first_content_on() -> None:
+    watched = session()
+    role, content, finish, done = STREAM.replace(b"\r\n", b"\n").split(b"\n\n")[:4]
+    for piece, at_us in ((role, 0), (content, 900_000), (b": ping", 950_000), (finish, 1_200_000), (done, 1_210_000)):
+        watched.body(piece + b"\n\n", at_us)
+    seen = watched.end(complete=True)
+    assert (seen.content_us, seen.gap_us) == (900_000, 250_000)
+    assert dict(seen.measures(None))["token_gap"] == 250_000
+    assert "token_gap" not in dict(GOOD.measures(None))
