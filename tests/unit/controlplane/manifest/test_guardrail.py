@@ -20,7 +20,13 @@ def test_a_share_has_points_and_may_have_an_absolute_limit() -> None:
 
 @pytest.mark.parametrize(
     ("metric", "known_as"),
-    [("latency", "latency"), ("ttft", "ttft"), ("time_per_output_token", "tpot"), ("token_gap",) * 2, ("tokens", "tokens_out")],
+    [
+        ("latency", "latency"),
+        ("ttft", "ttft"),
+        ("time_per_output_token", "tpot"),
+        ("token_gap",) * 2,
+        ("tokens", "tokens_out"),
+    ],
 )
 def test_the_margin_of_a_size_is_a_factor(metric: str, known_as: str) -> None:
     size = guardrail(metric=metric, margin="10%")
