@@ -39,8 +39,9 @@ from serinus.contract.weight import CLASS_NONE
 SETTLE_MS = 2_000
 # Versions x cohorts x slots that one second's entries touch: 10 slots x some dozens. The control plane takes 20,000.
 ROWS_MAX = 5_000
-# Distinct keys of all cells of one report. A key stands in a report up to four times (errors, finish, latency, ttft),
-# 8-13 bytes each: 2.2 MB; gRPC carries 4 MB. One Envoy serves some thousand requests a second.
+# Distinct keys of all cells of one report. A key of an observed service stands in a report up to six times (three
+# shares of 8 bytes; times 14; ten measures in two rows, 17 and 16): 3.5 MB; gRPC carries 4 MB. One Envoy serves some
+# thousand requests a second.
 KEYS_MAX = 50_000
 # Of one second of a cell while no rollout runs: the smallest of them are reported (`cell.py`).
 PLAIN_KEYS_MAX = 10_000
