@@ -147,6 +147,7 @@ class ProcessCall(_Call):
         reply = self._session.receive(message)
         answer = reply.message
         if answer is None:
+            calls.has_begun |= not stream.is_served
             stream.is_served = calls.has_listened = True
             if reply.is_done:
                 self.finish()

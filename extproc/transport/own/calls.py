@@ -59,13 +59,14 @@ def _plan(request: Request) -> HeaderBlock | Callable[["Calls", Stream, Request]
 class Calls:
     """All calls of one connection. Give it every event, in order."""
 
-    __slots__ = ("_at_once", "budget", "connection", "has_answered", "has_listened", "service")
+    __slots__ = ("_at_once", "budget", "connection", "has_answered", "has_begun", "has_listened", "service")
 
     def __init__(self, connection: Connection, service: Service) -> None:
         self.connection = connection
         self.service = service
-        # Since somebody last looked: whether a message came that wants no answer, and one that does.
-        self.has_listened = self.has_answered = False
+        # Since somebody last looked: whether a message came that wants no answer, the first such one of its stream, and
+        # one that wants one.
+        self.has_listened = self.has_begun = self.has_answered = False
         self.budget = Budget(UNFINISHED_BYTES_MAX, service.budget)
         self._at_once = AtOnce(
             answers.HEAD,

@@ -16,13 +16,10 @@ from extproc.h2.connection import Connection
 from extproc.h2.events import ConnectionFailed
 from extproc.transport.own.call import Service
 from extproc.transport.own.calls import Calls
+from extproc.transport.own.lull import Lulls
 
 # Above this reading stops. Answers of one read (256 KiB of uvloop's) come on top, at most about as much again.
 WRITE_BUFFER_BYTES_MAX = 1_048_576
-# A connection that only tells us things (bodies under observation) is left alone for this long after each read, so that
-# many pieces cost one waking up: a thousand tokens a second, one a read, took twice the CPU. By as much, at most, an
-# observed first token seems to come later, of every version alike; the user waits for nothing of it.
-LULL_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +93,7 @@ class H2Protocol(asyncio.Protocol):
         self._stall: asyncio.TimerHandle | None = None
         self._goodbye: asyncio.TimerHandle | None = None
         self._lull: asyncio.TimerHandle | None = None
+        self._lulls = Lulls()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
@@ -132,11 +130,12 @@ class H2Protocol(asyncio.Protocol):
 
     def _rest(self, calls: Calls) -> None:
         is_due = not calls.has_answered and self._stall is None and self._lull is None
-        calls.has_listened = calls.has_answered = False
+        lull_s = self._lulls.next_s(self._now(), has_begun=calls.has_begun)
+        calls.has_listened = calls.has_answered = calls.has_begun = False
         transport = self._transport
         if is_due and transport is not None and not transport.is_closing():
             transport.pause_reading()
-            self._lull = self._loop.call_later(LULL_S, self._wake)
+            self._lull = self._loop.call_later(lull_s, self._wake)
 
     def _wake(self) -> None:
         self._lull = None
