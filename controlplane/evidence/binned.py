@@ -34,6 +34,18 @@ from serinus.contract.metric import HISTOGRAM_UNITS, LOWER
 
 # Odds ratios of a tail: a tenth slower is 1.3 at the median of a lognormal with sigma .6, and 1.6 at its p99.
 WORSE_LAM: Floats = np.log(np.array([1.25, 1.5, 2.0, 3.0, 5.0, 10.0]))
+# Stakes per edge (p50, p75, p90, p95, p99) and ratio: a distribution that moves does so by a little at every edge, a
+# few slow requests show above the highest, by much. Candidate requests until found, with equal stakes and so (medians
+# of 400 paths of the simulation in tests): +10 % 772, 690; +25 % 135, 122; 2 % at 12 s 549, 460; twice as slow 20, 23.
+_STAKES: Floats = np.array(
+    [
+        [5, 8, 7, 3, 1, 1],
+        [5, 8, 7, 3, 1, 1],
+        [3, 6, 6, 3, 2, 1],
+        [2, 5, 5, 4, 2, 1],
+        [1, 2, 5, 10, 8, 4],
+    ]
+)
 # A shift by one to three bins is 1.2-2.5 in odds.
 GOOD_LAM: Floats = np.log(np.array([1.15, 1.3, 1.6, 2.0, 3.0]))
 _WORSE, _GOOD = ExactTables(WORSE_LAM), ExactTables(GOOD_LAM)
@@ -260,10 +272,14 @@ def _asked(planned: BinnedPlan, edge_count: int) -> list[bool]:
 
 
 def _log_bets(planned: BinnedPlan, edge_count: int) -> list[float]:
-    """Equal stakes on the metric's own edges."""
-    own = len(QUANTILES) + len(planned.limit_bins)
-    log_bet = -math.log(own * len(WORSE_LAM))
-    return [log_bet if edge < own else -math.inf for edge in range(edge_count) for _ in WORSE_LAM]
+    """Stakes on the metric's own edges: the quantiles' share by `_STAKES`, a limit's share equally."""
+    limits = len(planned.limit_bins)
+    own = len(QUANTILES) + limits
+    quantiles = np.log(_STAKES / _STAKES.sum() * len(QUANTILES) / own)
+    of_limits = np.full((limits, len(WORSE_LAM)), -math.log(own * len(WORSE_LAM)))
+    nothing = np.full((edge_count - own, len(WORSE_LAM)), -math.inf)
+    bets: list[float] = np.concatenate([quantiles, of_limits, nothing]).ravel().tolist()
+    return bets
 
 
 def _of(metrics: Mapping[str, BinCounts], metric: str) -> BinCounts:

@@ -7,8 +7,10 @@ import pickle
 import numpy as np
 import pytest
 
+from controlplane.evidence.binned import _log_bets
 from controlplane.evidence.judge import BinnedPlan, Judge, JudgePlan
 from controlplane.evidence.measured import words_of
+from controlplane.evidence.plan import QUANTILES
 from controlplane.evidence.verdict import Verdict
 from tests.unit.controlplane.evidence.counts import TTFT, begun_binned, binned, row, sized
 
@@ -144,6 +146,16 @@ def test_a_limit_is_an_edge_of_its_own() -> None:
     judged = told(begun_binned(limits=(140,)), 1)
     judged.fold(101, [sized(101, baseline={1: 141, 2: 140}, candidate=dict.fromkeys(range(10, 60), 150))])
     assert "the limit" in row(judged.assess()).findings[-1] or "p" in row(judged.assess()).findings[-1]
+
+
+@pytest.mark.parametrize("limits", [(), (40,), (40, 60)])
+def test_the_stakes_of_a_metric_sum_to_one_and_a_limit_has_an_edges_share(limits: tuple[int, ...]) -> None:
+    planned = BinnedPlan("latency", 1.0, 0, 1, limit_bins=limits)
+    stakes = np.exp(_log_bets(planned, edge_count=len(QUANTILES) + 2)).reshape(len(QUANTILES) + 2, -1)
+    assert stakes.sum() == pytest.approx(1.0)
+    own = len(QUANTILES) + len(limits)
+    assert stakes[len(QUANTILES) : own].sum(axis=1) == pytest.approx(np.full(len(limits), 1.0 / own))
+    assert not stakes[own:].any()
 
 
 def test_the_telling_edge_is_named_with_its_counts() -> None:
