@@ -217,14 +217,16 @@ def _describe_rollout(view: admin_pb2.RolloutView) -> None:
         typer.echo("\nservers: what they say of themselves, no evidence")
         table(servers.HEADERS, [servers.server_row(each) for each in view.servers])
     if view.slices:
-        typer.echo("\nslices: errors of requests since the start, shown and never decisive")
-        table(["SLICE", "BASELINE", "CANDIDATE", "EVIDENCE (LN)", "NAMED"], [_slice(row) for row in view.slices])
+        typer.echo("\nslices: bad requests since the start, shown and never decisive")
+        headers = ["BY", "SLICE", "METRIC", "BASELINE", "CANDIDATE", "EVIDENCE (LN)", "NAMED"]
+        table(headers, [_slice(row) for row in view.slices])
 
 
 def _slice(row: admin_pb2.SliceView) -> list[str]:
     baseline = f"{row.baseline_bad} of {row.baseline_requests}"
     candidate = f"{row.candidate_bad} of {row.candidate_requests}"
-    return [row.value, baseline, candidate, f"{row.worse_log_e:.1f}", "worse" if row.named else "-"]
+    named = "worse" if row.named else "-"
+    return [row.dimension, row.value, row.metric or "errors", baseline, candidate, f"{row.worse_log_e:.1f}", named]
 
 
 def explain(

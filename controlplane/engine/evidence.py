@@ -5,7 +5,7 @@ answers, so a restarted control plane rebuilds it from the store.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from controlplane.engine.dry_run import DryRun
@@ -13,7 +13,7 @@ from controlplane.engine.labels import RolloutLabels
 from controlplane.engine.plan import judge_plan
 from controlplane.engine.servers import explains
 from controlplane.engine.situation import RecentOutcomes
-from controlplane.engine.slices import CohortSlices, cohorts_of
+from controlplane.engine.slices import RolloutSlices, declared_of, metrics_of
 from controlplane.engine.slow import SlowShare
 from controlplane.evidence.finding import Finding, Named, Situation
 from controlplane.evidence.finding import name as name_of
@@ -56,8 +56,8 @@ class Sample:
 
 def tracker_of(rollout: Rollout, service: ServiceSpec) -> "EvidenceTracker":
     """Without any evidence yet."""
-    cohorts = cohorts_of(service)
-    tracker = EvidenceTracker(rollout.spec, rollout=rollout.name, baseline=rollout.baseline, cohorts=cohorts)
+    of = {"rollout": rollout.name, "baseline": rollout.baseline}
+    tracker = EvidenceTracker(rollout.spec, **of, slices=declared_of(service))
     # What is told late of an attempt before this one, which had the same name, is no evidence.
     tracker.merge.closed_through = rollout.started_at_ms // 1000 - 1
     tracker.labels = RolloutLabels(rollout.spec, since_slot=rollout.started_at_ms // 1000)
@@ -65,12 +65,15 @@ def tracker_of(rollout: Rollout, service: ServiceSpec) -> "EvidenceTracker":
 
 
 class EvidenceTracker:
-    def __init__(self, spec: RolloutSpec, *, rollout: str, baseline: str, cohorts: Sequence[str] = ()) -> None:
-        """`cohorts`: those that a weight deals, for the slices."""
+    def __init__(
+        self, spec: RolloutSpec, *, rollout: str, baseline: str, slices: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        """`slices`: dimension -> its declared values."""
         self.merge = SlotMerge(rollout=rollout, baseline=baseline, candidate=spec.candidate)
         self._versions = (baseline, spec.candidate)
         self._recent = RecentOutcomes(rollout=rollout, versions=self._versions)
-        self.slices = CohortSlices(cohorts, rollout=rollout, versions=self._versions)
+        shares, sizes = metrics_of(spec.guardrails)
+        self.slices = RolloutSlices(slices or {}, rollout=rollout, versions=self._versions, shares=shares, sizes=sizes)
         self.full = ""  # as `Situation.full`
         self._closed: tuple[int, int] | None = None  # the first and the last slot that were closed
         self._judge = Judge(judge_plan(spec))

@@ -112,6 +112,7 @@ def _policy(world: World, service: Service) -> ServicePolicy:
         observe_sampled=service.spec.observe.sample_bp < WEIGHT_TOTAL_BP,
         follow_up_ms=active.spec.pace.follow_up_ms if active else 0,
         tokens=_tokens(service, (baseline, candidate)),
+        slices=tuple(each.dimension(service.name) for each in service.spec.slices),
     )
 
 

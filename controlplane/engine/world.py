@@ -272,7 +272,7 @@ def _unread_denials(before: ServiceSpec, after: ServiceSpec) -> list[str]:
     """What is read under a `not` by one of the two, and not read at all by the other."""
     denied: set[str] = set()
     for spec in (before, after):
-        denied |= set().union(*(headers_denied(cohort.condition("")) for cohort in spec.cohorts))
+        denied |= set().union(*map(headers_denied, spec.conditions))
     return sorted(denied - (policy_headers(before) & policy_headers(after)))
 
 

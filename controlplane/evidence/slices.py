@@ -1,4 +1,4 @@
-"""Slices: the errors' evidence again, by region, device, user class, prompt length, error class: shown, ranked.
+"""Slices: the evidence of one metric again, by region, device, user class, prompt length: shown, ranked.
 
 A slice is a value of a declared dimension; values that were not declared are one slice, `other`, so their number is
 bounded before the first request. Per slice the kernel of `kernel.py` over keys with their first bad event since the
@@ -10,7 +10,7 @@ keys alone. Memory: the bad keys of each slice, at most `keys_max` together; pas
 """
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,9 +22,13 @@ from controlplane.evidence.kernel import Floats, log_sum
 from controlplane.evidence.keys import NEVER
 from controlplane.evidence.several import blamed
 from controlplane.evidence.strata import check_weight, is_comparison, is_whole
+from serinus.contract.metric import ERRORS
+from serinus.contract.slices import OTHER
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 
-OTHER = "other"
+__all__ = ["OTHER", "SLICES_MAX", "SliceCounts", "SliceRow", "Slices"]
+
+Place = tuple[str, str]  # dimension, value
 # Slices of one rollout, all dimensions together: e-BH asks each for as many times more evidence.
 SLICES_MAX = 100
 KEYS_MAX = 200_000
@@ -57,6 +61,7 @@ class SliceRow:
     candidate_bad: int
     baseline_high: float
     candidate_low: float
+    metric: str = ERRORS
 
 
 @dataclass(slots=True)
@@ -69,8 +74,11 @@ class _Slice:
 class Slices:
     """Mutable, single-threaded; one metric."""
 
-    def __init__(self, declared: Mapping[str, tuple[str, ...]], *, keys_max: int = KEYS_MAX) -> None:
+    def __init__(
+        self, declared: Mapping[str, tuple[str, ...]], *, metric: str = ERRORS, keys_max: int = KEYS_MAX
+    ) -> None:
         """`declared`: dimension -> its values. Raises PlanError."""
+        self._metric = metric
         self._slices = {
             (dimension, value): _Slice() for dimension, values in declared.items() for value in (*values, OTHER)
         }
@@ -78,7 +86,7 @@ class Slices:
             raise PlanError("a slice is declared twice", next_step=f"name each value once, and none {OTHER!r}")
         if len(self._slices) > SLICES_MAX:
             raise PlanError(f"{len(self._slices)} slices are declared, at most {SLICES_MAX}")
-        self._dimensions = frozenset(declared)
+        self.dimensions = frozenset(declared)
         self._keys_left = keys_max
         self._last_slot = NEVER
 
@@ -87,9 +95,9 @@ class Slices:
         """Bad keys past the bound were left out."""
         return self._keys_left <= 0
 
-    def place(self, dimension: str, value: str) -> tuple[str, str]:
+    def place(self, dimension: str, value: str) -> Place:
         """Where a value counts. Raises CountsError for a dimension that was not declared."""
-        if dimension not in self._dimensions:
+        if dimension not in self.dimensions:
             raise CountsError(f"slices by {dimension!r} are not declared")
         return (dimension, value) if (dimension, value) in self._slices else (dimension, OTHER)
 
@@ -110,12 +118,15 @@ class Slices:
 
     def rows(self, *, alpha: float) -> tuple[SliceRow, ...]:
         """All slices with requests, the strongest evidence first."""
-        seen = [place for place, of in self._slices.items() if any(of.counts)]
-        log_e = {place: float(log_sum(of.log_e)) - math.log(len(of.log_e)) for place, of in self._slices.items()}
-        places = list(self._slices)
-        named = {places[index] for index in blamed([log_e[place] for place in places], alpha=alpha)}
-        ranked = sorted(seen, key=lambda place: (-log_e[place], place))
-        return tuple(self._row(place, log_e[place], place in named) for place in ranked)
+        return ranked((self,), alpha=alpha)
+
+    def log_e(self) -> dict[Place, float]:
+        """Of every slice, also of those without requests: what may be named is counted beforehand."""
+        return {place: float(log_sum(of.log_e)) - math.log(len(of.log_e)) for place, of in self._slices.items()}
+
+    def row(self, place: Place, *, log_e: float, is_named: bool) -> SliceRow | None:
+        """None for a slice without requests."""
+        return self._row(place, log_e, is_named) if any(self._slices[place].counts) else None
 
     def _fold(self, held: _Slice, weight_bp: int, of: SliceCounts) -> None:
         for index, count in enumerate((of.baseline_n, of.baseline_bad, of.candidate_n, of.candidate_bad)):
@@ -146,7 +157,18 @@ class Slices:
             candidate_bad=candidate_bad,
             baseline_high=share_interval(baseline_bad, baseline_n, alpha=0.05).high,
             candidate_low=share_interval(candidate_bad, candidate_n, alpha=0.05).low,
+            metric=self._metric,
         )
+
+
+def ranked(metrics: Sequence[Slices], *, alpha: float) -> tuple[SliceRow, ...]:
+    """The slices of several metrics together, those with requests, the strongest evidence first. e-BH over all of them:
+    one more metric asks for more evidence of each."""
+    every = [(of, place, log_e) for of in metrics for place, log_e in of.log_e().items()]
+    named = set(blamed([log_e for _, _, log_e in every], alpha=alpha))
+    rows = (of.row(place, log_e=log_e, is_named=at in named) for at, (of, place, log_e) in enumerate(every))
+    seen = [row for row in rows if row is not None]
+    return tuple(sorted(seen, key=lambda row: (-row.log_e, row.dimension, row.value, row.metric)))
 
 
 def _check(of: SliceCounts) -> None:

@@ -40,6 +40,7 @@ class Row:
     metrics: Mapping[str, MetricCount]
     classes: Mapping[str, int]
     histograms: Mapping[str, HistogramCount] = field(default_factory=dict)
+    slices: str = ""  # as `serinus.contract.slices` has them
 
 
 @dataclass(frozen=True, slots=True)

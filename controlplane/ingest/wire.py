@@ -24,6 +24,7 @@ from serinus.contract.condition import (
 )
 from serinus.contract.geo import GeoTest
 from serinus.contract.policy import CohortRule, ServicePolicy
+from serinus.contract.slices import WORD_CHARS_MAX, SliceDimension
 from serinus.v1 import outcomes_pb2
 
 # A sidecar reports each second; rows are bounded by versions x cohorts x slots in flight (a few hundred).
@@ -75,6 +76,8 @@ def _row(row: outcomes_pb2.SlotRow) -> Row:
         raise BadReportError(f"weight {row.weight_bp} bp in a row, at most 10000")
     if row.routing_mismatches > row.requests:
         raise BadReportError("more routing mismatches than requests in a row")
+    if len(row.slices) > WORD_CHARS_MAX:
+        raise BadReportError(f"slices of {len(row.slices)} characters in a row, at most {WORD_CHARS_MAX}")
     return Row(
         service=row.service,
         rollout=row.rollout,
@@ -89,6 +92,7 @@ def _row(row: outcomes_pb2.SlotRow) -> Row:
         metrics={metric.metric: _metric(metric, row.requests) for metric in row.metrics},
         classes={entry.outcome_class: entry.count for entry in row.classes},
         histograms=_histograms(row),
+        slices=row.slices,
     )
 
 
@@ -154,7 +158,13 @@ def _service(policy: ServicePolicy) -> outcomes_pb2.ServicePolicy:
         follow_up_ms=policy.follow_up_ms,
         tokens=tokens,
         feedback=feedback,
+        slices=map(_dimension, policy.slices),
     )
+
+
+def _dimension(dimension: SliceDimension) -> outcomes_pb2.SliceDimension:
+    values = [_cohort(CohortRule(value.name, value.when)) for value in dimension.values]
+    return outcomes_pb2.SliceDimension(name=dimension.name, values=values)
 
 
 def _cohort(rule: CohortRule) -> outcomes_pb2.CohortRule:

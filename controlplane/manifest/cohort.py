@@ -101,7 +101,7 @@ class ShareMatch(Spec):
     salt: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,100}$")] | None = None
 
 
-def _bounded(value: object) -> object:
+def bounded(value: object) -> object:
     """Depth and size, looked at before the models walk down."""
     level, depth, count = [value], 0, 0
     while level:
@@ -198,7 +198,7 @@ def _factor(value: object) -> object:
 
 class Cohort(Spec):
     name: Name
-    match: Annotated[CohortMatch, BeforeValidator(_bounded)]
+    match: Annotated[CohortMatch, BeforeValidator(bounded)]
     pin: Literal["candidate", "baseline"] | None = None
     exclude: bool = False
     # The name of the cohort's weight class: these are dealt by so many times the rollout's weight.

@@ -28,9 +28,11 @@ from controlplane.manifest.guardrail import Guardrail
 from controlplane.manifest.hook import Hook, Hooks
 from controlplane.manifest.limit import Limit, Limits
 from controlplane.manifest.server_metrics import Capacity
+from controlplane.manifest.slices import SliceSpecs
 from controlplane.manifest.text_match import FILE_PATTERN
 from controlplane.manifest.units import parse_percent_bp
 from controlplane.manifest.version import Version
+from serinus.contract.condition import Condition
 from serinus.contract.metric import ERRORS
 from serinus.contract.request import StickyKind, StickySource
 from serinus.contract.weight import WEIGHT_TOTAL_BP, format_bp
@@ -134,6 +136,7 @@ class ServiceSpec(Spec):
     versions: Annotated[tuple[Version, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=20)]
     baseline: Name
     cohorts: Annotated[tuple[Cohort, ...], BeforeValidator(as_tuple), Field(max_length=100)] = ()
+    slices: SliceSpecs = ()
     drain_ms: DurationMs = Field(default=60_000, alias="drain")
     observe: Observe = Observe()
     limits: Annotated[dict[Name, Limit], AfterValidator(Limits)] = Limits()
@@ -148,6 +151,12 @@ class ServiceSpec(Spec):
     def version(self, name: str) -> Version:
         """The version of that name. Raises KeyError if there is none."""
         return {version.name: version for version in self.versions}[name]
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """All that its cohorts and slices ask of a request."""
+        of_slices = (value.when for each in self.slices for value in each.dimension("").values)
+        return [*(cohort.condition("") for cohort in self.cohorts), *of_slices]
 
     def is_served_by(self, group: str) -> bool:
         """Whether the proxies of that group serve it."""

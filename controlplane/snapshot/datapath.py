@@ -61,6 +61,8 @@ def obstacle(spec: ServiceSpec) -> Obstacle | None:
     """The first thing that only the sidecar can do; None if Envoy can do everything."""
     if spec.feedback is not None:
         return Obstacle(("feedback",), "feedback finds its request by an id that only the sidecar signs")
+    if spec.slices:
+        return Obstacle(("slices",), "slices are told by the sidecar")
     try:
         native_key(spec.sticky)
     except UnreadableKeyError as error:

@@ -53,7 +53,7 @@ SIDECAR_CLUSTER = "sidecar"
 OBSERVE_CLUSTER = "sidecar-observe"
 
 ROUTE_TAGS = ("service", "rollout", "snapshot", "weight_bp", "weight_class", "candidate", "baseline")
-_OWN_TAGS = ("cohort", "pin", "bucket", "key")
+_OWN_TAGS = ("cohort", "pin", "bucket", "key", "slices")
 # What the sidecar's answer does not say a native route does; never both.
 _NATIVE_TAGS = {
     **{name: f"%METADATA(ROUTE:{headers.METADATA_NAMESPACE}:{name})%" for name in ("cohort", "pin")},
@@ -110,7 +110,7 @@ _Body = ext_proc.ProcessingModeBodySendMode
 
 def policy_headers(spec: ServiceSpec) -> frozenset[str]:
     """What the service's cohort policy reads of a request: names of headers, and `:source` for the client's address."""
-    names = set().union(*(headers_read(cohort.condition("")) for cohort in spec.cohorts))
+    names = set().union(*map(headers_read, spec.conditions))
     if spec.tokens is not None:
         names.add(headers.TOKEN)
     for source in spec.sticky:

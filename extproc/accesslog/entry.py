@@ -19,9 +19,9 @@ class Entry:
 
     From route metadata: `service`, `rollout` ("" none), `snapshot`, `weight_class` and the candidate's `weight_bp` in
     it, `candidate`, `baseline`. From cluster metadata: `version` ("" when no cluster was reached). From the sidecar's
-    own tag: `bucket`, `cohort`, `key_hash`, `pin`; None when untagged. `ttfb_us` is the time to the upstream's response
-    headers, `body_us` to its body, `finished_us` to its last byte. `is_sampled`: the proxy has picked the response to
-    be looked at; it picks only of services that are looked at by sample.
+    own tag: `bucket`, `cohort`, `key_hash`, `pin`, None when untagged, and `slices`. `ttfb_us` is the time to the
+    upstream's response headers, `body_us` to its body, `finished_us` to its last byte. `is_sampled`: the proxy has
+    picked the response to be looked at; it picks only of services that are looked at by sample.
     """
 
     service: str
@@ -46,6 +46,7 @@ class Entry:
     finished_us: int | None = None
     is_running: bool = False
     is_sampled: bool = False
+    slices: str = ""
 
     @property
     def is_randomised(self) -> bool:
@@ -108,4 +109,5 @@ def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
         else None,
         ttft_us=ttft_us,
         measures=measures,
+        slices=entry.slices if entry.is_randomised else "",  # no evidence, no rows apart
     )

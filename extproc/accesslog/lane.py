@@ -156,4 +156,5 @@ def entry_like(tags: Mapping[str, str]) -> Entry:
         request_id="",
         ttfb_us=None,
         is_sampled=bool(tags["sampled"]),
+        slices=tags["slices"],
     )

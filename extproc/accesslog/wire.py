@@ -92,11 +92,10 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         return Skipped("partial")
     try:
         weight_bp = _weight_bp(tags)
-        body_us = _tag(tags.get("body_us") or tags.get("us_rx_body_beg"))
-        first_body_us = int(body_us) if body_us else None
+        body_us = _number(tags.get("body_us") or tags.get("us_rx_body_beg"))
         duration_us = _duration_us(common, tags, is_running=is_running)
         ending = _ending(entry, _tag(tags.get("flags")), int(_tag(tags.get("grpc")) or 0))
-        bucket, cohort, key_hash, pin = _own_tag(common)
+        bucket, cohort, key_hash, pin, slices = _own_tag(common)
         if cohort is None and _tag(tags.get("cohort")):  # a native route says it
             cohort, pin = tags["cohort"], _tag(tags.get("pin")) or None
             if bucket is None and (key := _tag(tags.get("key"))):
@@ -123,10 +122,11 @@ def _entry(entry: accesslog_pb2.HTTPAccessLogEntry) -> Entry | Skipped:
         attempts=common.upstream_request_attempt_count,
         request_id=entry.request.request_id or common.stream_id,
         ttfb_us=_ttfb_us(common),
-        body_us=first_body_us,
+        body_us=body_us,
         finished_us=_us(common.time_to_last_upstream_rx_byte) if _is_finished(common) else None,
         is_running=is_running,
         is_sampled=bool(_tag(tags.get("sampled"))),
+        slices=slices or _tag(tags.get("slices")),
     )
 
 
@@ -152,6 +152,12 @@ def _tags(common: accesslog_pb2.AccessLogCommon) -> Mapping[str, str]:
 
 def _tag(value: str | None) -> str:
     return "" if value is None or value == _NO_VALUE else value
+
+
+def _number(value: str | None) -> int | None:
+    """Raises ValueError for what is none."""
+    digits = _tag(value)
+    return int(digits) if digits else None
 
 
 def _weight_bp(tags: Mapping[str, str]) -> int:
@@ -181,14 +187,14 @@ def _us(time: Duration | Timestamp) -> int:
     return time.seconds * 1_000_000 + time.nanos // 1_000
 
 
-_OwnTag = tuple[int | None, str | None, int | None, str | None]
+_OwnTag = tuple[int | None, str | None, int | None, str | None, str]
 
 
 def _own_tag(common: accesslog_pb2.AccessLogCommon) -> _OwnTag:
-    """Bucket, cohort, key hash and pin. Raises ValueError on values that the sidecar does not write."""
+    """Bucket, cohort, key hash, pin and slices. Raises ValueError on values that the sidecar does not write."""
     metadata = common.metadata.filter_metadata
     if METADATA_NAMESPACE not in metadata:
-        return None, None, None, None
+        return None, None, None, None, ""
     fields = metadata[METADATA_NAMESPACE].fields
     number = fields["bucket"].number_value if "bucket" in fields else None
     if number is not None and not 0 <= number < BUCKET_COUNT:  # infinity has no int, and NaN is nowhere
@@ -204,4 +210,5 @@ def _own_tag(common: accesslog_pb2.AccessLogCommon) -> _OwnTag:
         raise ValueError(key_hash)
     cohort = fields["cohort"].string_value if "cohort" in fields else None
     pin = fields["pin"].string_value if "pin" in fields else None
-    return bucket, cohort or None, key_hash, pin or None
+    slices = fields["slices"].string_value if "slices" in fields else ""
+    return bucket, cohort or None, key_hash, pin or None, slices

@@ -31,6 +31,7 @@ class Outcome:
     finish_reason: str | None = None
     ttft_us: int | None = None
     measures: Measures = ()
+    slices: str = ""
 
 
 class RowKey(NamedTuple):
@@ -44,6 +45,7 @@ class RowKey(NamedTuple):
     weight_class: str
     cohort: str
     version: str
+    slices: str = ""
 
 
 @dataclass(slots=True)

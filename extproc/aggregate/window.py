@@ -117,7 +117,7 @@ class SlotWindow:
     def cell(self, outcome: Outcome, attempts: int) -> Cell:
         """The cell of all outcomes that differ from this one in key and times only."""
         of = outcome
-        place = (of.service, of.rollout, of.snapshot, of.weight_bp, of.weight_class, of.cohort, of.version)
+        place = (of.service, of.rollout, of.snapshot, of.weight_bp, of.weight_class, of.cohort, of.version, of.slices)
         alike = (*place, of.outcome_class, of.is_routing_mismatch, of.finish_reason, of.ttft_us is None, attempts)
         cell = self._cells.get(alike)
         if cell is None:
@@ -210,4 +210,4 @@ class SlotWindow:
 
 def _row_key(of: Outcome, slot: int) -> RowKey:
     place = (of.service, of.rollout, of.snapshot, slot, of.weight_bp, of.weight_class, of.cohort, of.version)
-    return RowKey(*place)
+    return RowKey(*place, of.slices)

@@ -14,6 +14,7 @@ from extproc.cohort.facts import Facts
 from extproc.cohort.files import Files
 from extproc.cohort.groups import Group, Kind, Rule, ask_of, is_timed, kind_of, look_of
 from extproc.cohort.ruling import Ruling, Rulings, rulings_of, rulings_of_token
+from extproc.cohort.slicing import Slicing
 from extproc.cohort.terms import Term, terms_of
 from serinus.contract.bucket import place_of, salted_key
 from serinus.contract.headers import TOKEN
@@ -49,7 +50,7 @@ class CompiledPolicy:
 
     __slots__ = (
         *("_all", "_groups", "_key_of", "_keys", "_of_none", "_of_rules", "_of_tokens", "_on_token", "_places"),
-        *("_static", "_to_ask", "key_header", "needs_time", "policy", "salted"),
+        *("_slicing", "_static", "_to_ask", "key_header", "needs_time", "policy", "salted"),
     )
 
     def __init__(self, policy: ServicePolicy, files: Files = NO_FILES, on_token: OnToken | None = None) -> None:
@@ -84,7 +85,10 @@ class CompiledPolicy:
         for kind, group in by_kind.items():
             group.ask = ask_of(kind, tuple(group.tests), files)
             group.look = look_of(kind, tuple(group.tests))
+        self._slicing = Slicing(policy, lambda each: CompiledPolicy(each, files)) if policy.slices else None
         self.needs_time = bool(self._keys) or any(map(is_timed, by_kind))
+        if self._slicing is not None:
+            self.needs_time = self.needs_time or self._slicing.needs_time
         order = {kind: at for at, kind in enumerate(sorted(by_kind))}
         self._groups = [by_kind[kind] for kind in order]
         self._static = sum(1 << at for kind, at in order.items() if not kind[-1])
@@ -95,7 +99,7 @@ class CompiledPolicy:
         outer blanks."""
         ruling, key = self.decide(values, now_s)
         hashed, bucket = place_of(self.salted + key) if key is not None else (None, None)
-        return Assignment(ruling.cohort, key, hashed, bucket, ruling.pin)
+        return Assignment(ruling.cohort, key, hashed, bucket, ruling.pin, ruling.slices)
 
     def decide(self, values: Values, now_s: int) -> tuple[Ruling, bytes | None]:
         """The same in parts: what the request has in common with others, and its key. `now_s` counts if
@@ -106,11 +110,22 @@ class CompiledPolicy:
             rulings = forced
         elif self._all and (place := self._first(Facts(values, key, now_s), self._all, 0)) is not None:
             rulings = self._of_rules[place]
-        return (rulings.with_key if key is not None else rulings.without_key), key
+        ruling = rulings.with_key if key is not None else rulings.without_key
+        if self._slicing is not None:
+            ruling = self._slicing.ruling(ruling, self._slicing.word(values, now_s))
+        return ruling, key
+
+    def foreseen_ruling(self, values: Values) -> Ruling | None:
+        """What follows whatever the key and the time are; None if they count."""
+        foreseen = self.foresee(values)
+        return foreseen.settled if foreseen is not None else None
 
     def foresee(self, values: Values) -> "Foreseen | None":
         """All that does not depend on the key or the time, asked now. None for a request that brings a token."""
         if not self.key_header or (self._keys and TOKEN in values):
+            return None
+        word = self._slicing.foreseen_word(values) if self._slicing is not None else ""
+        if word is None:
             return None
         own_values = dict(values)
         left, facts = self._all, Facts(own_values, None, 0)
@@ -123,7 +138,12 @@ class CompiledPolicy:
             settled = self._of_none.with_key
         elif all(self._static >> number & 1 for number in self._to_ask[first]):
             settled = self._of_rules[self._places[first]].with_key
-        return Foreseen(self, own_values, facts, left, settled, self._look(left))
+        if settled is not None:
+            settled = self._sliced(settled, word)
+        return Foreseen(self, own_values, facts, left, settled, self._look(left), word)
+
+    def _sliced(self, ruling: Ruling, word: str) -> Ruling:
+        return self._slicing.ruling(ruling, word) if self._slicing is not None else ruling
 
     def _look(self, left: int) -> Callable[[bytes], int] | None:
         """If one look at the key is all that the terms that are left still need: that."""
@@ -141,6 +161,7 @@ class CompiledPolicy:
         facts.key, facts.now_s = key, now_s
         place = self._first(facts, foreseen.left, self._static)
         ruling = (self._of_rules[place] if place is not None else self._of_none).with_key
+        ruling = self._sliced(ruling, foreseen.slices)
         if foreseen.look is not None and len(foreseen.seen) < _SEEN_MAX:
             foreseen.seen[foreseen.look(key)] = ruling
         return ruling
@@ -187,4 +208,5 @@ class Foreseen:
     settled: Ruling | None
     # One look at the key that decides, and what followed from its answers.
     look: Callable[[bytes], int] | None
+    slices: str = ""
     seen: dict[int, Ruling] = field(default_factory=dict)

@@ -23,7 +23,7 @@ class FileNames:
 def names_of(policies: Iterable[ServicePolicy]) -> FileNames:
     """What these policies need."""
     policies = tuple(policies)
-    conditions = [rule.when for policy in policies for rule in policy.cohorts]
+    conditions = [condition for policy in policies for condition in policy.conditions]
     keys = {policy.tokens.key_file for policy in policies if policy.tokens is not None}
     keys |= {policy.feedback.token_file for policy in policies if policy.feedback is not None} - {""}
     return FileNames(

@@ -15,10 +15,11 @@ _ANY_KEY = b"-"
 
 @dataclass(slots=True)
 class Ruling:
-    """`pin` None: a weight deals them, by the bucket of their key."""
+    """`pin` None: a weight deals them, by the bucket of their key. `slices` as `serinus.contract.slices` has them."""
 
     cohort: str
     pin: str | None
+    slices: str = ""
     # What the layer above made of it: its answers have this in common.
     plan: Any = field(default=None, compare=False, repr=False)
 

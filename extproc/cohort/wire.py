@@ -7,6 +7,7 @@ the whole answer otherwise, and every request of the service would pass untagged
 import re
 from collections.abc import Sequence
 from ipaddress import ip_network
+from math import prod
 from typing import TypeVar
 
 from extproc.cohort import regex
@@ -37,6 +38,7 @@ from serinus.contract.feedback import KEY_BYTES
 from serinus.contract.geo import GeoTest
 from serinus.contract.policy import CohortRule, FeedbackPolicy, ServicePolicy, TokenPolicy
 from serinus.contract.request import StickyKind, StickySource
+from serinus.contract.slices import COMBINATIONS_MAX, DIMENSIONS_MAX, SliceDimension, SliceValue
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 from serinus.v1 import outcomes_pb2
 
@@ -47,6 +49,8 @@ STICKY_MAX = 8
 COHORTS_MAX = 100
 # A file inside the policy folder: no path leads out of it.
 FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+# It stands in a word of the access log, between `=` and `,`.
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,63}")
 _TOKEN = re.compile(r"[!-~]{1,253}")
 
 
@@ -89,7 +93,24 @@ def _service(message: outcomes_pb2.ServicePolicy) -> ServicePolicy:
         follow_up_ms=message.follow_up_ms,
         tokens=_tokens(message.tokens, where) if message.HasField("tokens") else None,
         feedback=_feedback(message.feedback, where) if message.HasField("feedback") else None,
+        slices=_slices(message.slices, where),
     )
+
+
+def _slices(dimensions: Sequence[outcomes_pb2.SliceDimension], where: str) -> tuple[SliceDimension, ...]:
+    combinations = prod(len(dimension.values) + 1 for dimension in dimensions)
+    if len(dimensions) > DIMENSIONS_MAX or combinations > COMBINATIONS_MAX:
+        raise BadPolicyError(f"{where}: {len(dimensions)} dimensions of {combinations} slices, too many")
+    return tuple(_dimension(dimension, where) for dimension in dimensions)
+
+
+def _dimension(message: outcomes_pb2.SliceDimension, where: str) -> SliceDimension:
+    where = f"{where}: slices by {message.name!r}"
+    rules = [_rule(value, where) for value in message.values]
+    for name in (message.name, *(rule.name for rule in rules)):
+        if not _NAME.fullmatch(name):
+            raise BadPolicyError(f"{where}: {name!r} is no name")
+    return SliceDimension(message.name, tuple(SliceValue(rule.name, rule.when) for rule in rules))
 
 
 def _tokens(message: outcomes_pb2.TokenPolicy, where: str) -> TokenPolicy:

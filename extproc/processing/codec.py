@@ -209,6 +209,8 @@ def encode_tag(assignment: Assignment, salted_key: bytes | None, stamp: str = ""
     if assignment.pin is not None:
         set_header(headers.PIN, assignment.pin.encode())
         fields["pin"].string_value = assignment.pin
+    if assignment.slices:
+        fields["slices"].string_value = assignment.slices
     if stamp:
         fields[headers.METADATA_STAMP].string_value = stamp
     return bytes(response.SerializeToString())

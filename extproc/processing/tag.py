@@ -80,17 +80,18 @@ def _without(end: bytes, whole: bytes) -> bytes:
 
 
 class TagWriter:
-    """The answers of one cohort and pin. It remembers pieces, nothing else changes."""
+    """The answers of one cohort, pin and slices. It remembers pieces, nothing else changes."""
 
     __slots__ = ("_cohort", "_mutation_end_bytes", "_tail", "_to_hash", "_to_key", "to_stamp", "without_key")
 
-    def __init__(self, cohort: str, pin: str | None, *, has_stamp: bool = False) -> None:
+    def __init__(self, cohort: str, pin: str | None, *, slices: str = "", has_stamp: bool = False) -> None:
         """`has_stamp`: to each answer belong, behind it, `to_stamp` and a stamp."""
         stamp = _entry(headers.METADATA_STAMP, _text("0" * STAMP_CHARS)) if has_stamp else b""
         self.to_stamp = stamp[: len(stamp) - STAMP_CHARS] if has_stamp else b""
         self._cohort = _option(headers.COHORT, cohort)
         pinned = _option(headers.PIN, pin) if pin is not None else b""
         entries = _entry("cohort", _text(cohort)) + (_entry("pin", _text(pin)) if pin is not None else b"")
+        entries += _entry("slices", _text(slices)) if slices else b""
         # For requests without a key.
         self.without_key = (
             _response_begun(len(self._cohort) + len(pinned))

@@ -108,6 +108,6 @@ class Tagging:
         feedback, stamper = policy.policy.feedback, None
         if feedback is not None:
             stamper = Stamper(feedback.key, policy.policy.service, ruling.cohort, self._policies.numbers)
-        writer = TagWriter(ruling.cohort, ruling.pin, has_stamp=stamper is not None)
+        writer = TagWriter(ruling.cohort, ruling.pin, slices=ruling.slices, has_stamp=stamper is not None)
         ruling.plan = plan = _Plan((result,), writer, stamper)
         return plan

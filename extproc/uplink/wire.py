@@ -71,6 +71,7 @@ def _row(key: RowKey, counts: RowCounts) -> outcomes_pb2.SlotRow:
         weight_class=key.weight_class,
         cohort=key.cohort,
         version=key.version,
+        slices=key.slices,
         requests=counts.requests,
         routing_mismatches=counts.routing_mismatches,
         metrics=_metrics(counts.metrics.items()),

@@ -59,6 +59,7 @@ def service_text(
     protocol: str = "http",
     observe_body: bool = False,
     datapath: str = "ext_proc",
+    slices: str = "[]",
 ) -> str:
     """A Service manifest; `versions` name -> endpoint, `sticky` and `cohorts` as YAML flow text. Through the sidecar."""
     rows = ", ".join(
@@ -77,7 +78,8 @@ spec:
   datapath: {datapath}
   versions: [{rows}]
   baseline: {baseline}
-  cohorts: {cohorts}{observe}
+  cohorts: {cohorts}
+  slices: {slices}{observe}
 """
 
 

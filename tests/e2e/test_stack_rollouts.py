@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ USERS = [f"user-{n}" for n in range(600)]
 # The second is dealt as everyone is: a slice, and nothing else.
 STAFF = """[{name: staff, match: {header: {name: x-team, exact: ml}}, pin: candidate},
     {name: low, match: {header: {name: x-user-id, regex: "user-.*[0-4]"}}, weight_factor: 1}]"""
+SLICES = """[{by: third, values: [{name: first, match: {header: {name: x-user-id, regex: "user-.*[036]"}}}]}]"""
 RATE = 100.0  # requests a second: a fifth of a core for client and model servers, both in this process
 # Configuration that Envoy took in: routes reloaded, clusters changed or removed, listeners changed.
 TAKEN_IN = (
@@ -39,7 +41,7 @@ def services(versions: Mapping[str, str]) -> list[str]:
     return [
         service_text("steady", versions, host="steady.test"),
         service_text("grow", versions, host="grow.test"),
-        service_text("back", versions, host="back.test", cohorts=STAFF),
+        service_text("back", versions, host="back.test", cohorts=STAFF, slices=SLICES),
     ]
 
 
@@ -175,12 +177,17 @@ async def open_streams(site: Site, v2: ModelUpstream) -> "list[asyncio.Task[Repl
 
 def assert_sliced(view: Any, sentences: Sequence[str]) -> None:
     """Both slices have users of both versions, and only the candidate's fail."""
-    slices = {each.value: each for each in view.slices}
-    assert sorted(slices) == ["everyone", "low"]
+    slices = {(each.dimension, each.value): each for each in view.slices if each.metric == "errors"}
+    assert sorted(slices) == [("cohort", "everyone"), ("cohort", "low"), ("third", "first"), ("third", "other")]
     for each in slices.values():
         assert min(each.baseline_requests, each.candidate_requests) > each.baseline_bad == 0, each
-    assert sum(each.candidate_bad for each in slices.values()) > 0
-    assert any(each.startswith("Slices by cohort") and "never decisive" in each for each in sentences)
+    requests, failures = Counter[str](), Counter[str]()
+    for (dimension, _), each in slices.items():
+        requests[dimension] += each.baseline_requests + each.candidate_requests
+        failures[dimension] += each.candidate_bad
+    assert requests["cohort"] == requests["third"], "each dimension counts every request once"
+    assert failures["cohort"] == failures["third"] > 0
+    assert any(each.startswith("Slices by ") and "never decisive" in each for each in sentences)
 
 
 async def ended(site: Site, name: str) -> Any:

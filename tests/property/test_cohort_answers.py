@@ -35,6 +35,9 @@ COHORTS = """  cohorts:
     - {name: gold, match: {header: {name: h2, in: [a, u1]}}, weight_factor: 0.5}
     - {name: first, match: {header: {name: h2, prefix: x}}, weight_factor: 3}
     - {name: early, match: {all: [{method: {exact: GET}}, {share: {of: 50%}}]}, pin: candidate}
+  slices:
+    - {by: letter, header: h1, in: [a, ab]}
+    - {by: user, values: [{name: one, match: {key: {exact: u1}}}, {name: half, match: {share: {of: 50%}}}]}
 """
 
 

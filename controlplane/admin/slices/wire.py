@@ -32,6 +32,7 @@ def slice_views(rows: Sequence[SliceRow]) -> list[admin_pb2.SliceView]:
             candidate_bad=row.candidate_bad,
             worse_log_e=row.log_e,
             named=row.is_named,
+            metric=row.metric,
         )
         for row in rows
     ]

@@ -11,15 +11,15 @@ form before is read too, since sidecars are upgraded first.
 
 from collections.abc import Mapping, Sequence
 
-TAG = "serinus.line3"
-TAG_BEFORE = "serinus.line2"
+TAG = "serinus.line4"
+TAG_BEFORE = "serinus.line3"
 # Envoy writes an entry of a request that still runs this often after its start: 0.3 % of a core for 1,000 streams.
 RUNNING_MS = 1_000
 TAB = "\t"
 
-# As they stand in the route's metadata; the version in the cluster's; cohort and pin in the sidecar's own tag. `grpc`
-# is the status of a gRPC call, as a number; `sampled` says anything where the proxy has picked this response, of those
-# that are looked at by sample.
+# As they stand in the route's metadata; the version in the cluster's; cohort, pin and slices in the sidecar's own tag.
+# `grpc` is the status of a gRPC call, as a number; `sampled` says anything where the proxy has picked this response, of
+# those that are looked at by sample.
 SHARED = (
     "service",
     "rollout",
@@ -38,8 +38,9 @@ SHARED = (
     "pin",
     "grpc",
     "sampled",
+    "slices",
 )
-SHARED_BEFORE = SHARED[:-2]
+SHARED_BEFORE = SHARED[:-1]
 # Bucket and key in the sidecar's own tag; then microseconds: the start since 1970, and since the start the last byte to
 # the client, the first byte of the upstream's headers, of its body, and its last; and how many milliseconds it has run:
 # all that Envoy says of the time before there is a last byte.

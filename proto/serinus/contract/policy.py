@@ -4,12 +4,14 @@ The sidecar (data path), `serinus cohort` and the native compilation must give t
 `evaluate` live here. Pure; headers come in as a lookup, nothing is cached.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from serinus.contract.bucket import BUCKET_COUNT, key_hash
 from serinus.contract.condition import Condition, Surroundings, holds
 from serinus.contract.headers import COHORT_EVERYONE, COHORT_NO_KEY, COHORT_TOKEN, TOKEN
 from serinus.contract.request import HeaderLookup, StickySource, sticky_key
+from serinus.contract.slices import OTHER, SliceDimension, word_of
 from serinus.contract.token import Claims, TokenResult, result_of
 
 _NOWHERE = Surroundings()
@@ -56,17 +58,26 @@ class ServicePolicy:
     tokens: TokenPolicy | None = None
     feedback: FeedbackPolicy | None = None
     observe_sampled: bool = False  # only of responses that the proxy picks
+    slices: tuple[SliceDimension, ...] = ()
+
+    @property
+    def conditions(self) -> Iterator[Condition]:
+        """All that it asks of a request."""
+        yield from (rule.when for rule in self.cohorts)
+        yield from (value.when for dimension in self.slices for value in dimension.values)
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Where a request belongs. `key_hash` and `bucket` are None without a usable key; `pin` is a version name."""
+    """Where a request belongs. `key_hash` and `bucket` are None without a usable key; `pin` is a version name; `slices`
+    its value in each dimension, as one word."""
 
     cohort: str
     key: bytes | None
     key_hash: int | None
     bucket: int | None
     pin: str | None
+    slices: str = ""
 
 
 def evaluate(policy: ServicePolicy, headers: HeaderLookup, around: Surroundings = _NOWHERE) -> Assignment:
@@ -77,6 +88,20 @@ def evaluate(policy: ServicePolicy, headers: HeaderLookup, around: Surroundings 
     native hash would place it at random.
     """
     key = sticky_key(policy.sticky, headers)
+    assignment = _assignment(policy, headers, key, around)
+    return replace(assignment, slices=slices_of(policy, headers, key, around)) if policy.slices else assignment
+
+
+def slices_of(policy: ServicePolicy, headers: HeaderLookup, key: bytes | None, around: Surroundings) -> str:
+    """Of each dimension the first value that holds."""
+
+    def value(dimension: SliceDimension) -> str:
+        return next((value.name for value in dimension.values if holds(value.when, headers, key, around)), OTHER)
+
+    return word_of({dimension.name: value(dimension) for dimension in policy.slices})
+
+
+def _assignment(policy: ServicePolicy, headers: HeaderLookup, key: bytes | None, around: Surroundings) -> Assignment:
     sent = headers(TOKEN)
     if sent and policy.tokens is not None:
         claims = around.claims_of(policy.tokens.key_file, sent[0]) if len(sent) == 1 else None

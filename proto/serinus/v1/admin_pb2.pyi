@@ -369,7 +369,7 @@ class RolloutView(_message.Message):
     def __init__(self, name: _Optional[str] = ..., service: _Optional[str] = ..., baseline: _Optional[str] = ..., candidate: _Optional[str] = ..., phase: _Optional[str] = ..., step_index: _Optional[int] = ..., step_count: _Optional[int] = ..., weight_bp: _Optional[int] = ..., observed_ratio: _Optional[float] = ..., observed_keys: _Optional[int] = ..., message: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[MetricView, _Mapping]]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., ended_at_ms: _Optional[int] = ..., revision: _Optional[int] = ..., terminal: _Optional[bool] = ..., steps_bp: _Optional[_Iterable[int]] = ..., routing_mismatches: _Optional[int] = ..., untagged_recent: _Optional[int] = ..., lost_entries_recent: _Optional[int] = ..., rejections: _Optional[_Iterable[_Union[RejectionView, _Mapping]]] = ..., findings: _Optional[_Iterable[str]] = ..., finding: _Optional[str] = ..., finding_text: _Optional[str] = ..., approval_needed_bp: _Optional[int] = ..., slices: _Optional[_Iterable[_Union[SliceView, _Mapping]]] = ..., servers: _Optional[_Iterable[_Union[ServersView, _Mapping]]] = ...) -> None: ...
 
 class SliceView(_message.Message):
-    __slots__ = ("dimension", "value", "baseline_requests", "baseline_bad", "candidate_requests", "candidate_bad", "worse_log_e", "named")
+    __slots__ = ("dimension", "value", "baseline_requests", "baseline_bad", "candidate_requests", "candidate_bad", "worse_log_e", "named", "metric")
     DIMENSION_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     BASELINE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
@@ -378,6 +378,7 @@ class SliceView(_message.Message):
     CANDIDATE_BAD_FIELD_NUMBER: _ClassVar[int]
     WORSE_LOG_E_FIELD_NUMBER: _ClassVar[int]
     NAMED_FIELD_NUMBER: _ClassVar[int]
+    METRIC_FIELD_NUMBER: _ClassVar[int]
     dimension: str
     value: str
     baseline_requests: int
@@ -386,7 +387,8 @@ class SliceView(_message.Message):
     candidate_bad: int
     worse_log_e: float
     named: bool
-    def __init__(self, dimension: _Optional[str] = ..., value: _Optional[str] = ..., baseline_requests: _Optional[int] = ..., baseline_bad: _Optional[int] = ..., candidate_requests: _Optional[int] = ..., candidate_bad: _Optional[int] = ..., worse_log_e: _Optional[float] = ..., named: _Optional[bool] = ...) -> None: ...
+    metric: str
+    def __init__(self, dimension: _Optional[str] = ..., value: _Optional[str] = ..., baseline_requests: _Optional[int] = ..., baseline_bad: _Optional[int] = ..., candidate_requests: _Optional[int] = ..., candidate_bad: _Optional[int] = ..., worse_log_e: _Optional[float] = ..., named: _Optional[bool] = ..., metric: _Optional[str] = ...) -> None: ...
 
 class WatchRequest(_message.Message):
     __slots__ = ("rollout",)

@@ -55,7 +55,7 @@ class Batch(_message.Message):
     def __init__(self, seq: _Optional[int] = ..., closed_through_slot: _Optional[int] = ..., rows: _Optional[_Iterable[_Union[SlotRow, _Mapping]]] = ..., proxy: _Optional[_Union[ProxyCounters, _Mapping]] = ..., late_outcomes_total: _Optional[int] = ..., shed_total: _Optional[int] = ..., proxy_read_elsewhere: _Optional[bool] = ..., feedback: _Optional[_Iterable[_Union[FeedbackRow, _Mapping]]] = ...) -> None: ...
 
 class SlotRow(_message.Message):
-    __slots__ = ("service", "rollout", "snapshot", "slot", "weight_bp", "weight_class", "cohort", "version", "requests", "routing_mismatches", "metrics", "classes", "histograms", "firsts")
+    __slots__ = ("service", "rollout", "snapshot", "slot", "weight_bp", "weight_class", "cohort", "version", "requests", "routing_mismatches", "metrics", "classes", "histograms", "firsts", "slices")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     ROLLOUT_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
@@ -70,6 +70,7 @@ class SlotRow(_message.Message):
     CLASSES_FIELD_NUMBER: _ClassVar[int]
     HISTOGRAMS_FIELD_NUMBER: _ClassVar[int]
     FIRSTS_FIELD_NUMBER: _ClassVar[int]
+    SLICES_FIELD_NUMBER: _ClassVar[int]
     service: str
     rollout: str
     snapshot: str
@@ -84,7 +85,8 @@ class SlotRow(_message.Message):
     classes: _containers.RepeatedCompositeFieldContainer[ClassCount]
     histograms: _containers.RepeatedCompositeFieldContainer[HistogramRow]
     firsts: _containers.RepeatedCompositeFieldContainer[FirstsRow]
-    def __init__(self, service: _Optional[str] = ..., rollout: _Optional[str] = ..., snapshot: _Optional[str] = ..., slot: _Optional[int] = ..., weight_bp: _Optional[int] = ..., weight_class: _Optional[str] = ..., cohort: _Optional[str] = ..., version: _Optional[str] = ..., requests: _Optional[int] = ..., routing_mismatches: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[MetricRow, _Mapping]]] = ..., classes: _Optional[_Iterable[_Union[ClassCount, _Mapping]]] = ..., histograms: _Optional[_Iterable[_Union[HistogramRow, _Mapping]]] = ..., firsts: _Optional[_Iterable[_Union[FirstsRow, _Mapping]]] = ...) -> None: ...
+    slices: str
+    def __init__(self, service: _Optional[str] = ..., rollout: _Optional[str] = ..., snapshot: _Optional[str] = ..., slot: _Optional[int] = ..., weight_bp: _Optional[int] = ..., weight_class: _Optional[str] = ..., cohort: _Optional[str] = ..., version: _Optional[str] = ..., requests: _Optional[int] = ..., routing_mismatches: _Optional[int] = ..., metrics: _Optional[_Iterable[_Union[MetricRow, _Mapping]]] = ..., classes: _Optional[_Iterable[_Union[ClassCount, _Mapping]]] = ..., histograms: _Optional[_Iterable[_Union[HistogramRow, _Mapping]]] = ..., firsts: _Optional[_Iterable[_Union[FirstsRow, _Mapping]]] = ..., slices: _Optional[str] = ...) -> None: ...
 
 class MetricRow(_message.Message):
     __slots__ = ("metric", "observed", "bad", "keys_ok", "keys_bad")
@@ -209,7 +211,7 @@ class Policy(_message.Message):
     def __init__(self, version: _Optional[str] = ..., services: _Optional[_Iterable[_Union[ServicePolicy, _Mapping]]] = ...) -> None: ...
 
 class ServicePolicy(_message.Message):
-    __slots__ = ("service", "salt", "sticky", "cohorts", "observe_body", "baseline", "follow_up_ms", "tokens", "feedback", "observe_sampled")
+    __slots__ = ("service", "salt", "sticky", "cohorts", "observe_body", "baseline", "follow_up_ms", "tokens", "feedback", "slices", "observe_sampled")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     SALT_FIELD_NUMBER: _ClassVar[int]
     STICKY_FIELD_NUMBER: _ClassVar[int]
@@ -219,6 +221,7 @@ class ServicePolicy(_message.Message):
     FOLLOW_UP_MS_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     FEEDBACK_FIELD_NUMBER: _ClassVar[int]
+    SLICES_FIELD_NUMBER: _ClassVar[int]
     OBSERVE_SAMPLED_FIELD_NUMBER: _ClassVar[int]
     service: str
     salt: str
@@ -229,8 +232,9 @@ class ServicePolicy(_message.Message):
     follow_up_ms: int
     tokens: TokenPolicy
     feedback: FeedbackPolicy
+    slices: _containers.RepeatedCompositeFieldContainer[SliceDimension]
     observe_sampled: bool
-    def __init__(self, service: _Optional[str] = ..., salt: _Optional[str] = ..., sticky: _Optional[_Iterable[_Union[StickySource, _Mapping]]] = ..., cohorts: _Optional[_Iterable[_Union[CohortRule, _Mapping]]] = ..., observe_body: _Optional[bool] = ..., baseline: _Optional[str] = ..., follow_up_ms: _Optional[int] = ..., tokens: _Optional[_Union[TokenPolicy, _Mapping]] = ..., feedback: _Optional[_Union[FeedbackPolicy, _Mapping]] = ..., observe_sampled: _Optional[bool] = ...) -> None: ...
+    def __init__(self, service: _Optional[str] = ..., salt: _Optional[str] = ..., sticky: _Optional[_Iterable[_Union[StickySource, _Mapping]]] = ..., cohorts: _Optional[_Iterable[_Union[CohortRule, _Mapping]]] = ..., observe_body: _Optional[bool] = ..., baseline: _Optional[str] = ..., follow_up_ms: _Optional[int] = ..., tokens: _Optional[_Union[TokenPolicy, _Mapping]] = ..., feedback: _Optional[_Union[FeedbackPolicy, _Mapping]] = ..., slices: _Optional[_Iterable[_Union[SliceDimension, _Mapping]]] = ..., observe_sampled: _Optional[bool] = ...) -> None: ...
 
 class FeedbackPolicy(_message.Message):
     __slots__ = ("key", "token_file")
@@ -272,6 +276,14 @@ class CohortRule(_message.Message):
     when: Condition
     pin: str
     def __init__(self, name: _Optional[str] = ..., header: _Optional[str] = ..., exact: _Optional[str] = ..., prefix: _Optional[str] = ..., when: _Optional[_Union[Condition, _Mapping]] = ..., pin: _Optional[str] = ..., **kwargs) -> None: ...
+
+class SliceDimension(_message.Message):
+    __slots__ = ("name", "values")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    values: _containers.RepeatedCompositeFieldContainer[CohortRule]
+    def __init__(self, name: _Optional[str] = ..., values: _Optional[_Iterable[_Union[CohortRule, _Mapping]]] = ...) -> None: ...
 
 class StringList(_message.Message):
     __slots__ = ("values",)

@@ -7,7 +7,7 @@ from controlplane.engine.evidence import Sample
 from controlplane.engine.group import Group
 from controlplane.engine.labels import RolloutLabels
 from controlplane.engine.routing import GroupTarget
-from controlplane.engine.slices import CohortSlices
+from controlplane.engine.slices import RolloutSlices
 from controlplane.engine.world import Service
 from controlplane.evidence.finding import Finding, Named
 from controlplane.rollout.model import RolledBack, Rollout
@@ -52,7 +52,7 @@ class PlayedTracker:
     path: list[Sample]
     assessment: None = None
     looks: Named | None = None
-    slices: CohortSlices = field(default_factory=lambda: CohortSlices((), rollout="chat-v2", versions=("v1", "v2")))
+    slices: RolloutSlices = field(default_factory=lambda: RolloutSlices({}, rollout="chat-v2", versions=("v1", "v2")))
     labels: RolloutLabels = field(default_factory=lambda: RolloutLabels(rollout().spec, since_slot=0))
 
     def named(self, snapshot: str) -> Named | None:

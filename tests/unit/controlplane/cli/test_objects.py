@@ -116,7 +116,7 @@ def test_an_object_that_is_not_there_has_its_own_exit_code(admin: str) -> None:
 
 def test_slices_are_shown_in_their_order_and_said_to_decide_nothing(admin: str) -> None:
     said_lines = said("describe", "rollout", "chat-v2", "--admin", admin).splitlines()
-    begun = said_lines.index("slices: errors of requests since the start, shown and never decisive")
+    begun = said_lines.index("slices: bad requests since the start, shown and never decisive")
     eu, everyone = (line.split() for line in said_lines[begun + 2 : begun + 4])
-    assert eu == [*("eu", "9", "of", "900", "12", "of", "100", "8.1", "worse")]
-    assert everyone == [*("everyone", "0", "of", "800", "0", "of", "90", "0.0", "-")]
+    assert eu == [*("cohort", "eu", "errors", "9", "of", "900", "12", "of", "100", "8.1", "worse")]
+    assert everyone == [*("cohort", "everyone", "errors", "0", "of", "800", "0", "of", "90", "0.0", "-")]

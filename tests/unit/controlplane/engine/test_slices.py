@@ -3,18 +3,30 @@
 from collections.abc import Mapping, Sequence
 
 from controlplane.engine.evidence import EvidenceTracker
-from controlplane.engine.slices import SHOWN_MAX, CohortSlices, cohorts_of, named_sentences, ranked_sentence
+from controlplane.engine.slices import (
+    SHOWN_MAX,
+    RolloutSlices,
+    declared_of,
+    metrics_of,
+    named_sentences,
+    ranked_sentence,
+)
 from controlplane.evidence.slices import SLICES_MAX, SliceRow
 from controlplane.ingest.merge import AHEAD_S_MAX
-from controlplane.ingest.rows import MetricCount, Row
+from controlplane.ingest.rows import HistogramCount, MetricCount, Row
 from controlplane.manifest.load import load
 from controlplane.manifest.schema import ServiceSpec
 from controlplane.rollout.effects import BeginStep
+from serinus.contract.edge import BIN_COUNT
 from tests.unit.controlplane.engine.test_plan import spec
 from tests.unit.controlplane.manifest.samples import SERVICE
 
 SLOTS = 20
 USERS = 20  # of each cohort and version in a slot
+
+
+def by_cohort(*cohorts: str) -> dict[str, tuple[str, ...]]:
+    return {"cohort": ("everyone", *cohorts)} if cohorts else {}
 
 
 def row(
@@ -30,7 +42,7 @@ def row(
 
 def told(*, cohorts: Sequence[str], bad: Mapping[str, int], guardrails: str = "[{metric: errors}]") -> EvidenceTracker:
     """`bad`: failures of the candidate in each slot, by cohort."""
-    tracker = EvidenceTracker(spec(guardrails), rollout="chat-v2", baseline="v1", cohorts=cohorts)
+    tracker = EvidenceTracker(spec(guardrails), rollout="chat-v2", baseline="v1", slices=by_cohort(*cohorts))
     tracker.begin(BeginStep(step_index=0, slot=1, weight_bp=5_000, next_weight_bp=10_000))
     for slot in range(1, SLOTS + 1):
         for cohort in ("eu", "everyone"):
@@ -40,7 +52,7 @@ def told(*, cohorts: Sequence[str], bad: Mapping[str, int], guardrails: str = "[
 
 
 def sliced(*rows: Row, now_slot: int = 5, closed_through: int | None = None) -> tuple[SliceRow, ...]:
-    slices = CohortSlices(("eu",), rollout="chat-v2", versions=("v1", "v2"))
+    slices = RolloutSlices(by_cohort("eu"), rollout="chat-v2", versions=("v1", "v2"))
     slices.add([row(2, "v1", "everyone"), *rows], now_slot=now_slot, closed_through=closed_through)
     slices.close(now_slot + 2 * AHEAD_S_MAX)
     assert not slices.refused_strata
@@ -82,7 +94,7 @@ def test_rows_that_the_judge_does_not_take_are_in_no_slice() -> None:
 
 
 def test_counts_that_cannot_be_taken_cost_themselves_only() -> None:
-    slices = CohortSlices(("eu",), rollout="chat-v2", versions=("v1", "v2"))
+    slices = RolloutSlices(by_cohort("eu"), rollout="chat-v2", versions=("v1", "v2"))
     for slot in (3, 2):  # a slot that comes after it was folded
         slices.add([row(slot, "v1", "eu"), row(slot, "v2", "everyone")], now_slot=5, closed_through=None)
         slices.close(slot)
@@ -100,8 +112,15 @@ def test_only_cohorts_that_a_weight_deals_are_declared_and_no_more_than_there_is
     head = SERVICE.split("  cohorts:")[0]
     (manifest,) = load([("s.yaml", f"{head}  cohorts: [{', '.join(cohorts)}]\n")])
     assert isinstance(manifest.spec, ServiceSpec)
-    assert cohorts_of(manifest.spec) == tuple(f"c{n}" for n in range(1, 99))
-    CohortSlices([f"c{n}" for n in range(SLICES_MAX - 2)], rollout="chat-v2", versions=("v1", "v2"))
+    declared = declared_of(manifest.spec)
+    assert declared == {"cohort": ("everyone", *(f"c{n}" for n in range(1, 99)))}
+    assert len(declared["cohort"]) + 1 == SLICES_MAX
+    RolloutSlices(declared, rollout="chat-v2", versions=("v1", "v2"))
+    by_region = "  slices: [{by: region, header: x-region, in: [eu, us]}]\n"
+    (manifest,) = load([("s.yaml", f"{head}  cohorts: [{', '.join(cohorts)}]\n{by_region}")])
+    assert isinstance(manifest.spec, ServiceSpec)
+    declared = declared_of(manifest.spec)
+    assert (declared["region"], sum(len(values) + 1 for values in declared.values())) == (("eu", "us"), SLICES_MAX)
 
 
 def test_the_ranked_sentence_has_the_strongest_first_and_counts_what_it_leaves_out() -> None:
@@ -115,3 +134,83 @@ def test_the_ranked_sentence_has_the_strongest_first_and_counts_what_it_leaves_o
     assert ranked_sentence(rows * SHOWN_MAX).endswith("; 8 more.")
     (named,) = named_sentences(rows)
     assert named.startswith("slice eu: ")
+
+
+REGIONS = {"region": ("eu", "us"), "device": ("phone",)}
+SLOW_BIN, FAST_BIN = 90, 40
+
+
+def sized(slot: int, version: str, slices: str, *, slow: int, latency: str = "latency") -> Row:
+    """40 requests, each of a user of its own, of which so many are slow."""
+    first = ((slot * 4 + (version == "v2")) * 8 + hash_of(slices)) * 40
+    bins = [SLOW_BIN] * slow + [FAST_BIN] * (40 - slow)
+    histogram = HistogramCount(
+        {SLOW_BIN: slow, FAST_BIN: 40 - slow},
+        {first + at: 1_000 * BIN_COUNT + bin_ for at, bin_ in enumerate(bins)},
+    )
+    place = ("chat", "chat-v2", "s1", slot, 5_000, "1", "everyone", version, 40, 0)
+    errors = MetricCount(40, 0, frozenset(range(first, first + 40)), frozenset())
+    return Row(*place, metrics={"errors": errors}, classes={}, histograms={latency: histogram}, slices=slices)
+
+
+def hash_of(slices: str) -> int:
+    return ("", "region=eu,device=phone", "region=us,device=phone", "region=eu,device=other").index(slices)
+
+
+def played(*, slots: int, slow: Mapping[str, int], declared: Mapping[str, tuple[str, ...]] = REGIONS) -> RolloutSlices:
+    """`slow`: of the candidate's 40 requests of a slot, by slices; of the baseline's two are."""
+    slices = RolloutSlices(declared, rollout="chat-v2", versions=("v1", "v2"), sizes=("latency",))
+    for slot in range(1, slots + 1):
+        rows = [
+            sized(slot, version, word, slow=count if version == "v2" else 2)
+            for word, count in slow.items()
+            for version in ("v1", "v2")
+        ]
+        slices.add(rows, now_slot=slot, closed_through=slot - 1)
+        slices.close(slot)
+    assert not slices.refused_strata
+    return slices
+
+
+def test_a_region_in_which_alone_the_candidate_is_slow_is_named_by_that_metric_and_no_other() -> None:
+    rows = played(slots=20, slow={"region=eu,device=phone": 20, "region=us,device=phone": 2}).rows()
+    assert [(row.dimension, row.value, row.metric) for row in rows if row.is_named] == [("region", "eu", "latency")]
+    assert {row.dimension for row in rows} == {"region"}, "all are phones, which is no slice of anything"
+    assert named_sentences(rows)[0].startswith("slice region eu: latency: bad candidate ")
+    assert ranked_sentence(rows).startswith("Slices by region, latency, errors of requests since the start, ")
+
+
+def test_each_dimension_counts_every_request_once() -> None:
+    slices = played(
+        slots=10, slow={"region=eu,device=phone": 2, "region=us,device=phone": 2, "region=eu,device=other": 2}
+    )
+    errors = {(row.dimension, row.value): row.candidate_n for row in slices.rows() if row.metric == "errors"}
+    assert errors == {
+        ("region", "eu"): 800,
+        ("region", "us"): 400,
+        ("device", "phone"): 800,
+        ("device", "other"): 400,
+    }
+
+
+def test_what_is_slow_is_fixed_by_the_baseline_of_earlier_slots() -> None:
+    """200 observations of the baseline are there after five slots of 40."""
+    word = {"region=eu,device=phone": 40, "region=us,device=phone": 40}
+    sizes = [row for row in played(slots=2, slow=word).rows() if row.metric == "latency"]
+    assert sizes == []
+    (eu, us) = (row for row in played(slots=5, slow=word).rows() if row.metric == "latency")
+    assert (eu.candidate_n, us.candidate_n, eu.candidate_bad) == (80, 80, 80)
+
+
+def test_a_request_without_slices_or_with_others_than_declared_is_other() -> None:
+    slices = played(slots=1, slow={"": 2, "region=eu,device=phone": 2}, declared={"tier": ("gold",), "region": ("eu",)})
+    values = {(row.dimension, row.value) for row in slices.rows()}
+    assert values == {("region", "eu"), ("region", "other")}
+
+
+def test_what_rows_hold_of_each_request_is_judged_by_slice() -> None:
+    guardrails = (
+        "[{metric: errors}, {metric: latency, margin: 25%}, {metric: finish_reason, of: length, margin: 20pp}, "
+        "{metric: tokens, margin: 25%, worse: lower}, {metric: repetition, margin: 10pp}]"
+    )
+    assert metrics_of(spec(guardrails).guardrails) == (("errors", "finish_reason:length"), ("latency",))

@@ -188,7 +188,7 @@ def test_the_log_entry_carries_the_route_and_where_the_request_ended() -> None:
     common = grpc_log.HttpGrpcAccessLogConfig.parse(config.value).common_config
     assert common is not None
     (tag,) = common.custom_tags
-    assert (tag.tag, tag.value is not None) == ("serinus.line3", True)
+    assert (tag.tag, tag.value is not None) == ("serinus.line4", True)
     values = values_of(str(tag.value))
     assert {name: values[name] for name in ROUTE_TAGS} == {
         name: f"%METADATA(ROUTE:serinus:{name})%" for name in ROUTE_TAGS

@@ -23,6 +23,7 @@ from serinus.contract.condition import (
 from serinus.contract.geo import GeoTest
 from serinus.contract.policy import CohortRule, ServicePolicy
 from serinus.contract.request import StickyKind, StickySource
+from serinus.contract.slices import SliceDimension, SliceValue
 from tests.unit.extproc.cohort.mmdb_file import WORLD, written
 
 IDS = ("u1", "u2", "a", "x1")
@@ -78,10 +79,20 @@ _conditions: st.SearchStrategy[Condition] = st.recursive(
     ),
     max_leaves=6,
 ).filter(lambda condition: depth_of(condition) <= CONDITION_DEPTH_MAX)
-POLICIES = st.lists(_conditions, max_size=8).map(
-    lambda conditions: ServicePolicy(
-        "chat", "r1", "v1", STICKY, tuple(CohortRule(f"c{n}", each, "v2") for n, each in enumerate(conditions))
+_dimensions = st.lists(st.lists(_conditions, min_size=1, max_size=3), max_size=2).map(
+    lambda found: tuple(
+        SliceDimension(f"d{at}", tuple(SliceValue(f"v{n}", each) for n, each in enumerate(conditions)))
+        for at, conditions in enumerate(found)
     )
+)
+POLICIES = st.builds(
+    lambda conditions, slices: ServicePolicy(
+        *("chat", "r1", "v1", STICKY),
+        tuple(CohortRule(f"c{n}", each, "v2") for n, each in enumerate(conditions)),
+        slices=slices,
+    ),
+    st.lists(_conditions, max_size=8),
+    st.just(()) | _dimensions,
 )
 _bytes = st.sampled_from([value.encode() for value in VALUES] + [b"\xff\xfe"])
 REQUESTS = st.fixed_dictionaries(
