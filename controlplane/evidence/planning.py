@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controlplane.evidence.harm import excess_limit
-from controlplane.evidence.kernel import RATIOS
+from controlplane.evidence.kernel import RATIOS, STAKES
 from controlplane.evidence.margin import project
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 
@@ -132,8 +132,8 @@ def divergence(p: float, q: float) -> float:
 
 def _conviction(keys: int, weight: float) -> float:
     """ln e of `keys` failing keys, all the candidate's, in the component with half the stake."""
-    terms = [math.exp(keys * (math.log(ratio) - math.log1p(weight * (ratio - 1.0)))) for ratio in RATIOS]
-    return math.log(0.5 * math.fsum(terms) / len(terms) + 0.5)
+    gains = (math.exp(keys * (math.log(ratio) - math.log1p(weight * (ratio - 1.0)))) for ratio in RATIOS)
+    return math.log(0.5 * math.fsum(stake * gain for stake, gain in zip(STAKES, gains, strict=True)) + 0.5)
 
 
 def _at(rate: float, limit: float, weight_bp: int) -> float:

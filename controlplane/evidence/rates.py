@@ -62,7 +62,8 @@ class RateEvidence:
         self._tolerated: Floats = np.array([of.tolerated_factor for of in planned])
         self._margins: Floats = np.array([of.margin_factor for of in planned])
         self._starts = Starts()
-        self._worse = Wealth(self._starts, bets=len(kernel.RATIOS), metrics=len(planned))
+        stakes = np.tile(kernel.LOG_STAKES, (len(planned), 1))
+        self._worse = Wealth(self._starts, bets=len(kernel.RATIOS), metrics=len(planned), log_bets=stakes)
         self._good: Floats = np.zeros((len(planned), len(GOOD_LAM)))
         self._last_slot = NEVER
         self._has_step = False

@@ -39,7 +39,8 @@ class WorseEvidence:
     def __init__(self, starts: Starts, *, tolerances: Sequence[float | None], limits: Sequence[float | None]) -> None:
         self._starts = starts
         self._count = len(tolerances)
-        self._kernel = Wealth(starts, bets=len(kernel.RATIOS), metrics=self._count)
+        stakes = np.tile(kernel.LOG_STAKES, (self._count, 1))
+        self._kernel = Wealth(starts, bets=len(kernel.RATIOS), metrics=self._count, log_bets=stakes)
         self._tolerant, self._tolerances = _given(tolerances)
         self._margin = Wealth(starts, bets=WORSE_BETS, metrics=len(self._tolerant))
         self._limited, of_limits = _given(limits)

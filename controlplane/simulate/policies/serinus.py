@@ -44,7 +44,7 @@ class SerinusPolicy:
 
     def log_e(self) -> Floats:
         """ln of the mixture, per path."""
-        mean = _log_sum(self._log_e) - np.log(self._log_e.shape[-1])
+        mean = _log_sum(self._log_e + kernel.LOG_STAKES)
         parts = np.concatenate(
             [mean + self._starts.log_stakes, np.full((len(mean), 1), np.log(self._starts.cash))], axis=1
         )

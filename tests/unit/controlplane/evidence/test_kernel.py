@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from controlplane.evidence.kernel import LOG_RATIOS, RATIOS, log_e
+from controlplane.evidence.kernel import LOG_RATIOS, RATIOS, STAKES, log_e
 
 
 def mean_e(keys: int, candidate_share: float, weight: float) -> np.ndarray:
@@ -44,3 +44,8 @@ def test_evidence_adds_up_over_strata_of_one_weight_however_they_are_cut() -> No
 def test_an_incident_that_hits_both_arms_alike_says_nothing_for_long() -> None:
     """1,000 failing keys split by the weight: every ratio's evidence falls."""
     assert (log_e(np.array([1000]), np.array([100]), 0.1) < 0).all()
+
+
+def test_the_stakes_on_the_ratios_sum_to_one() -> None:
+    assert math.fsum(STAKES) == pytest.approx(1.0)
+    assert len(STAKES) == len(RATIOS)
