@@ -35,7 +35,7 @@ def histograms_of(bins: Mapping[str, Mapping[int, int]], together: Iterable[Firs
             own = _own(firsts, place * BIN_BITS, len(metrics) * BIN_BITS)
             _merge(by_metric[metric], zip(keys, own, strict=True))
     for metric, by_key in by_metric.items():
-        for number, count in Counter(first % BIN_COUNT for first in by_key.values()).items():
+        for number, count in Counter([first % BIN_COUNT for first in by_key.values()]).items():
             if count > bins[metric].get(number, 0):
                 raise BadReportError(f"{metric}: {count} keys came first in bin {number}, which holds less")
     return {metric: HistogramCount(counts, by_metric[metric]) for metric, counts in bins.items()}
@@ -58,10 +58,15 @@ def _check(metrics: Sequence[str], keys: Sequence[int], firsts: Sequence[int], b
 
 def _own(firsts: Sequence[int], place_bits: int, all_bits: int) -> Iterable[int]:
     """Start and one metric's bin, of firsts of several metrics."""
+    if all_bits == BIN_BITS:
+        return firsts  # of one metric they are that already
     return (first >> all_bits << BIN_BITS | first >> place_bits & BIN_COUNT - 1 for first in firsts)
 
 
 def _merge(known: dict[int, int], firsts: Iterable[tuple[int, int]]) -> None:
+    if not known:
+        known.update(firsts)  # no key stands twice in one table
+        return
     for key, first in firsts:
         if first < known.get(key, first + 1):
             known[key] = first

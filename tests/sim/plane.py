@@ -1,11 +1,10 @@
-"""The control plane of a simulation: the real machine, journal codec, registry, merge and judge; a disk that may crash.
+"""The control plane of a simulation: the real machine, journal codec, registry, merge and judge over a disk that may fail.
 
 The order of a step is that of `engine/runner.py`: the record first, then its effects. Everything but the disk is lost
 in a crash and comes back through `engine/recover.py`. xDS is a model here: a weight with a number that grows.
 """
 
-import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from controlplane.engine.evidence import EvidenceTracker, tracker_of
 from controlplane.engine.record import record_of
@@ -13,98 +12,80 @@ from controlplane.engine.recover import begins_of, replay
 from controlplane.ingest import wire
 from controlplane.ingest.registry import Registry
 from controlplane.ingest.rows import Hello
-from controlplane.manifest.load import load
-from controlplane.manifest.schema import RolloutSpec, ServiceSpec
+from controlplane.manifest.hook import Hooks
+from controlplane.manifest.schema import RolloutSpec
 from controlplane.rollout.effects import BeginStep
-from controlplane.rollout.events import Event, Facts, FleetFact, HealthFact, Observed
+from controlplane.rollout.events import Event, Facts, FleetFact, HealthFact, HooksEnded, Observed
 from controlplane.rollout.machine import advance
-from controlplane.rollout.model import Preparing, Rollout, weight_bp_of
+from controlplane.rollout.model import Observing, Publishing, Rollout, weight_bp_of
 from controlplane.rollout.transition import Action, Decision, Transition
 from controlplane.store.journal import decode
-from controlplane.store.memory import MemoryStore
-from controlplane.store.port import Record, StoredBatch
+from controlplane.store.port import Record, StoredBatch, StoreError
 from serinus.v1 import outcomes_pb2
-from tests.unit.controlplane.manifest.samples import ROLLOUT, SERVICE
+from tests.sim.disk import Disk
+from tests.sim.plans import NAME, begun, service_spec
 
-NAME, POLICY, T0_MS = "chat-v2", "p1", 1_700_000_000_000
+POLICY = "p1"
 # A proxy that was not heard for this long is not connected.
 AWAY_MS = 3_000
-PLAN = ROLLOUT.replace("min_step: 5s, follow_up: 3s", "min_step: 2s, follow_up: 1s").replace(
-    "    - {metric: finish_reason, of: length, margin: 20pp}\n", ""
-)
-PLAN = PLAN.replace("{metric: errors}", "{metric: errors, margin: 30pp}")
 
 
-def specs() -> tuple[ServiceSpec, RolloutSpec]:
-    service, rollout = (manifest.spec for manifest in load([("s.yaml", SERVICE + "---\n" + PLAN)]))
-    assert isinstance(service, ServiceSpec)
-    assert isinstance(rollout, RolloutSpec)
-    return service, rollout
-
-
-SERVICE_SPEC, ROLLOUT_SPEC = specs()
-
-
-class CrashError(Exception):
-    """The process is gone."""
-
-
-@dataclass
-class Disk:
-    """A store whose writes are whole or not there, as its contract says; the process may die on either side of one."""
-
-    random: random.Random
-    crash_share: float = 0.0
-    store: MemoryStore = field(default_factory=MemoryStore)
-
-    def _maybe_crash(self) -> None:
-        if self.random.random() < self.crash_share:
-            raise CrashError
-
-    def append(self, record: Record) -> None:
-        self._maybe_crash()
-        self.store.append(record)
-        self._maybe_crash()
-
-    def save_batch(self, batch: StoredBatch) -> bool:
-        self._maybe_crash()
-        is_new = self.store.save_batch(batch)
-        self._maybe_crash()
-        return is_new
-
-
-def begin(disk: Disk) -> None:
+def begin(disk: Disk, spec: RolloutSpec) -> None:
     """The rollout as an apply leaves it."""
-    rollout = Rollout(NAME, ROLLOUT_SPEC, "v1", T0_MS, 1, Preparing(T0_MS))
-    disk.store.append(record_of(rollout, T0_MS, Decision(Action.HOLD, "applied", "begun"), moved=True))
+    rollout = begun(spec)
+    disk.store.append(record_of(rollout, rollout.started_at_ms, Decision(Action.HOLD, "applied", "begun"), moved=True))
+    disk.terms.append(0)
 
 
-def target_of(records: list[Record]) -> tuple[int, int]:
+def blind(spec: RolloutSpec, decoy: str) -> RolloutSpec:
+    """A plane that overlooks one of the plan's lines: what the oracle must notice."""
+    changed: dict[str, dict[str, object]] = {
+        "thaw": {"freeze": ()},
+        "nod": {"approvals": None},
+        "hookless": {"hooks": Hooks()},
+        "unbaked": {"bake": spec.bake and spec.bake.model_copy(update={"for_ms": 0})},
+        "overdue": {"pace": spec.pace.model_copy(update={"deadline_ms": 24 * 3_600_000})},
+        "hasty": {"pace": spec.pace.model_copy(update={"min_step_ms": 0})},
+    }
+    return spec.model_copy(update=changed[decoy]) if decoy in changed else spec
+
+
+def target_of(records: list[Record], spec: RolloutSpec) -> tuple[int, int]:
     """The weight in force and the revision that brought it."""
     target = (0, -1)
     for record in records:
-        weight_bp = weight_bp_of(decode(NAME, ROLLOUT_SPEC, record.state)) if record.moved else target[1]
+        weight_bp = weight_bp_of(decode(NAME, spec, record.state)) if record.moved else target[1]
         if weight_bp != target[1]:
             target = (record.revision, weight_bp)
     return target
 
 
-class Plane:
-    """One life of the process. `decoy` names a fault that is put in on purpose."""
+@dataclass(slots=True)
+class Call:
+    """Of hooks, under way."""
 
-    def __init__(self, disk: Disk, decoy: str = "") -> None:
-        self.disk, self.decoy = disk, decoy
+    due_ms: int
+    passed: bool
+
+
+class Plane:
+    """One life of the process, or one term of it. `decoy` names a fault that is put in on purpose."""
+
+    def __init__(self, disk: Disk, spec: RolloutSpec, *, term: int = 0, decoy: str = "") -> None:
+        self.disk, self.decoy, self.term = disk, decoy, term
+        spec = blind(spec, decoy)
         records = disk.store.records(NAME)
         (latest,) = disk.store.latest()
-        self.rollout = decode(NAME, ROLLOUT_SPEC, latest.state)
-        self.target = target_of(records)
+        self.rollout = decode(NAME, spec, latest.state)
+        self.target = target_of(records, spec)
         self.last_code = records[-1].code
         self.registry = Registry()
-        self.tracker: EvidenceTracker = tracker_of(self.rollout, SERVICE_SPEC)
+        self.tracker: EvidenceTracker = tracker_of(self.rollout, service_spec())
         for step in begins_of(self.rollout, records):
             self.tracker.begin(step)
         replay({NAME: self.tracker}, disk.store.batches(0))
         self.seen: Facts | None = None  # what the last tick was decided on
+        self.calls: dict[str, Call] = {}
         self._proxies: dict[str, tuple[int, int]] = {}  # node -> revision in force there, heard at
 
     def proxy_says(self, node: str, revision: int, now_ms: int) -> None:
@@ -118,7 +99,7 @@ class Plane:
         """Durable when it returns: only then is it acknowledged."""
         batch = wire.batch_of(message)
         stored = StoredBatch(hello.sidecar, hello.epoch, batch.seq, now_ms, message.SerializeToString())
-        if not self.disk.save_batch(stored) and self.decoy != "twice":
+        if not self.disk.save_batch(stored, self.term) and self.decoy != "twice":
             return
         self.hello(hello, now_ms)
         self.registry.batch(hello, batch, now_ms)
@@ -149,16 +130,37 @@ class Plane:
         return self.step(Observed(now_ms, self.seen))
 
     def step(self, event: Event) -> Transition:
-        transition = advance(self.rollout, event)
-        moved = transition.state is not self.rollout
+        if self.decoy == "trusting" and isinstance(event, HooksEnded):
+            event = replace(event, passed=True)
+        transition = advance(self._timeless() if self.decoy == "timeless" else self.rollout, event)
+        moved = transition.state.revision != self.rollout.revision
+        if not moved:
+            transition = replace(transition, state=self.rollout)
         if moved and self.decoy == "early":
             self._run(transition)
         if moved or transition.decision.code != self.last_code:
-            self.disk.append(record_of(transition.state, event.now_ms, transition.decision, moved=moved))
+            self._record(event, transition, moved=moved)
             self.last_code = transition.decision.code
         if moved and self.decoy != "early":
             self._run(transition)
         return transition
+
+    def _timeless(self) -> Rollout:
+        """As if each phase had begun long ago, whatever the clock says."""
+        phase = self.rollout.phase
+        if isinstance(phase, Observing):
+            return replace(self.rollout, phase=replace(phase, entered_at_ms=0))
+        return (
+            replace(self.rollout, phase=replace(phase, since_ms=0)) if isinstance(phase, Publishing) else self.rollout
+        )
+
+    def _record(self, event: Event, transition: Transition, *, moved: bool) -> None:
+        record = record_of(transition.state, event.now_ms, transition.decision, moved=moved)
+        try:
+            self.disk.append(record, self.term)
+        except StoreError:
+            if self.decoy != "forgetful":
+                raise
 
     def _run(self, transition: Transition) -> None:
         before_bp, self.rollout = self.target[1], transition.state

@@ -28,6 +28,8 @@ class Proxy:
     revision: int = 0
     weight_bp: int = 0
     answered: int = 0
+    seat: int = 0  # the control plane that its sidecar speaks to
+    sent: int = 0  # the highest number that was delivered
     arms: dict[int, str] = field(default_factory=dict)
     window: SlotWindow = field(default_factory=lambda: SlotWindow(Catalogue()))
     queue: ReportQueue = field(default_factory=ReportQueue)
@@ -45,11 +47,11 @@ class Proxy:
 
     def serve(self, now_ms: int, requests: int) -> list[tuple[int, str]]:
         """A second of traffic: (user, version) of each request."""
-        seen = []
+        seen, draw = [], self.random.random
         for _ in range(requests):
-            user = self.random.randrange(USERS)
+            user = int(draw() * USERS)
             version = "v2" if user * 10_000 // USERS < self.weight_bp else "v1"
-            is_bad = self.random.random() < (self.bad_share if version == "v2" else 0.02)
+            is_bad = draw() < (self.bad_share if version == "v2" else 0.02)
             outcome = Outcome(
                 "chat", "chat-v2", f"s{self.revision}", self.weight_bp, str(self.weight_bp), "everyone", version,
                 (now_ms + self.skew_ms) * 1_000, 50_000, user, False,
@@ -75,5 +77,5 @@ class Proxy:
 
     def restart(self) -> None:
         """kill -9 of the sidecar: what it had not reported is gone, and its numbers begin anew in a new epoch."""
-        self.epoch += 1
+        self.epoch, self.sent = self.epoch + 1, 0
         self.window, self.queue = SlotWindow(Catalogue()), ReportQueue()

@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from tests.sim.oracle import OracleError
+from tests.sim.rules import OracleError
 from tests.sim.run import Simulation
 
-# The rarest decoy is met by 2 seeds in 100: 400 miss it 3 times in 10,000. The first that meets it ends the search.
-RUNS, DECOY_RUNS = 40, 400
+# The rarest decoy is met by 1 seed in 90: 600 miss it once in a thousand. The first that meets it ends the search.
+RUNS, DECOY_RUNS = 30, 600
 
 
 def test_rollouts_under_faults_keep_every_rule() -> None:
@@ -23,19 +23,30 @@ def test_one_seed_is_one_exact_run() -> None:
     assert Simulation(11).run().digest != Simulation(12).run().digest
 
 
-def all_of(decoy: str) -> None:
+def all_of(decoy: str, forced: frozenset[str]) -> None:
     for seed in range(DECOY_RUNS):
-        Simulation(seed, decoy=decoy).run()
+        Simulation(seed, decoy=decoy, forced=forced).run()
 
 
 @pytest.mark.parametrize(
-    ("decoy", "rule"),
+    ("decoy", "forced", "rule"),
     [
-        ("twice", "counts once"),
-        ("deaf", "when the fleet has its weight"),
-        ("early", "not recorded|only what is recorded"),
+        ("twice", "", "counts once"),
+        ("deaf", "", "when the fleet has its weight"),
+        ("early", "", "unrecorded|not recorded|only what is recorded"),
+        ("forgetful", "", "unrecorded|not recorded|lost or repeated|a hold changes nothing"),
+        ("unfenced", "twins", "who led before writes no more|counts once"),
+        ("unsynced", "files", "what was written stays|no acknowledged slot is lost"),
+        ("hookless", "hooks", "hooks have said yes"),
+        ("trusting", "hooks", "hooks have said yes"),
+        ("nod", "approvals", "needs a person"),
+        ("thaw", "freeze_first", "no increase in a freeze"),
+        ("unbaked", "bake short", "a bake has its time"),
+        ("overdue", "deadline_hold", "deadline"),
+        ("hasty", "slow", "a step has its time"),
+        ("timeless", "slow", "a step has its time"),
     ],
 )
-def test_a_fault_put_in_on_purpose_is_found(decoy: str, rule: str) -> None:
+def test_a_fault_put_in_on_purpose_is_found(decoy: str, forced: str, rule: str) -> None:
     with pytest.raises(OracleError, match=rule):
-        all_of(decoy)
+        all_of(decoy, frozenset(forced.split()))
