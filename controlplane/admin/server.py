@@ -17,10 +17,10 @@ from controlplane.admin.audit.wire import AUDIT_READ_MAX, audit_response
 from controlplane.admin.feedback.server import Teller
 from controlplane.admin.reading.server import InvalidRequestError, Reader
 from controlplane.engine.audit import JOURNAL
-from controlplane.engine.evidence import metric_sentence
 from controlplane.engine.people import interval_sentence, more_sentence
 from controlplane.engine.routing import place
 from controlplane.engine.runner import Engine
+from controlplane.engine.sentences import metric_sentence
 from controlplane.engine.slices import ranked_sentence
 from controlplane.errors import SerinusError
 from controlplane.manifest import regex

@@ -4,7 +4,7 @@ A sentence is all that leaves: no phase, no gate and no verdict can be moved by 
 (3 ms a metric); the path itself is bounded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -17,9 +17,10 @@ from controlplane.evidence.errors import EvidenceError
 SHOWN_MAX = 3
 
 
-def annotation_sentences(samples: Sequence[Sample]) -> tuple[str, ...]:
-    """Of all metrics of the path, the strongest first. Counts that cannot be read cost their annotation only."""
-    found: list[Annotation] = []
+def annotation_sentences(samples: Sequence[Sample], more: Iterable[Annotation] = ()) -> tuple[str, ...]:
+    """Of all metrics of the path and of what else was found (`more`): those that doubt the data first, then the
+    strongest. Counts that cannot be read cost their annotation only."""
+    found = list(more)
     if samples:
         for index, metric in enumerate(samples[-1].metrics):
             try:

@@ -8,9 +8,11 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from controlplane.engine.drift import RolloutDrift
 from controlplane.engine.dry_run import DryRun
 from controlplane.engine.labels import RolloutLabels
 from controlplane.engine.plan import judge_plan
+from controlplane.engine.sentences import joined_sentence, metric_sentence
 from controlplane.engine.servers import explains
 from controlplane.engine.situation import RecentOutcomes
 from controlplane.engine.slices import RolloutSlices, declared_of, metrics_of
@@ -18,17 +20,17 @@ from controlplane.engine.slow import SlowShare
 from controlplane.evidence.finding import Finding, Named, Situation
 from controlplane.evidence.finding import name as name_of
 from controlplane.evidence.judge import Judge
-from controlplane.evidence.labels import is_mean
 from controlplane.evidence.mirrored import with_mirrored
 from controlplane.evidence.strata import Stratum
 from controlplane.evidence.verdict import Assessment, MetricAssessment, Verdict
 from controlplane.ingest.merge import AHEAD_S_MAX, SlotMerge
 from controlplane.ingest.rows import Row
 from controlplane.manifest.schema import RolloutSpec, ServiceSpec
+from controlplane.manifest.slices import COHORT
 from controlplane.rollout.effects import BeginStep
 from controlplane.rollout.events import EvidenceFact, RoutingFact
 from controlplane.rollout.model import Rollout
-from serinus.contract.metric import BADNESS_WHOLE, HISTOGRAM_UNITS
+from serinus.contract.metric import BADNESS_WHOLE
 from serinus.contract.weight import format_bp
 
 # One point a closed slot; past this the path is thinned to every second point. 4,096 seconds at full detail.
@@ -74,6 +76,8 @@ class EvidenceTracker:
         self._recent = RecentOutcomes(rollout=rollout, versions=self._versions)
         shares, sizes = metrics_of(spec.guardrails)
         self.slices = RolloutSlices(slices or {}, rollout=rollout, versions=self._versions, shares=shares, sizes=sizes)
+        inputs = {name: values for name, values in (slices or {}).items() if name != COHORT}
+        self.drift = RolloutDrift(inputs, rollout=rollout, versions=self._versions)
         self.full = ""  # as `Situation.full`
         self._closed: tuple[int, int] | None = None  # the first and the last slot that were closed
         self._judge = Judge(judge_plan(spec))
@@ -98,7 +102,8 @@ class EvidenceTracker:
 
     def add(self, rows: Iterable[Row], *, now_slot: int) -> None:
         rows = tuple(rows)
-        self.slices.add(rows, now_slot=now_slot, closed_through=self.merge.closed_through)
+        for shown in (self.slices, self.drift):
+            shown.add(rows, now_slot=now_slot, closed_through=self.merge.closed_through)
         self.merge.add(rows, now_slot=now_slot)
         self._recent.add(rows, before_slot=now_slot + AHEAD_S_MAX)
 
@@ -123,7 +128,8 @@ class EvidenceTracker:
             self._sample(slot, assessment)
             self._show(assessment)
         self._begin_due(through_slot)
-        self.slices.close(through_slot if self.merge.closed_through is None else self.merge.closed_through)
+        for shown in (self.slices, self.drift):
+            shown.close(through_slot if self.merge.closed_through is None else self.merge.closed_through)
 
     def _show(self, assessment: Assessment) -> None:
         """Before the first step counts there is no question to be good enough for; only `worse` is an answer."""
@@ -208,6 +214,7 @@ class EvidenceTracker:
             sentence=joined_sentence(self.assessment, self.labels),
             findings=tuple(finding for row in self.rows() for finding in row.findings),
             dry_run_worse=tried,
+            doubt=self.drift.doubt(),
         )
 
     def rows(self) -> tuple[MetricAssessment, ...]:
@@ -247,53 +254,3 @@ class EvidenceTracker:
                 f"(p = {share.p_value:.1g})"
             )
         return RoutingFact(count.outcomes, count.mismatches, plausible, text)
-
-
-def joined_sentence(seen: Assessment | None, labels: RolloutLabels) -> str:
-    """What decides, of what is seen at once and of labels; "" if nothing is judged yet."""
-    is_seen_worse = seen is not None and seen.verdict is Verdict.WORSE
-    if not is_seen_worse and (worse := labels.worse_row()) is not None:
-        return metric_sentence(worse, verdict=Verdict.WORSE)
-    if seen is None or is_seen_worse:
-        return assessment_sentence(seen) if seen is not None else ""
-    thin = (metric_sentence(row) for row in labels.rows() if row.verdict is Verdict.NOT_ENOUGH_EVIDENCE)
-    holding = [*labels.sentences(holding=True), *thin] or [metric_sentence(row) for row in labels.rows()]
-    if labels.verdict(seen.verdict) is Verdict.GOOD_ENOUGH:
-        return "; ".join([assessment_sentence(seen), *holding])
-    own = [] if holding and seen.verdict is Verdict.GOOD_ENOUGH else [assessment_sentence(seen)]
-    return "; ".join([*own, *holding])
-
-
-def assessment_sentence(assessment: Assessment) -> str:
-    """The counts and the evidence in one sentence, the deciding metrics first."""
-    order = {Verdict.WORSE: 0, Verdict.NOT_ENOUGH_EVIDENCE: 1, Verdict.GOOD_ENOUGH: 2}
-    rows = sorted(assessment.rows, key=lambda row: order[row.verdict])
-    if assessment.verdict is Verdict.WORSE:
-        # Several metrics decide together by their average; name the one that carries the evidence.
-        return metric_sentence(max(rows, key=lambda row: row.worse_log_e), verdict=Verdict.WORSE)
-    if assessment.verdict is Verdict.NOT_ENOUGH_EVIDENCE:
-        rows = [row for row in rows if row.verdict is Verdict.NOT_ENOUGH_EVIDENCE] or rows
-    return "; ".join(metric_sentence(row) for row in rows)
-
-
-def metric_sentence(row: MetricAssessment, *, verdict: Verdict | None = None) -> str:
-    """One metric: candidate against baseline in users of the step, and the evidence against what is needed."""
-    counts = (
-        f"{row.metric}: candidate {row.candidate_bad} of {row.candidate_n} users, "
-        f"baseline {row.baseline_bad} of {row.baseline_n}"
-    )
-    if is_mean(row.metric) and row.findings:
-        counts = f"{row.metric}: {row.findings[-1]}"
-    elif row.metric in HISTOGRAM_UNITS and row.findings:
-        # Of a size, a share means nothing without where it was cut.
-        counts += f" ({row.findings[-1]})"
-    match verdict or row.verdict:
-        case Verdict.WORSE:
-            return f"{counts}: worse, evidence {row.worse_log_e:.1f} of {row.worse_needed:.1f} needed (ln)"
-        case Verdict.GOOD_ENOUGH:
-            return f"{counts}: good enough ({row.limit})"
-        case Verdict.NOT_ENOUGH_EVIDENCE:
-            return (
-                f"{counts}: not enough evidence, {row.good_log_e:.1f} of {row.good_needed:.1f} needed (ln) "
-                f"that {row.limit}"
-            )

@@ -10,10 +10,10 @@ early. It decides nothing: no fact, gate or verdict reads it, and what it cannot
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from controlplane.engine.open_rows import OpenRows
 from controlplane.engine.slow import SlowShare
 from controlplane.evidence.errors import EvidenceError
 from controlplane.evidence.slices import KEYS_MAX, OTHER, SLICES_MAX, SliceCounts, SliceRow, Slices, ranked
-from controlplane.ingest.merge import takes
 from controlplane.ingest.rows import HistogramCount, MetricCount, Row
 from controlplane.manifest.guardrail import Guardrail
 from controlplane.manifest.schema import ServiceSpec
@@ -28,7 +28,6 @@ ALPHA = 0.05
 # Of the ranked sentence; the API has them all.
 SHOWN_MAX = 8
 
-_Stratum = tuple[str, str, int]  # snapshot, weight class, weight
 _Place = tuple[str, str]
 
 
@@ -92,32 +91,24 @@ class RolloutSlices:
         metrics = (*shares, *sizes) if declared else ()
         self._slices = {name: Slices(declared, metric=name, keys_max=keys_max) for name in metrics}
         self._sizes = {name: SlowShare() for name in sizes} if declared else {}
-        self._rollout = rollout
         self._versions = versions
-        self._open: dict[int, dict[_Stratum, list[Row]]] = {}
+        self._open = OpenRows(rollout=rollout, versions=versions)
         self.refused_strata = 0
 
     def add(self, rows: Iterable[Row], *, now_slot: int, closed_through: int | None) -> None:
         """Take the rows of one batch in, as `SlotMerge` does."""
-        if not self._slices:
-            return
-        for row in rows:
-            is_late = closed_through is not None and row.slot <= closed_through
-            if is_late or not takes(row, self._rollout, self._versions, now_slot):
-                continue
-            strata = self._open.setdefault(row.slot, {})
-            strata.setdefault((row.snapshot, row.weight_class, row.weight_bp), []).append(row)
+        if self._slices:
+            self._open.add(rows, now_slot=now_slot, closed_through=closed_through)
 
     def close(self, through_slot: int) -> None:
         """Fold what the judge has been handed."""
-        for slot in sorted(slot for slot in self._open if slot <= through_slot):
-            strata = self._open.pop(slot)
-            for (_, _, weight_bp), rows in sorted(strata.items()):
+        for slot, strata in self._open.close(through_slot):
+            for (_, _, weight_bp), rows in strata:
                 for name in self._slices:
                     self._fold(name, slot, weight_bp, rows)
             # Edges are fixed by earlier slots alone.
             for name, slow in self._sizes.items():
-                self._learn(name, slow, [row for rows in strata.values() for row in rows])
+                self._learn(name, slow, [row for _, rows in strata for row in rows])
 
     def rows(self) -> tuple[SliceRow, ...]:
         """The strongest evidence first; nothing of a dimension in which all requests are in one slice."""

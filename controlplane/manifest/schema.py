@@ -18,7 +18,6 @@ from controlplane.manifest.field import (
     Name,
     PercentBp,
     Spec,
-    TimerMs,
     as_tuple,
     choice,
     not_built,
@@ -27,6 +26,7 @@ from controlplane.manifest.freeze import Freeze
 from controlplane.manifest.guardrail import Guardrail
 from controlplane.manifest.hook import Hook, Hooks
 from controlplane.manifest.limit import Limit, Limits
+from controlplane.manifest.pacing import Approvals, Bake, Confidence, Diagnostics
 from controlplane.manifest.server_metrics import Capacity
 from controlplane.manifest.slices import SliceSpecs
 from controlplane.manifest.text_match import FILE_PATTERN
@@ -190,30 +190,6 @@ class Pace(Spec):
     follow_up_ms: DurationMs = Field(default=10_000, alias="follow_up")
 
 
-class Bake(Spec):
-    """The watch after the last step: `for` this long `holdback` of the users stay on the baseline, to compare with."""
-
-    for_ms: TimerMs = Field(alias="for")
-    holdback_bp: PercentBp = Field(default=100, alias="holdback")
-
-
-class Approvals(Spec):
-    """The steps that begin only after a person has approved them."""
-
-    before: Annotated[tuple[PercentBp, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=100)]
-
-
-def _alpha(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 1e-6 <= value <= 0.5:
-        raise ValueError(f"{value!r} is not an error probability between 0.000001 and 0.5")
-    return float(value)
-
-
-class Confidence(Spec):
-    rollback_alpha: Annotated[float, BeforeValidator(_alpha)] = 0.01
-    advance_alpha: Annotated[float, BeforeValidator(_alpha)] = 0.05
-
-
 def _parse_steps(value: object) -> object:
     if value == "auto":
         raise ValueError(
@@ -245,6 +221,7 @@ class RolloutSpec(Spec):
     bake: Bake | None = None
     approvals: Approvals | None = None
     capacity: Capacity | None = None
+    diagnostics: Diagnostics = Diagnostics()
     freeze: Annotated[tuple[Freeze, ...], BeforeValidator(as_tuple), Field(max_length=20)] = ()
     hooks: Hooks = Hooks()
     notify: Annotated[None, not_built("`notify`")] = None

@@ -65,6 +65,7 @@ class EvidenceFact:
     sentence: str = ""  # counts and evidence in words, for reasons
     findings: tuple[str, ...] = ()
     dry_run_worse: tuple[tuple[str, str], ...] = ()  # (metric, sentence) of guardrails that are tried out
+    doubt: str = ""  # why a diagnostic doubts the data, in words
 
 
 @dataclass(frozen=True, slots=True)

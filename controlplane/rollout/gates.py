@@ -184,6 +184,8 @@ def advance_hold(phase: Observing, spec: RolloutSpec, facts: Facts, now_ms: int)
     if held:
         return held
     evidence = facts.evidence
+    if spec.diagnostics.hold and evidence.doubt:
+        return Hold("diagnostic", evidence.doubt)
     if evidence.step_index != phase.step_index:
         return Hold("evidence_pending", "the first seconds of this step are not judged yet: requests may still finish")
     if evidence.verdict is not Verdict.GOOD_ENOUGH:

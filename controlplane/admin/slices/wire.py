@@ -17,7 +17,9 @@ def add_notes(view: admin_pb2.RolloutView, tracker: EvidenceTracker) -> None:
     slices = tracker.slices.rows()
     view.slices.extend(slice_views(slices))
     told = tracker.labels.sentences(is_over=view.terminal)
-    view.findings.extend((*told, *named_sentences(slices), *annotation_sentences(tracker.samples())))
+    view.findings.extend(
+        (*told, *named_sentences(slices), *annotation_sentences(tracker.samples(), tracker.drift.annotations()))
+    )
 
 
 def slice_views(rows: Sequence[SliceRow]) -> list[admin_pb2.SliceView]:

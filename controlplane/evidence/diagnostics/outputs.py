@@ -30,9 +30,11 @@ class OutputDrift:
         a, b = tallies(baseline, name="baseline"), tallies(candidate, name="candidate")
         same_length("bins, baseline and candidate", self._log_e[0, :, 0], a, b)
         k_a, k_b = a.astype(np.int64), b.astype(np.int64)
-        n_a, n_b = np.full_like(k_a, k_a.sum()), np.full_like(k_b, k_b.sum())
-        self._log_e[0] += log_e(n_a, k_a, n_b, k_b, lam=LOG_RATIOS)
-        self._log_e[1] += log_e(n_b, k_b, n_a, k_a, lam=LOG_RATIOS)
+        # A bin that nobody is in says nothing.
+        met = np.flatnonzero(k_a + k_b)
+        n_a, n_b = np.full_like(met, k_a.sum()), np.full_like(met, k_b.sum())
+        self._log_e[0, met] += log_e(n_a, k_a[met], n_b, k_b[met], lam=LOG_RATIOS)
+        self._log_e[1, met] += log_e(n_b, k_b[met], n_a, k_a[met], lam=LOG_RATIOS)
 
     def log_e(self) -> float:
         """ln of the evidence that the answers differ: 0 says nothing, ln(1/alpha) at every look."""

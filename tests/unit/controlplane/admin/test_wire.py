@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from controlplane.admin.wire import group_view, refusal_view, rollout_view, service_view
+from controlplane.engine.drift import RolloutDrift
 from controlplane.engine.evidence import Sample
 from controlplane.engine.group import Group
 from controlplane.engine.labels import RolloutLabels
@@ -53,6 +54,7 @@ class PlayedTracker:
     assessment: None = None
     looks: Named | None = None
     slices: RolloutSlices = field(default_factory=lambda: RolloutSlices({}, rollout="chat-v2", versions=("v1", "v2")))
+    drift: RolloutDrift = field(default_factory=lambda: RolloutDrift({}, rollout="chat-v2", versions=("v1", "v2")))
     labels: RolloutLabels = field(default_factory=lambda: RolloutLabels(rollout().spec, since_slot=0))
 
     def named(self, snapshot: str) -> Named | None:

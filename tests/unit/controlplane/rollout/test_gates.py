@@ -3,7 +3,7 @@
 import pytest
 
 from controlplane.evidence.verdict import Verdict
-from controlplane.rollout.events import FleetFact, ServersFact
+from controlplane.rollout.events import EvidenceFact, FleetFact, ServersFact
 from controlplane.rollout.gates import REJECTIONS_SHOWN_MAX, advance_hold, capacity_hold, fleet_hold
 from controlplane.rollout.model import Observing
 from tests.unit.controlplane.manifest.samples import ROLLOUT
@@ -87,3 +87,15 @@ def test_a_step_does_not_end_while_a_server_of_the_candidate_is_full() -> None:
     assert (hold.code, "9 requests wait" in hold.text) == ("capacity", True)
     room = without(facts, servers=ServersFact(1, 1, queue_peak=5))
     assert advance_hold(phase, plan, room, T0_MS + 60_000) is None
+
+
+def test_a_doubt_of_the_diagnostics_holds_where_the_plan_asks_for_it_and_nowhere_else() -> None:
+    doubt = "region: candidate and baseline get unlike requests"
+    evidence = EvidenceFact(step_index=0, verdict=Verdict.GOOD_ENOUGH, doubt=doubt)
+    facts = without(right(), evidence=evidence)
+    phase = Observing(0, T0_MS)
+    later_ms = T0_MS + 3_600_000
+    assert advance_hold(phase, spec(ROLLOUT), facts, later_ms) is None
+    hold = advance_hold(phase, spec(f"{ROLLOUT}  diagnostics: {{hold: true}}\n"), facts, later_ms)
+    assert hold is not None
+    assert (hold.code, hold.text) == ("diagnostic", doubt)
