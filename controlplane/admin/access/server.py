@@ -21,6 +21,7 @@ from controlplane.security.access import Token, identify
 from controlplane.security.errors import ForbiddenError, UnauthenticatedError
 from controlplane.security.identity import CERT_PROPERTY, LOCAL, SAN_PROPERTY, Caller, Identity, address_of, certified
 from controlplane.security.roles import require, role_of
+from controlplane.security.validity import check_running
 
 log = logging.getLogger("serinus.admin")
 
@@ -94,6 +95,8 @@ class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc,unused-ignore]
             return identify(text, self._tokens(), now_s=self._clock.now_ms() // 1_000)
         parties = certified(auth.get(SAN_PROPERTY, ()))
         if parties:
+            # TLS looked at the certificate when the connection began, which may be long ago.
+            check_running(next(iter(auth.get(CERT_PROPERTY, ())), b""), now_ms=self._clock.now_ms())
             return max(parties, key=role_of)
         if auth.get(CERT_PROPERTY):
             return Identity("certificate", "")
@@ -161,6 +164,8 @@ def guarded(handler: Any, door: Door, method: str) -> grpc.RpcMethodHandler:
                 return
             async with contextlib.aclosing(told) as messages:  # type: ignore[type-var]
                 async for message in messages:
+                    # A stream lasts for hours: who may no longer see it is told so with the next message.
+                    await door.admit(method, context)
                     await context.write(message)
 
     make = grpc.unary_stream_rpc_method_handler if handler.unary_stream else grpc.stream_stream_rpc_method_handler

@@ -1,6 +1,7 @@
 """The door of the real admin port: every method that it offers, tried by everybody."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from controlplane.security.access import mint, render
 from controlplane.security.client import channel_credentials, server_only_credentials
 from controlplane.security.roles import ROLE_BY_METHOD, Role
 from controlplane.settings import TlsFiles
-from serinus.v1 import admin_pb2
+from serinus.v1 import admin_pb2, admin_pb2_grpc
 from tests.e2e.plane import plane, settings
+from tests.unit.controlplane.manifest.samples import BOTH
 
 SERVICES: tuple[ServiceDescriptor, ...] = (
     admin_pb2.DESCRIPTOR.services_by_name["Admin"],
@@ -120,6 +122,32 @@ def test_certificates_tell_the_role_and_renewed_ones_count_without_a_restart(tmp
     denied, none = "PERMISSION_DENIED", "NOT_FOUND"
     expected = {"envoy": [denied] * 2, "sidecar": [denied] * 2, "viewer": ["OK", denied]}
     assert before == after == expected | {"operator": ["OK", none], "admin": ["OK", none]}
+
+
+def test_a_stream_ends_when_its_token_is_taken_away(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_text(render(token for _, token in TOKENS.values()))
+    file.chmod(0o600)
+
+    async def scenario() -> tuple[grpc.StatusCode, str]:
+        async with (
+            plane(settings(tmp_path / "state", tokens=file)) as world,
+            grpc.aio.insecure_channel(world.config.admin) as channel,
+        ):
+            stub = admin_pb2_grpc.AdminStub(channel)
+            files = [admin_pb2.ManifestFile(name="m.yaml", text=BOTH)]
+            await stub.Apply(admin_pb2.ApplyRequest(files=files), metadata=bearer("admin"), timeout=10)
+            watched = stub.Watch(admin_pb2.WatchRequest(rollout="chat-v2"), metadata=bearer("viewer"), timeout=30)
+            await watched.read()
+            await watched.read()
+            file.write_text(render(token for name, (_, token) in TOKENS.items() if name != "viewer"))
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                while await watched.read() is not grpc.aio.EOF:
+                    pass
+            return await watched.code(), await watched.details()
+
+    code, said = asyncio.run(scenario())
+    assert (code, said.split(";")[0]) == (grpc.StatusCode.UNAUTHENTICATED, "the token is not known here")
 
 
 @pytest.mark.parametrize("has_token", [True, False])
