@@ -100,7 +100,12 @@ def _print(manifest: Manifest, traffic: Traffic, ask: Ask, found: Outlook) -> No
     rows = [
         (format_bp(step.weight_bp), _duration(step.seconds), _count(step.candidate_requests)) for step in found.steps
     ]
-    rows.append((format_bp(ask.steps_bp[-1]), "promoted", ""))
+    if ask.warm_up_s:
+        rows.insert(0, ("warm-up", _duration(ask.warm_up_s), "0"))
+    last = format_bp(ask.steps_bp[-1])
+    if ask.bake_s:
+        rows.append((f"{last}, bakes", _duration(ask.bake_s), _count(traffic.rps * ask.bake_s)))
+    rows.append((last, "promoted", ""))
     table(("STEP", "A HEALTHY VERSION STAYS", "REQUESTS TO THE CANDIDATE"), rows)
     needed = "" if found.rps_needed is None else f"; {found.rps_needed:.3g} requests/s are enough for the deadline"
     typer.echo(f"promoted after {_duration(found.seconds_to_promote)}{needed}")

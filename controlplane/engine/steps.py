@@ -64,6 +64,8 @@ def ask_of(spec: RolloutSpec, steps_bp: tuple[int, ...]) -> Ask:
         1.0 / sum(not guardrail.dry_run for guardrail in spec.guardrails),
         spec.pace.min_step_ms / 1_000,
         spec.pace.deadline_ms / 1_000,
+        spec.warm_up_ms / 1_000,
+        spec.bake.for_ms / 1_000 if spec.bake is not None else 0.0,
     )
 
 

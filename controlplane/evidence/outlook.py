@@ -36,7 +36,8 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Of a rollout, what its outlook depends on. `stake`: the errors guardrail's share of `rollback_alpha`."""
+    """Of a rollout, what its outlook depends on. `stake`: the errors guardrail's share of `rollback_alpha`. `warm_up_s`
+    passes before the first step, `bake_s` after the last; the deadline counts them."""
 
     steps_bp: tuple[int, ...]
     budget_bp: int
@@ -45,6 +46,12 @@ class Ask:
     stake: float
     min_step_s: float
     deadline_s: float
+    warm_up_s: float = 0.0
+    bake_s: float = 0.0
+
+    def total_s(self, steps: Sequence[Expected]) -> float:
+        """From the begin to the promotion."""
+        return math.fsum((self.warm_up_s, *(step.seconds for step in steps), self.bake_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ def outlook(ask: Ask, traffic: Traffic) -> Outlook:
     to_decide = users_to_decide(
         rate=traffic.error_rate, steps_bp=ask.steps_bp, budget_bp=ask.budget_bp, alpha=ask.advance_alpha
     )
-    total = math.fsum(step.seconds for step in steps)
+    total = ask.total_s(steps)
     rps_needed = _rps_needed(ask, traffic)
     found = Outlook(steps, total, exposures, to_decide, to_roll_back, rps_needed, ())
     return replace(found, warnings=_warnings(ask, traffic, found))
@@ -132,7 +139,7 @@ def _rps_needed(ask: Ask, traffic: Traffic) -> float | None:
 
     def is_enough(rps: float) -> bool:
         steps = _steps(ask, replace(traffic, rps=rps))
-        return math.fsum(step.seconds for step in steps) <= ask.deadline_s
+        return ask.total_s(steps) <= ask.deadline_s
 
     low, high = 1e-3, 1e6
     if not is_enough(high):

@@ -73,3 +73,15 @@ def test_a_wrong_manifest_and_files_without_a_rollout_are_refused() -> None:
     assert wrong.exit_code == 1
     assert "steps must rise" in wrong.stderr
     assert planned("-f", str(EXAMPLES / "chat.yaml")).exit_code == 2
+
+
+def test_a_warm_up_and_a_bake_have_rows_of_their_own_and_count() -> None:
+    plain = ROLLOUT % "[5%, 50%, 100%]"
+    longer = plain.replace("steps:", "warm_up: 2m, bake: {for: 30m}, steps:")
+    seconds = [
+        values("-f", "-", "--rps", "100", text=text)["outlook"]["seconds_to_promote"] for text in (plain, longer)
+    ]
+    assert seconds[1] - seconds[0] == pytest.approx(120 + 1_800)
+    table = planned("-f", "-", "--rps", "100", text=longer).stdout
+    assert "warm-up" in table
+    assert "100%, bakes" in table

@@ -63,3 +63,12 @@ def test_the_traffic_needed_is_what_just_meets_the_deadline() -> None:
 def test_a_rollout_straight_to_everyone_has_nothing_to_wait_for() -> None:
     found = outlook(replace(ASK, steps_bp=(10_000,)), BUSY)
     assert (found.steps, found.seconds_to_promote, found.users_to_decide) == ((), 0.0, 0)
+
+
+def test_a_warm_up_and_a_bake_count_before_the_deadline() -> None:
+    plain, longer = outlook(ASK, BUSY), outlook(replace(ASK, warm_up_s=60.0, bake_s=600.0), BUSY)
+    assert longer.seconds_to_promote == pytest.approx(plain.seconds_to_promote + 660.0)
+    assert longer.steps == plain.steps
+    tight = replace(ASK, deadline_s=plain.seconds_to_promote + 1.0)
+    assert not any("deadline" in warning for warning in outlook(tight, BUSY).warnings)
+    assert any("deadline" in warning for warning in outlook(replace(tight, bake_s=600.0), BUSY).warnings)
