@@ -123,13 +123,16 @@ soak: $(DEV_STAMP) ## 10 million requests through Envoy and the sidecar, each ta
 	$(BIN)/python -m tests.soak $(SOAK)
 
 .PHONY: proofs
-proofs: $(DEV_STAMP) ## the long proofs: zero loss, hand-overs, false alarms of the judge, malformed calls, simulations, a minute of each fuzz target
+proofs: $(DEV_STAMP) ## the long proofs: zero loss, hand-overs, 200 kills, a minute without sidecars' streams, false alarms of the judge, malformed calls, simulations, a minute of each fuzz target
 	$(BIN)/python -m tests.e2e.zero_loss --iterations 20
 	$(BIN)/python -m tests.e2e.test_hand_over --times 20
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure false
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure boundary
 	$(BIN)/python -m controlplane.simulate --gate --rollouts 2000
 	$(BIN)/python -m tests.e2e.malformed_calls --calls 10000
+	$(BIN)/python -m tests.e2e.kills --kills 200
+	$(BIN)/python -m tests.e2e.outage --seconds 60
+	$(BIN)/python -m tests.sim
 	$(BIN)/python -m tests.sim --long --runs 500
 	$(BIN)/python -m tests.fuzz --seconds 60
 	$(BIN)/python -m tests.fuzz --blind decoy-crash decoy-hang decoy-memory
