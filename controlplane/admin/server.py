@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha import reflection
 
 from controlplane.admin import wire
 from controlplane.admin.access.server import caller
-from controlplane.admin.applied.wire import apply_response
+from controlplane.admin.applied.wire import apply_response, spec_sha256
 from controlplane.admin.audit.wire import AUDIT_READ_MAX, audit_response
 from controlplane.admin.feedback.server import Teller
 from controlplane.admin.reading.server import InvalidRequestError, Reader
@@ -172,6 +172,8 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
             sentences=sentences,
             events=[wire.event_view(record) for record in records],
             samples=wire.samples_view(tracker.samples() if tracker else []),
+            rollout_sha256=spec_sha256(engine.world, "Rollout", name),
+            service_sha256=spec_sha256(engine.world, "Service", rollout.spec.service),
         )
 
     async def Audit(  # noqa: N802

@@ -1,5 +1,6 @@
-"""What an apply does, or would do -> `serinus.v1.Admin`. No I/O."""
+"""What an apply does, or would do, and what is applied -> `serinus.v1.Admin`. No I/O."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +17,13 @@ def apply_response(changes: Sequence[Change], before: World | None) -> admin_pb2
         if before is not None:
             told.before, told.after = _text(_data_of(before, one.kind, one.name)), _text(one.data)
     return response
+
+
+def spec_sha256(world: World, kind: str, name: str) -> str:
+    """The same for equal specs, however their files were written; "": there is no such object."""
+    data = _data_of(world, kind, name)
+    canonical = json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest() if data else ""
 
 
 def _data_of(world: World, kind: str, name: str) -> Mapping[str, Any]:

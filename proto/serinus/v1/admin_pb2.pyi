@@ -443,16 +443,20 @@ class ExplainRequest(_message.Message):
     def __init__(self, rollout: _Optional[str] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
-    __slots__ = ("rollout", "sentences", "events", "samples")
+    __slots__ = ("rollout", "sentences", "events", "samples", "rollout_sha256", "service_sha256")
     ROLLOUT_FIELD_NUMBER: _ClassVar[int]
     SENTENCES_FIELD_NUMBER: _ClassVar[int]
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_SHA256_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_SHA256_FIELD_NUMBER: _ClassVar[int]
     rollout: RolloutView
     sentences: _containers.RepeatedScalarFieldContainer[str]
     events: _containers.RepeatedCompositeFieldContainer[EventView]
     samples: _containers.RepeatedCompositeFieldContainer[Sample]
-    def __init__(self, rollout: _Optional[_Union[RolloutView, _Mapping]] = ..., sentences: _Optional[_Iterable[str]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., samples: _Optional[_Iterable[_Union[Sample, _Mapping]]] = ...) -> None: ...
+    rollout_sha256: str
+    service_sha256: str
+    def __init__(self, rollout: _Optional[_Union[RolloutView, _Mapping]] = ..., sentences: _Optional[_Iterable[str]] = ..., events: _Optional[_Iterable[_Union[EventView, _Mapping]]] = ..., samples: _Optional[_Iterable[_Union[Sample, _Mapping]]] = ..., rollout_sha256: _Optional[str] = ..., service_sha256: _Optional[str] = ...) -> None: ...
 
 class AuditRequest(_message.Message):
     __slots__ = ("object", "actor", "since_ms", "limit")
