@@ -29,6 +29,7 @@ BAR_CELLS = 6
 NOTHING_TO_SHOW_LOG_E = 900.0
 
 PHASES = {
+    "queued": ("…", "QUEUED", "cyan"),
     "preparing": ("◌", "PREPARING", "cyan"),
     "publishing": ("◌", "PUBLISHING", "cyan"),
     "observing": ("●", "OBSERVING", "cyan"),

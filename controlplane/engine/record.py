@@ -79,7 +79,8 @@ def apply_writes(plan: ApplyPlan, *, actor: str, now_ms: int) -> tuple[list[Stor
         if ("Rollout", name) in touched:
             objects.append(StoredObject("Rollout", name, entry.data, "", now_ms))
             change = touched["Rollout", name]
-            text = f"rollout of {entry.rollout.spec.candidate} over {entry.rollout.baseline} begun by {actor}"
+            begun = "begun" if entry.rollout.is_active else "asked for"
+            text = f"rollout of {entry.rollout.spec.candidate} over {entry.rollout.baseline} {begun} by {actor}"
             decision = Decision(Action.HOLD, "applied", "; ".join([text, *change.note.splitlines()]), actor)
             if change.change == "configured" and change.note:
                 decision = Decision(Action.HOLD, "edited", f"plan edited by {actor}: {change.note}", actor)

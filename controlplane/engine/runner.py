@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from controlplane.clock import Clock
-from controlplane.engine import audit
+from controlplane.engine import audit, queue
 from controlplane.engine.deleting import Named, plan_delete
 from controlplane.engine.delivery import Delivery
 from controlplane.engine.evidence import EvidenceTracker, tracker_of
@@ -79,8 +79,7 @@ class Engine:
         self._stored = self._runner.run
         self._changed = asyncio.Condition()
         self._fleet_changed = asyncio.Event()
-        self.ads = ads
-        ads.on_change = self._fleet_changed.set
+        self.ads, ads.on_change = ads, self._fleet_changed.set
         self.publisher = Publisher(ads, exporter, proxy_timeout_ms=round(proxy_timeout_s * 1000))
         self.registry, self.signals = Registry(), SignalBook()
         self._source = secrets or NoSecrets()
@@ -238,6 +237,8 @@ class Engine:
                     log.exception("rollout cannot be judged", extra={"fields": {"rollout": rollout.name}})
                     if held := internal_hold(self.last.get(rollout.name), now_ms, error):
                         self._decided(rollout, held)
+            for rollout, event in queue.due(self.world, now_ms):
+                await self._step(rollout, event)
 
     async def _observe(self, rollout: Rollout, closed: int | None, now_ms: int) -> None:
         tracker = self.trackers[rollout.name]

@@ -30,7 +30,7 @@ def with_world(world: World, name: str, event: Command | HooksEnded) -> Command 
     Raises BusyError, NotFoundError.
     """
     rollout = world.rollout(name)
-    if not isinstance(event, Retry) or not rollout.is_terminal:
+    if not isinstance(event, Retry) or rollout.is_active:
         return event
     service = world.services[rollout.spec.service]
     if busy := world.active(service.name):

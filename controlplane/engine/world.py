@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from controlplane.engine.editing import edit_note, not_editable, not_native, unlistenable
+from controlplane.engine.line import Line, busy
 from controlplane.errors import SerinusError
 from controlplane.manifest.errors import ManifestError, Problem
 from controlplane.manifest.load import Manifest
@@ -18,7 +19,7 @@ from controlplane.manifest.rules import check
 from controlplane.manifest.schema import RolloutSpec, ServiceSpec
 from controlplane.rollout.edit import edited
 from controlplane.rollout.hooks import hook_of
-from controlplane.rollout.model import Preparing, Rollout
+from controlplane.rollout.model import Preparing, Queued, Rollout
 from controlplane.snapshot.datapath import choose
 from controlplane.snapshot.filters import policy_headers
 from serinus.contract.condition import headers_denied
@@ -64,7 +65,7 @@ class World:
     @cached_property
     def _active(self) -> Mapping[str, Rollout]:
         """By service. Ended rollouts only grow in number: they are passed over once a world."""
-        live = (entry.rollout for entry in self.rollouts.values() if not entry.rollout.is_terminal)
+        live = (entry.rollout for entry in self.rollouts.values() if entry.rollout.is_active)
         return {rollout.spec.service: rollout for rollout in live}
 
     @cached_property
@@ -75,7 +76,7 @@ class World:
 
     @property
     def active_rollouts(self) -> tuple[Rollout, ...]:
-        """The rollouts that have not ended: one a service at most."""
+        """The rollouts that have begun and not ended: one a service at most."""
         return tuple(self._active.values())
 
     def active(self, service: str) -> Rollout | None:
@@ -147,18 +148,23 @@ def plan_apply(
     changes += group_changes
     fresh = [m for m in manifests if not _is_unchanged_rollout(world, m)]
     names = frozenset(groups) or frozenset({DEFAULT_GROUP})
-    problems = check(fresh, specs, baselines, groups=names) + _busy(world, fresh) + _in_use(world, new_services)
+    problems = (
+        check(fresh, specs, baselines, groups=names) + busy(_rollouts(world), fresh) + _in_use(world, new_services)
+    )
     problems += _left_without_a_group(world, manifests, names) + unlistenable(manifests) + not_native(manifests)
     problems += not_editable(fresh, world.running, now_ms)
     if problems:
         raise ManifestError(problems)
-    rollouts = dict(world.rollouts)
+    rollouts, line = dict(world.rollouts), Line(_rollouts(world))
     for manifest in manifests:
         if isinstance(manifest.spec, RolloutSpec):
             before, note = rollouts.get(manifest.name), notes.get(manifest.name, "")
             if manifest in fresh:
                 after = _started(manifest, manifest.spec, before, baselines, now_ms)
                 note = note or edit_note(before.rollout if before else None, after.rollout)
+                if ahead := line.join(manifest.name, manifest.spec.service):
+                    after = RolloutObject(_queued(after.rollout, ahead[-1]), manifest.data)
+                    note = f"queued behind {', '.join(ahead)}"
                 rollouts[manifest.name] = after
             change = _change(before.data if before else None, manifest.data)
             changes.append(Change("Rollout", manifest.name, change, note, manifest.data))
@@ -222,22 +228,6 @@ def _is_unchanged_rollout(world: World, manifest: Manifest) -> bool:
     return manifest.kind == "Rollout" and before is not None and before.data == manifest.data
 
 
-def _busy(world: World, manifests: Sequence[Manifest]) -> list[Problem]:
-    problems = []
-    seen: dict[str, str] = {}
-    for manifest in manifests:
-        if not isinstance(manifest.spec, RolloutSpec):
-            continue
-        active = world.active(manifest.spec.service)
-        busy = active.name if active else seen.get(manifest.spec.service)
-        if busy and busy != manifest.name:
-            service = manifest.spec.service
-            message = f"service {service} is busy with rollout {busy}; next: wait for it, or serinus abort {busy}"
-            problems.append(manifest.problem(("service",), message))
-        seen[manifest.spec.service] = manifest.name
-    return problems
-
-
 def _in_use(world: World, new_services: Mapping[str, Manifest]) -> list[Problem]:
     """While a rollout runs its two versions must stay, and so must what decides where a user goes."""
     problems = []
@@ -291,3 +281,12 @@ def _started(
         phase=Preparing(now_ms),
     )
     return RolloutObject(rollout, manifest.data)
+
+
+def _queued(rollout: Rollout, behind: str) -> Rollout:
+    """New, or waiting already."""
+    return replace(rollout, phase=Queued(rollout.started_at_ms, behind))
+
+
+def _rollouts(world: World) -> Iterable[Rollout]:
+    return (entry.rollout for entry in world.rollouts.values())

@@ -1,5 +1,6 @@
 """What keeps a rollout from going on besides the judge's evidence: a bake, approvals, doubts; and how sure is sure."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -29,6 +30,13 @@ def _alpha(value: object) -> float:
 class Confidence(Spec):
     rollback_alpha: Annotated[float, BeforeValidator(_alpha)] = 0.01
     advance_alpha: Annotated[float, BeforeValidator(_alpha)] = 0.05
+
+
+class WhenBusy(StrEnum):
+    """What a rollout does whose service has another."""
+
+    REFUSE = "refuse"
+    QUEUE = "queue"
 
 
 class Diagnostics(Spec):

@@ -26,7 +26,7 @@ from controlplane.manifest.freeze import Freeze
 from controlplane.manifest.guardrail import Guardrail
 from controlplane.manifest.hook import Hook, Hooks
 from controlplane.manifest.limit import Limit, Limits
-from controlplane.manifest.pacing import Approvals, Bake, Confidence, Diagnostics
+from controlplane.manifest.pacing import Approvals, Bake, Confidence, Diagnostics, WhenBusy
 from controlplane.manifest.server_metrics import Capacity
 from controlplane.manifest.slices import SliceSpecs
 from controlplane.manifest.text_match import FILE_PATTERN
@@ -222,6 +222,7 @@ class RolloutSpec(Spec):
     approvals: Approvals | None = None
     capacity: Capacity | None = None
     diagnostics: Diagnostics = Diagnostics()
+    when_busy: Annotated[WhenBusy, BeforeValidator(lambda v: choice(WhenBusy, v))] = WhenBusy.REFUSE
     freeze: Annotated[tuple[Freeze, ...], BeforeValidator(as_tuple), Field(max_length=20)] = ()
     hooks: Hooks = Hooks()
     notify: Annotated[None, not_built("`notify`")] = None

@@ -14,6 +14,7 @@ from controlplane.rollout.model import (
     Paused,
     Preparing,
     Publishing,
+    Queued,
     RolledBack,
     RollingBack,
     Rollout,
@@ -74,8 +75,9 @@ def promote(state: Rollout, event: Promote) -> Transition:
 
 
 def retry(state: Rollout, event: Retry) -> Transition:
-    """Of hooks that failed before a step; after RolledBack and Aborted the whole plan begins again, from 0 %."""
-    if not isinstance(state.phase, RolledBack | Aborted):
+    """Of hooks that failed before a step; after RolledBack and Aborted the whole plan begins again, from 0 %. One that
+    is queued begins: the caller knows that the service is free."""
+    if not isinstance(state.phase, Queued | RolledBack | Aborted):
         return retry_hooks(state, event)
     begun = replace(
         moved(state, Preparing(event.now_ms)),
@@ -83,7 +85,8 @@ def retry(state: Rollout, event: Retry) -> Transition:
         started_at_ms=event.now_ms,
         dry_run_told=(),
     )
-    text = said(f"begun again, {begun.spec.candidate} over {begun.baseline},", event.actor, event.reason)
+    begins = "begun" if isinstance(state.phase, Queued) else "begun again"
+    text = said(f"{begins}, {begun.spec.candidate} over {begun.baseline},", event.actor, event.reason)
     return Transition(begun, (BeginAttempt(), PublishWeight(0)), Decision(Action.HOLD, "retried", text, event.actor))
 
 
@@ -123,4 +126,7 @@ def abort(state: Rollout, event: Abort) -> Transition:
     if state.is_terminal or isinstance(state.phase, RollingBack):
         raise IllegalEventError(state, event)
     reason = said("aborted", event.actor, event.reason)
+    if isinstance(state.phase, Queued):
+        end = Aborted(f"{reason} (it was queued)", event.now_ms)
+        return Transition(moved(state, end), (), Decision(Action.ROLLBACK, "aborted", end.reason, event.actor))
     return roll_back(state, event.now_ms, Decision(Action.ROLLBACK, "aborted", reason, event.actor), aborted=True)

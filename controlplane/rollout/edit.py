@@ -14,6 +14,7 @@ from controlplane.rollout.model import (
     Observing,
     Preparing,
     Publishing,
+    Queued,
     RollingBack,
     Rollout,
     Running,
@@ -38,6 +39,8 @@ def edited(before: Rollout, spec: RolloutSpec, now_ms: int) -> Rollout:
             f"rollout {before.name} is running: its service and candidate are fixed", next_step=_abort(before)
         )
     phase = unpaused(before.phase)
+    if isinstance(phase, Queued):
+        return replace(before, spec=spec, revision=before.revision + 1)
     if isinstance(phase, RollingBack):
         raise EditError(f"rollout {before.name} is rolling back", next_step="wait until it has, then apply again")
     if isinstance(phase, Publishing | Observing) and phase.waived:

@@ -10,6 +10,7 @@ from controlplane.rollout.model import (
     Preparing,
     Promoted,
     Publishing,
+    Queued,
     RolledBack,
     RollingBack,
     Rollout,
@@ -27,6 +28,8 @@ def state_sentence(rollout: Rollout) -> str:
 def _phase_words(rollout: Rollout, phase: Phase) -> str:
     steps = rollout.spec.weights_bp
     match phase:
+        case Queued(behind=behind):
+            return f"waits for the service, queued behind rollout {behind}: nothing of it is in force"
         case Preparing():
             return "prepares: every proxy gets the candidate before any user does"
         case Publishing(step_index=index):

@@ -48,6 +48,7 @@ from controlplane.rollout.model import (
     Preparing,
     Promoted,
     Publishing,
+    Queued,
     RollingBack,
     Rollout,
     after_run,
@@ -93,6 +94,8 @@ def _observed(state: Rollout, event: Observed) -> Transition:
     phase, facts, now_ms = state.phase, event.facts, event.now_ms
     if state.is_terminal:
         return holds(state, Hold("ended", "the rollout has ended"))
+    if isinstance(phase, Queued):
+        return holds(state, Hold("queued", f"waits for the service, which rollout {phase.behind} has"))
     if isinstance(phase, RollingBack):
         return _finish_rollback(state, phase, facts, now_ms)
     if facts.evidence.verdict is Verdict.WORSE and not isinstance(phase, Preparing):

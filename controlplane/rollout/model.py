@@ -32,6 +32,16 @@ class HookRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """Another rollout has the service; this one begins when it has ended, and those queued before. `behind` is the
+    one before it when it came. Nothing of it is in force."""
+
+    since_ms: int
+    behind: str
+    kind: Literal["queued"] = "queued"
+
+
+@dataclass(frozen=True, slots=True)
 class Preparing:
     """Weight 0. The candidate's cluster and the cohort policy go out; nothing moves before everyone has them."""
 
@@ -120,7 +130,7 @@ class Promoted:
 
 
 Running = Preparing | Publishing | Observing | Baking
-Phase = Running | Paused | RollingBack | RolledBack | Aborted | Promoted
+Phase = Queued | Running | Paused | RollingBack | RolledBack | Aborted | Promoted
 TERMINAL = (RolledBack, Aborted, Promoted)
 
 
@@ -141,6 +151,11 @@ class Rollout:
     def is_terminal(self) -> bool:
         return isinstance(self.phase, TERMINAL)
 
+    @property
+    def is_active(self) -> bool:
+        """It has the service: neither waiting for it nor ended."""
+        return not isinstance(self.phase, (Queued, *TERMINAL))
+
 
 def step_index_of(phase: Phase) -> int:
     """The step a phase stands in; 0 before the first."""
@@ -160,6 +175,8 @@ def since_ms_of(phase: Phase) -> int:
         case Observing(entered_at_ms=since_ms) | Baking(entered_at_ms=since_ms):
             return since_ms
         case Preparing(since_ms=since_ms) | Publishing(since_ms=since_ms) | RollingBack(since_ms=since_ms):
+            return since_ms
+        case Queued(since_ms=since_ms):
             return since_ms
         case RolledBack(ended_at_ms=since_ms) | Aborted(ended_at_ms=since_ms) | Promoted(ended_at_ms=since_ms):
             return since_ms

@@ -13,7 +13,7 @@ from controlplane.engine.runner import Engine
 from controlplane.ingest.rows import Batch, ClusterHealth, Hello, ProxyCounters
 from controlplane.manifest.errors import ManifestError
 from controlplane.rollout.events import Abort, Promote
-from controlplane.rollout.model import Aborted, Preparing, Publishing, RollingBack
+from controlplane.rollout.model import Aborted, Preparing, Publishing, Queued, RollingBack
 from controlplane.snapshot.model import Gateway
 from controlplane.snapshot.resource import ROUTE
 from controlplane.store.memory import MemoryStore
@@ -219,3 +219,30 @@ def test_a_rollout_that_cannot_be_judged_holds_and_is_counted_once() -> None:
         assert isinstance(story.engine.world.rollout("chat-v2").phase, Aborted)
 
     told(tell)
+
+
+def test_a_queued_rollout_outlives_a_restart_and_begins_when_the_service_is_free() -> None:
+    store = MemoryStore()
+    third = '    - {name: v3, endpoints: ["127.0.0.1:8003"], health: {path: /health}}\n  baseline: v1\n'
+    queued = rollout("chat").replace("{name: chat-v2}", "{name: chat-v3}").replace("candidate: v2", "candidate: v3")
+
+    async def scenario() -> None:
+        async with started(store) as story:
+            await story.apply(service("chat").replace("  baseline: v1\n", third), rollout("chat"))
+            await story.apply(queued + "  when_busy: queue\n")
+        async with started(store) as story:
+            await story.engine._tick()
+            waiting = story.engine.world.rollout("chat-v3")
+            assert waiting.phase == Queued(T0_MS, "chat-v2")
+            await story.engine.command("chat-v2", Abort(T0_MS, "ada", "x"))
+            story.clock.at_ms += 1_000
+            await story.engine._tick()
+            begun = story.engine.world.rollout("chat-v3")
+            assert begun.phase == Preparing(T0_MS + 1_000)
+            assert begun.started_at_ms == T0_MS + 1_000
+            texts = [record.text for record in await story.engine.records("chat-v3")]
+            assert texts[0] == "rollout of v3 over v1 asked for by ada; queued behind chat-v2"
+            assert texts[1] == "begun, v3 over v1, by serinus: service chat is free"
+            assert "chat-v3" in story.engine.trackers
+
+    asyncio.run(scenario())

@@ -36,6 +36,7 @@ from controlplane.rollout.model import (
     Preparing,
     Promoted,
     Publishing,
+    Queued,
     RolledBack,
     RollingBack,
     weight_bp_of,
@@ -49,6 +50,7 @@ NOW_MS = T0_MS + 60_000
 LATER_MS = NOW_MS + 10_000
 
 PHASES: dict[str, Phase] = {
+    "queued": Queued(T0_MS, "chat-v1"),
     "preparing": Preparing(T0_MS),
     "publishing first": Publishing(0, NOW_MS),
     "publishing last": Publishing(2, NOW_MS),
@@ -82,7 +84,8 @@ TERMINAL = ("rolled back", "aborted", "promoted")
 ILLEGAL = {
     *itertools.product(TERMINAL, HAND),
     *itertools.product(("rolling back",), HAND),
-    *((phase, "retry") for phase in PHASES if phase not in ("hook failed", "rolled back", "aborted")),
+    *((("queued", hand)) for hand in HAND if hand != "abort"),
+    *((phase, "retry") for phase in PHASES if phase not in ("hook failed", "queued", "rolled back", "aborted")),
     *((phase, "resume") for phase in PHASES if phase != "paused"),
     ("paused", "pause"),
     ("preparing", "promote"),
@@ -116,7 +119,9 @@ def test_every_phase_answers_every_event_or_refuses_it_and_changes_nothing(phase
         assert moved == (event == "retry")
 
 
-@pytest.mark.parametrize("phase", [name for name in PHASES if name not in (*TERMINAL, "rolling back", "preparing")])
+@pytest.mark.parametrize(
+    "phase", [name for name in PHASES if name not in (*TERMINAL, "rolling back", "preparing", "queued")]
+)
 @pytest.mark.parametrize(
     "broken",
     [
