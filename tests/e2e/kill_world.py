@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from tests.postgres import Postgres
 ALWAYS = RestartPolicy(restarts_max=1 << 30, pause_ms_max=200)
 START_S = 60.0
 POLL_S = 0.02
+LOG_CHARS = 2_000
 
 
 class Door:
@@ -180,7 +182,12 @@ async def kill_world(
         if postgres is not None:
             database = await asyncio.to_thread(postgres.address)
             inside = [StackSettings.ephemeral(home / f"plane-{n}", listen=outside.listen) for n in range(2)]
-        yield await _start(exits, outside, inside, file, database)
+        try:
+            yield await _start(exits, outside, inside, file, database)
+        except AssertionError:
+            for log in sorted((outside.state_dir / "logs").glob("*.log")):
+                print(f"{log.name} ends: {log.read_text(errors='replace')[-LOG_CHARS:]}", file=sys.stderr)
+            raise
 
 
 async def _door(exits: contextlib.AsyncExitStack, address: str) -> Door:

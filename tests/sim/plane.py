@@ -105,7 +105,14 @@ class Plane:
         self.registry.batch(hello, batch, now_ms)
         self.tracker.add(batch.rows, now_slot=now_ms // 1000)
 
+    @property
+    def published(self) -> tuple[int, int] | None:
+        """What goes out to the proxies: revision and weight."""
+        return None if self.decoy == "mute" and self.target == (self.target[0], 0) else self.target
+
     def connected(self, now_ms: int) -> list[str]:
+        if self.decoy == "sulks" and self.last_code == "no_proxy":
+            return []
         return sorted(node for node, (_, heard_ms) in self._proxies.items() if now_ms - heard_ms <= AWAY_MS)
 
     def facts(self, now_ms: int) -> Facts:

@@ -143,18 +143,19 @@ class Simulation:
             if not seat.is_stalled:
                 self._guard(seat, partial(self._decide, seat, now_ms + 500, is_calm), now_ms)
         for seat in self.seats:
-            if seat.plane is not None:
-                for proxy in self.proxies:
-                    self.network.post(proxy, seat.plane.target, now_ms + 500, is_calm=is_calm)
+            self._publish(seat.plane, now_ms + 500, is_calm=is_calm)
         self._deliver(now_ms + 999)
+
+    def _publish(self, plane: Plane | None, at_ms: int, *, is_calm: bool) -> None:
+        if plane is not None and (target := plane.published) is not None:
+            for proxy in self.proxies:
+                self.network.post(proxy, target, at_ms, is_calm=is_calm)
 
     def _guard(self, seat: Seat, act: Callable[[], None], now_ms: int) -> None:
         try:
             act()
         except CrashError:
-            if seat.plane is not None:  # what it had published goes on its way
-                for proxy in self.proxies:
-                    self.network.post(proxy, seat.plane.target, now_ms, is_calm=False)
+            self._publish(seat.plane, now_ms, is_calm=False)  # what it had published goes on its way
             seat.plane = seat.term = None
             self.digest.update(b"crash")
         except NotLeaderError:

@@ -35,6 +35,8 @@ def all_of(decoy: str, forced: frozenset[str]) -> None:
         ("deaf", "", "when the fleet has its weight"),
         ("early", "", "unrecorded|not recorded|only what is recorded"),
         ("forgetful", "", "unrecorded|not recorded|lost or repeated|a hold changes nothing"),
+        ("mute", "", "what was on its way has ended|every proxy has the weight in force"),
+        ("sulks", "", "nothing ill holds a rollout in calm weather"),
         ("unfenced", "twins", "who led before writes no more|counts once"),
         ("unsynced", "files", "what was written stays|no acknowledged slot is lost"),
         ("hookless", "hooks", "hooks have said yes"),
