@@ -13,7 +13,13 @@ from tests.unit.compose_file import ROOT, yaml_of
 
 FOLDER = ROOT / "envoy/observability/grafana/dashboards"
 FILES = sorted(FOLDER.glob("*.json"))
-UNITS = {"short", "percentunit", "reqps", "ops", "s"}
+UNITS = {"short", "percentunit", "reqps", "ops", "s", "bytes", "Bps"}
+VARIABLES = {
+    "fleet": ["datasource", "service"],
+    "llm": ["datasource", "service", "rollout"],
+    "rollout": ["datasource", "service", "rollout"],
+    "sidecar": ["datasource", "instance"],
+}
 BASELINE_COLOUR, CANDIDATE_COLOUR = "#5794F2", "#FF9830"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
@@ -69,8 +75,8 @@ def unknown_names(expression: str) -> set[str]:
     return faults
 
 
-def test_there_is_a_dashboard() -> None:
-    assert [path.name for path in FILES] == ["rollout.json"]
+def test_there_is_one_of_the_fleet_of_a_rollout_of_language_models_and_of_the_sidecars() -> None:
+    assert [path.stem for path in FILES] == sorted(VARIABLES)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -79,7 +85,7 @@ def test_it_imports_into_any_grafana(path: Any) -> None:
     assert document["id"] is None
     assert document["uid"] == f"serinus-{path.stem}"
     assert document["schemaVersion"] >= 38
-    assert [entry["name"] for entry in document["templating"]["list"]] == ["datasource", "service", "rollout"]
+    assert [entry["name"] for entry in document["templating"]["list"]] == VARIABLES[path.stem]
     assert document["templating"]["list"][0]["type"] == "datasource"
     asked = [*panels(document), *document["annotations"]["list"], *document["templating"]["list"][1:]]
     asked += [target for panel in panels(document) for target in panel["targets"]]
@@ -110,6 +116,7 @@ def test_every_panel_explains_itself_and_has_a_unit(path: Any) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_an_arm_has_one_colour_everywhere(path: Any) -> None:
     found: dict[str, set[str]] = {"baseline": set(), "candidate": set()}
+    has_arms = False
     for panel in panels(dashboard(path)):
         by_arm = any("{{arm}}" in target.get("legendFormat", "") for target in panel["targets"])
         colours = {
@@ -118,10 +125,21 @@ def test_an_arm_has_one_colour_everywhere(path: Any) -> None:
             for prop in override["properties"]
             if prop["id"] == "color"
         }
+        has_arms |= by_arm
         assert not by_arm or {"/baseline/", "/candidate/"} <= set(colours), panel["title"]
         for arm, seen in found.items():
             seen |= {colour for pattern, colour in colours.items() if arm in pattern}
-    assert found == {"baseline": {BASELINE_COLOUR}, "candidate": {CANDIDATE_COLOUR}}
+    assert has_arms == (path.stem in {"llm", "rollout"})
+    if has_arms:
+        assert found == {"baseline": {BASELINE_COLOUR}, "candidate": {CANDIDATE_COLOUR}}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_steps_are_marked_the_first_too_where_there_are_rollouts(path: Any) -> None:
+    """A counter's first value is no increase: the first decision of a rollout is a series that was not there."""
+    marked = [entry["expr"] for entry in dashboard(path)["annotations"]["list"]]
+    assert len(marked) == (0 if path.stem == "sidecar" else 1)
+    assert all("increase(" in expression and " unless " in expression for expression in marked)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
