@@ -133,3 +133,14 @@ def call(address: str, act: Callable[[Any], T]) -> T:
     """One call on a fresh channel."""
     with admin_stub(address) as stub:
         return act(stub)
+
+
+def call_if_allowed(address: str, act: Callable[[Any], T]) -> tuple[T | None, str]:
+    """As `call`; where the caller's role does not reach, None and the server's words."""
+    with admin_stub(address) as stub:
+        try:
+            return act(stub), ""
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.PERMISSION_DENIED:
+                raise
+            return None, error.details() or "not allowed"

@@ -14,6 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from controlplane.dashboard.record import MetricPoint, RolloutRecord
+from controlplane.dashboard.steps import moves
 
 WIDTH_IN = 9.0
 BASELINE_COLOUR, CANDIDATE_COLOUR, LIMIT_COLOUR = "#4c5a67", "#d17a00", "#a11d33"
@@ -23,6 +24,7 @@ METRICS_DRAWN_MAX = 6
 # show" is 999.
 EVIDENCE_DRAWN_MAX = 2.0
 MARKS_MAX = 40
+UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"))
 
 
 def weight_svg(record: RolloutRecord) -> str:
@@ -30,13 +32,13 @@ def weight_svg(record: RolloutRecord) -> str:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        moves = _moves(record)
-        at = [_seconds(record, at_ms) for at_ms, _ in moves]
-        axes.step(at, [weight for _, weight in moves], where="post", color=CANDIDATE_COLOUR, label="configured")
+        moved = _moves(record)
+        at = [_along(record, at_ms) for at_ms, _ in moved]
+        axes.step(at, [weight for _, weight in moved], where="post", color=CANDIDATE_COLOUR, label="configured")
         # Before the first decision nobody can be on the candidate: those points are of the time before the rollout.
-        seen = [point for point in record.points if len(moves) > 2 and point.at_ms >= moves[1][0]]
+        seen = [point for point in record.points if len(moved) > 2 and point.at_ms >= moved[1][0]]
         axes.plot(
-            [_seconds(record, point.at_ms) for point in seen],
+            [_along(record, point.at_ms) for point in seen],
             [100 * point.observed_ratio for point in seen],
             color=BASELINE_COLOUR,
             linestyle=":",
@@ -45,7 +47,7 @@ def weight_svg(record: RolloutRecord) -> str:
         )
         _mark(axes, record)
         axes.set_ylim(-4, 112)
-        _label(axes, "candidate's weight, %")
+        _label(axes, record, "candidate's weight, %")
 
     return _svg(draw, height_in=2.8, prefix="weight")
 
@@ -58,7 +60,7 @@ def evidence_svg(record: RolloutRecord) -> str:
         grid = figure.subplots(len(shown), 1, sharex=True, squeeze=False)
         for axes, metric in zip(grid[:, 0], shown, strict=True):
             points = _points(record, metric.metric)
-            at = [seconds for seconds, _ in points]
+            at = [along for along, _ in points]
             worse = [_height(point.worse_log_e, metric.worse_needed) for _, point in points]
             good = [_height(point.good_log_e, metric.good_needed) for _, point in points]
             axes.plot(at, worse, "-", color=LIMIT_COLOUR, label=f"worse ({metric.worse_needed:.1f} needed)")
@@ -66,7 +68,7 @@ def evidence_svg(record: RolloutRecord) -> str:
             axes.set_title(metric.metric, loc="left", fontsize=9, fontweight="bold", parse_math=False)
             axes.set_ylim(-0.6, EVIDENCE_DRAWN_MAX + 0.1)
             axes.axhline(1.0, color="black", linewidth=0.8)
-            _label(axes, "evidence / needed")
+            _label(axes, record, "evidence / needed")
 
     return _svg(draw, height_in=0.6 + 2.1 * max(1, len(shown)), prefix="evidence") if shown else ""
 
@@ -100,45 +102,44 @@ def outcomes_svg(record: RolloutRecord) -> str:
 
 def numbered_decisions(record: RolloutRecord) -> list[tuple[int, str]]:
     """(milliseconds after the start, sentence) of each numbered line in the weight picture, number 1 first."""
-    moving = [event for event in record.events if event.action in ("advance", "rollback")]
-    return [(event.at_ms - record.started_ms, event.text) for event in moving[:MARKS_MAX]]
+    return [(event.at_ms - record.started_ms, event.text) for event, _ in list(moves(record))[:MARKS_MAX]]
 
 
 def _moves(record: RolloutRecord) -> list[tuple[int, float]]:
     """(time, weight in %) from 0 at the start: what each decision put into force."""
-    moves, step = [(record.started_ms, 0)], -1
-    for event in record.events:
-        if event.action == "rollback":
-            moves.append((event.at_ms, 0))
-        elif event.action == "advance" and record.steps_bp:
-            step = len(record.steps_bp) - 1 if event.reason == "skip_analysis" else step + 1
-            moves.append((event.at_ms, record.steps_bp[min(step, len(record.steps_bp) - 1)]))
-    moves.append((record.ended_ms + 1000, moves[-1][1]))
-    return [(at_ms, weight_bp / 100) for at_ms, weight_bp in moves]
+    moved = [(record.started_ms, 0), *((event.at_ms, weight_bp) for event, weight_bp in moves(record))]
+    moved.append((record.ended_ms + 1000, moved[-1][1]))
+    return [(at_ms, weight_bp / 100) for at_ms, weight_bp in moved]
 
 
 def _points(record: RolloutRecord, metric: str) -> list[tuple[float, MetricPoint]]:
     return [
-        (_seconds(record, point.at_ms), each)
+        (_along(record, point.at_ms), each)
         for point in record.points
         for each in point.metrics
         if each.metric == metric
     ]
 
 
-def _seconds(record: RolloutRecord, at_ms: int) -> float:
-    return max(0.0, (at_ms - record.started_ms) / 1000)
+def _unit(record: RolloutRecord) -> tuple[int, str]:
+    """(milliseconds, name) of the unit of the time axes: of the whole there are at least two and a half."""
+    took_ms = record.ended_ms - record.started_ms
+    return next((each for each in UNITS if took_ms >= 2.5 * each[0]), UNITS[-1])
+
+
+def _along(record: RolloutRecord, at_ms: int) -> float:
+    return max(0.0, (at_ms - record.started_ms) / _unit(record)[0])
 
 
 def _mark(axes: Axes, record: RolloutRecord) -> None:
-    near_s = (record.ended_ms - record.started_ms) / 1000 / 50  # a number is some 2 % of the picture wide
-    last_s, height = -near_s, 104
+    near = _along(record, record.ended_ms) / 50  # a number is some 2 % of the picture wide
+    last, height = -near, 104
     for number, (after_ms, _) in enumerate(numbered_decisions(record), start=1):
-        at_s = after_ms / 1000
-        height = 204 - height if at_s - last_s < near_s else 104
-        axes.axvline(at_s, color="black", linewidth=0.6, linestyle="--")
-        axes.text(at_s, height, str(number), ha="center", fontsize=8)
-        last_s = at_s
+        at = _along(record, record.started_ms + after_ms)
+        height = 204 - height if at - last < near else 104
+        axes.axvline(at, color="black", linewidth=0.6, linestyle="--")
+        axes.text(at, height, str(number), ha="center", fontsize=8)
+        last = at
 
 
 def _height(log_e: float, needed: float) -> float:
@@ -146,9 +147,9 @@ def _height(log_e: float, needed: float) -> float:
     return min(EVIDENCE_DRAWN_MAX, max(-0.5, log_e / needed)) if needed > 0 else 0.0
 
 
-def _label(axes: Axes, what: str) -> None:
+def _label(axes: Axes, record: RolloutRecord, what: str) -> None:
     axes.set_ylabel(what)
-    axes.set_xlabel("seconds since the start")
+    axes.set_xlabel(f"{_unit(record)[1]} since the start")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8)
 

@@ -27,6 +27,8 @@ class MetricRecord:
     candidate_request_bad: int
     # Shares of bad users, candidate less baseline, 95 %, at whatever time somebody looks; None: not told.
     difference: tuple[float, float] | None = None
+    baseline_interval: tuple[float, float] | None = None
+    candidate_interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,10 @@ class RolloutRecord:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part that the caller adds: rows of label and words, or a text kept as it is (a manifest)."""
+    """A part that the caller adds: rows below their headings, or a text kept as it is (a manifest), or a note."""
 
     heading: str
-    rows: tuple[tuple[str, str], ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
     text: str = ""
+    headings: tuple[str, ...] = ("what", "measured")
+    note: str = ""

@@ -5,17 +5,20 @@ plane recorded; what a caller knows besides (the demo's clients) comes as sectio
 """
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from controlplane.dashboard.plots import evidence_svg, numbered_decisions, outcomes_svg, weight_svg
-from controlplane.dashboard.record import MetricRecord, RolloutRecord, Section
+from controlplane.dashboard.record import MetricRecord, Point, RolloutRecord, Section
+from controlplane.dashboard.steps import steps
 from serinus.contract.weight import format_bp
 
 VERDICTS = {"worse": "✖ worse", "good_enough": "✔ good enough", "not_enough_evidence": "? not enough evidence"}
 PHASES = {"promoted": "✔ promoted", "rolled_back": "↩ rolled back", "aborted": "■ aborted"}
 METRIC_HEADINGS = ("metric", "baseline", "candidate", "difference, 95%", "worse", "good enough", "limit", "verdict")
-EVENT_HEADINGS = ("after", "decision", "what and why")
+STEP_HEADINGS = ("weight", "from (UTC)", "for", "waited for", "known at its end (requests since the start)", "ended by")
+EVENT_HEADINGS = ("at (UTC)", "after", "decision", "what and why")
+MINUTES_FROM_MS = 180_000  # below, a time is told in seconds; above, as hours, minutes and seconds
 
 _CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2227; }
@@ -29,8 +32,8 @@ svg { max-width: 100%; height: auto; }
 """
 
 
-def render_html(record: RolloutRecord, sections: Sequence[Section] = ()) -> str:
-    """One file. `sections` come after the verdict, in their order."""
+def render_html(record: RolloutRecord, sections: Sequence[Section] = (), appendix: Sequence[Section] = ()) -> str:
+    """One file. `sections` come after the verdict, `appendix` at the end, in their order."""
     title = f"Rollout {record.name}: {record.candidate} over {record.baseline} in service {record.service}"
     parts = [
         f"<h1>{_text(title)}</h1>",
@@ -40,6 +43,8 @@ def render_html(record: RolloutRecord, sections: Sequence[Section] = ()) -> str:
         "<h2>Weight</h2>",
         _picture(weight_svg(record), "the candidate's weight over time, configured and observed"),
         _numbered(record),
+        "<h2>Steps</h2>",
+        _table(STEP_HEADINGS, _step_rows(record)),
         "<h2>Evidence</h2>",
         _table(METRIC_HEADINGS, [_metric_cells(row) for row in record.metrics]),
         _picture(evidence_svg(record), "evidence of each metric over time, against what is needed"),
@@ -47,6 +52,7 @@ def render_html(record: RolloutRecord, sections: Sequence[Section] = ()) -> str:
         _picture(outcomes_svg(record), "share of bad requests of each metric in both arms"),
         "<h2>Decisions</h2>",
         _table(EVENT_HEADINGS, _event_rows(record)),
+        *[_html_section(section) for section in appendix],
     ]
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -56,33 +62,29 @@ def render_html(record: RolloutRecord, sections: Sequence[Section] = ()) -> str:
     )
 
 
-def render_markdown(record: RolloutRecord, sections: Sequence[Section] = ()) -> str:
+def render_markdown(record: RolloutRecord, sections: Sequence[Section] = (), appendix: Sequence[Section] = ()) -> str:
     """The same facts without pictures."""
+    title = f"Rollout {record.name}: {record.candidate} over {record.baseline} in service {record.service}"
     parts = [
-        f"# Rollout {record.name}: {record.candidate} over {record.baseline} in service {record.service}",
+        f"# {_inline(title)}",
         f"**{_headline(record)}**",
         "\n".join(f"- {_inline(sentence)}" for sentence in _said(record)),
-    ]
-    for section in sections:
-        parts.append(f"## {_inline(section.heading)}")
-        if section.rows:
-            parts.append(_markdown_table(("what", "measured"), section.rows))
-        if section.text:
-            parts.append(_fenced(section.text))
-    parts += [
+        *[part for section in sections for part in _markdown_section(section)],
+        "## Steps",
+        _markdown_table(STEP_HEADINGS, _step_rows(record)),
         "## Evidence",
         _markdown_table(METRIC_HEADINGS, [_metric_cells(row) for row in record.metrics]),
         "## Decisions",
         _markdown_table(EVENT_HEADINGS, _event_rows(record)),
+        *[part for section in appendix for part in _markdown_section(section)],
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _headline(record: RolloutRecord) -> str:
-    took_s = (record.ended_ms - record.started_ms) / 1000
-    begun = datetime.fromtimestamp(record.started_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    steps = " -> ".join(format_bp(step) for step in record.steps_bp)
-    return f"{PHASES.get(record.phase, record.phase)}; steps {steps}; started {begun}, took {took_s:.0f} s"
+    took = _lasted(record.ended_ms - record.started_ms)
+    plan = " -> ".join(format_bp(step) for step in record.steps_bp)
+    return f"{PHASES.get(record.phase, record.phase)}; steps {plan}; started {utc(record.started_ms)} UTC, took {took}"
 
 
 def _said(record: RolloutRecord) -> tuple[str, ...]:
@@ -95,8 +97,8 @@ def _said(record: RolloutRecord) -> tuple[str, ...]:
 def _metric_cells(row: MetricRecord) -> tuple[str, ...]:
     return (
         row.metric,
-        _share(row.baseline_bad, row.baseline_n),
-        _share(row.candidate_bad, row.candidate_n),
+        _share(row.baseline_bad, row.baseline_n) + _within(row.baseline_interval),
+        _share(row.candidate_bad, row.candidate_n) + _within(row.candidate_interval),
         _difference(row),
         f"{row.worse_log_e:.1f} of {row.worse_needed:.1f}",
         f"{min(row.good_log_e, 99.0):.1f} of {row.good_needed:.1f}",
@@ -107,6 +109,10 @@ def _metric_cells(row: MetricRecord) -> tuple[str, ...]:
 
 def _share(bad: int, count: int) -> str:
     return f"{bad} of {count} users ({100 * bad / count:.1f}%)" if count else "no user"
+
+
+def _within(interval: tuple[float, float] | None) -> str:
+    return f", 95%: {100 * interval[0]:.2f}-{100 * interval[1]:.2f}%" if interval else ""
 
 
 def _difference(row: MetricRecord) -> str:
@@ -120,12 +126,55 @@ def _difference(row: MetricRecord) -> str:
 def _event_rows(record: RolloutRecord) -> list[tuple[str, ...]]:
     return [
         (
-            f"{(event.at_ms - record.started_ms) / 1000:.1f} s",
+            utc(event.at_ms),
+            _after(event.at_ms - record.started_ms),
             event.action,
             f"[{event.actor}] {event.text}" if event.actor else event.text,
         )
         for event in record.events
     ]
+
+
+def _step_rows(record: RolloutRecord) -> list[tuple[str, ...]]:
+    return [
+        (
+            format_bp(step.weight_bp),
+            utc(step.from_ms),
+            _lasted(step.to_ms - step.from_ms),
+            ", ".join(f"{reason.replace('_', ' ')} {_lasted(ms)}" for reason, ms in step.waits) or "nothing",
+            _known(step.last),
+            f"{step.ended_by.action}: {step.ended_by.text}" if step.ended_by else "in force",
+        )
+        for step in steps(record)
+    ]
+
+
+def _known(point: Point | None) -> str:
+    """Of each metric: the bad requests of both arms since the start."""
+    if point is None:
+        return "-"
+    return "; ".join(
+        f"{row.metric}: candidate {row.candidate_bad} of {row.candidate_requests}, "
+        f"baseline {row.baseline_bad} of {row.baseline_requests}, evidence (ln) worse {row.worse_log_e:.1f}"
+        for row in point.metrics
+    )
+
+
+def utc(at_ms: int) -> str:
+    """A moment, to the second; say "UTC" beside it."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _after(after_ms: int) -> str:
+    """Since the start; of an earlier attempt it is negative."""
+    return f"{after_ms / 1000:.1f} s" if after_ms < MINUTES_FROM_MS else _lasted(after_ms)
+
+
+def _lasted(ms: int) -> str:
+    seconds = round(ms / 1000)
+    if ms < MINUTES_FROM_MS:
+        return f"{seconds} s" if ms >= 10_000 or ms % 1000 == 0 else f"{ms / 1000:.1f} s"
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
 def _text(text: str) -> str:
@@ -137,7 +186,8 @@ def _list(items: Sequence[str]) -> str:
 
 
 def _html_section(section: Section) -> str:
-    body = _table(("what", "measured"), section.rows) if section.rows else ""
+    body = f"<p>{_text(section.note)}</p>" if section.note else ""
+    body += _table(section.headings, section.rows) if section.rows else ""
     body += f"<pre>{_text(section.text)}</pre>" if section.text else ""
     return f"<h2>{_text(section.heading)}</h2>{body}"
 
@@ -156,9 +206,19 @@ def _picture(svg: str, what: str) -> str:
     return f'<figure role="img" aria-label="{_text(what)}">{svg}</figure>'
 
 
+def _markdown_section(section: Section) -> Iterator[str]:
+    yield f"## {_inline(section.heading)}"
+    if section.note:
+        yield _inline(section.note)
+    if section.rows:
+        yield _markdown_table(section.headings, section.rows)
+    if section.text:
+        yield _fenced(section.text)
+
+
 def _numbered(record: RolloutRecord) -> str:
     marks = numbered_decisions(record)
-    items = "".join(f"<li>{after_ms / 1000:.1f} s: {_text(text)}</li>" for after_ms, text in marks)
+    items = "".join(f"<li>{_after(after_ms)}: {_text(text)}</li>" for after_ms, text in marks)
     return f"<ol>{items}</ol>" if items else ""
 
 

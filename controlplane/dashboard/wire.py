@@ -46,10 +46,14 @@ def _metric(row: admin_pb2.MetricView) -> MetricRecord:
         baseline_request_bad=row.baseline_request_bad,
         candidate_requests=row.candidate_requests,
         candidate_request_bad=row.candidate_request_bad,
-        difference=(row.difference_interval.low, row.difference_interval.high)
-        if row.HasField("difference_interval")
-        else None,
+        difference=_interval(row, "difference_interval"),
+        baseline_interval=_interval(row, "baseline_interval"),
+        candidate_interval=_interval(row, "candidate_interval"),
     )
+
+
+def _interval(row: admin_pb2.MetricView, name: str) -> tuple[float, float] | None:
+    return (getattr(row, name).low, getattr(row, name).high) if row.HasField(name) else None
 
 
 def _point(sample: admin_pb2.Sample) -> Point:

@@ -81,3 +81,12 @@ def test_pictures_of_many_metrics_are_bounded() -> None:
     many = replace(many, metrics=many.metrics * 20)
     height = ElementTree.fromstring(evidence_svg(many)).attrib["height"].removesuffix("pt")
     assert float(height) <= 72 * (0.6 + 2.1 * METRICS_DRAWN_MAX) + 1
+
+
+@pytest.mark.parametrize(
+    ("took_s", "unit"), [(15, "seconds"), (600, "minutes"), (9_000, "hours"), (3 * 86_400, "days"), (0, "seconds")]
+)
+def test_the_time_axis_has_the_unit_that_fits_the_whole(took_s: int, unit: str) -> None:
+    begun = record()
+    text = words(weight_svg(replace(begun, ended_ms=begun.started_ms + 1000 * took_s)))
+    assert f"{unit} since the start" in text

@@ -172,3 +172,20 @@ def test_what_the_evidence_looks_like_is_said_by_its_name() -> None:
     record = rollout_record(response)
     assert "The evidence looks like: shared incident (both versions fail more)." in render_markdown(record)
     assert "The evidence looks like: shared incident (both versions fail more)." in render_html(record)
+
+
+def test_long_times_are_told_in_hours_and_minutes() -> None:
+    response = explained()
+    response.rollout.ended_at_ms = response.rollout.started_at_ms + 7_265_000
+    response.events[2].at_ms = response.rollout.ended_at_ms
+    text = render_markdown(rollout_record(response))
+    assert "took 2:01:05" in text
+    assert "| 10% | 2026-09-21 14:13:21 | 2:01:04 |" in text
+    assert "| 2:01:05 | rollback |" in text
+
+
+def test_the_interval_of_each_arm_stands_beside_its_share() -> None:
+    response = explained()
+    interval = response.rollout.metrics[1].candidate_interval
+    interval.low, interval.high = 0.6, 1.0
+    assert "8 of 8 users (100.0%), 95%: 60.00-100.00%" in render_markdown(rollout_record(response))
