@@ -24,6 +24,7 @@ METRICS_DRAWN_MAX = 6
 # show" is 999.
 EVIDENCE_DRAWN_MAX = 2.0
 MARKS_MAX = 40
+MARKERS_MAX = 100  # more points than this are a band, not points
 UNITS = ((86_400_000, "days"), (3_600_000, "hours"), (60_000, "minutes"), (1_000, "seconds"))
 
 
@@ -42,7 +43,7 @@ def weight_svg(record: RolloutRecord) -> str:
             [100 * point.observed_ratio for point in seen],
             color=BASELINE_COLOUR,
             linestyle=":",
-            marker=".",
+            marker="." if len(seen) <= MARKERS_MAX else "",
             label="observed, of the step's users",
         )
         _mark(axes, record)
@@ -76,6 +77,10 @@ def evidence_svg(record: RolloutRecord) -> str:
 def outcomes_svg(record: RolloutRecord) -> str:
     """Per metric: the share of requests that were bad since the start, in both arms, with the counts."""
     last = record.points[-1].metrics[:METRICS_DRAWN_MAX] if record.points else ()
+    # A share of 1 % must be seen, too: the axis is as long as the longest bar, which is at least that.
+    arms = [(each.baseline_bad, each.baseline_requests) for each in last]
+    arms += [(each.candidate_bad, each.candidate_requests) for each in last]
+    widest = max([1.0, *(100 * bad / count for bad, count in arms if count)])
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -90,10 +95,9 @@ def outcomes_svg(record: RolloutRecord) -> str:
                 axes.barh(
                     -row + offset, share, 0.36, color=colour, hatch=hatch, label=label, edgecolor="white", linewidth=0
                 )
-                axes.text(share + 1, -row + offset, f"{arm} {bad} of {count}", va="center", fontsize=8)
+                axes.text(share + widest / 100, -row + offset, f"{arm} {bad} of {count}", va="center", fontsize=8)
         axes.set_yticks([-row for row in range(len(last))], [metric.metric for metric in last])
-        axes.set_xlim(0, 130)
-        axes.set_xticks(range(0, 101, 20))
+        axes.set_xlim(0, 1.3 * widest)  # room for the words behind the longest bar
         axes.set_xlabel("bad requests, %")
         axes.spines[["top", "right"]].set_visible(False)
 

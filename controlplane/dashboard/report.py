@@ -25,10 +25,13 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; border-bottom: 1px solid #c5ccd3; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid #e3e7eb; }
+td { white-space: pre-line; font-variant-numeric: tabular-nums; } td:last-child { overflow-wrap: anywhere; }
+.times td:nth-child(-n+3) { white-space: nowrap; }
+figure { margin: 1rem 0; }
 pre { background: #f4f6f8; padding: .8rem; overflow-x: auto; font-size: .85rem; }
 svg { max-width: 100%; height: auto; }
 .phase { font-weight: bold; }
-@media print { body { margin: 0; } }
+@media print { body { margin: 0; font-size: 11px; } tr, figure { break-inside: avoid; } h2 { break-after: avoid; } }
 """
 
 
@@ -44,14 +47,14 @@ def render_html(record: RolloutRecord, sections: Sequence[Section] = (), appendi
         _picture(weight_svg(record), "the candidate's weight over time, configured and observed"),
         _numbered(record),
         "<h2>Steps</h2>",
-        _table(STEP_HEADINGS, _step_rows(record)),
+        _table(STEP_HEADINGS, _step_rows(record), kind="times"),
         "<h2>Evidence</h2>",
         _table(METRIC_HEADINGS, [_metric_cells(row) for row in record.metrics]),
         _picture(evidence_svg(record), "evidence of each metric over time, against what is needed"),
         "<h2>Outcomes per arm</h2>",
         _picture(outcomes_svg(record), "share of bad requests of each metric in both arms"),
         "<h2>Decisions</h2>",
-        _table(EVENT_HEADINGS, _event_rows(record)),
+        _table(EVENT_HEADINGS, _event_rows(record), kind="times"),
         *[_html_section(section) for section in appendix],
     ]
     return (
@@ -153,7 +156,7 @@ def _known(point: Point | None) -> str:
     """Of each metric: the bad requests of both arms since the start."""
     if point is None:
         return "-"
-    return "; ".join(
+    return ";\n".join(
         f"{row.metric}: candidate {row.candidate_bad} of {row.candidate_requests}, "
         f"baseline {row.baseline_bad} of {row.baseline_requests}, evidence (ln) worse {row.worse_log_e:.1f}"
         for row in point.metrics
@@ -192,12 +195,14 @@ def _html_section(section: Section) -> str:
     return f"<h2>{_text(section.heading)}</h2>{body}"
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, kind: str = "") -> str:
+    """`kind` "times": the first three columns are short and do not break."""
     if not rows:
         return "<p>nothing recorded</p>"
     head = "".join(f"<th>{_text(each)}</th>" for each in headings)
     body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    opening = f'<table class="{kind}">' if kind else "<table>"
+    return f"{opening}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _picture(svg: str, what: str) -> str:
