@@ -1,6 +1,11 @@
 """Applies to every test: skips are counted and listed at the end of the run (see `skips.py`)."""
 
+import hypothesis
 import pytest
+
+# An example takes as long as it takes: on a busy machine 20 ms have become 400.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

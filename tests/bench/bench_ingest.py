@@ -168,6 +168,7 @@ def _drawn(random: Random, number: int) -> dict[str, str]:
         "pin": "",
         "grpc": "-",
         "sampled": "-",
+        "slices": "-",
         "bucket": str(bucket),
         "key": f"{random.randrange(USERS) * 0x9E3779B97F4A7C15 % 2**64:016x}",
         "start_us": str(START_US + number * 1_000_000 // REQUESTS_A_SECOND),

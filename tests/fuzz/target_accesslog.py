@@ -114,7 +114,7 @@ def _common(bites: Bites, common: accesslog_pb2.AccessLogCommon) -> None:
 _LINE = {
     **{"service": "chat", "rollout": "r1", "snapshot": "s", "weight_bp": "500", "weight_class": "1", "candidate": "v2"},
     **{"baseline": "v1", "version": "v1", "flags": "-", "code": "200", "method": "POST", "attempts": "1"},
-    **{"type": "DownstreamEnd", "cohort": "everyone", "pin": "", "grpc": "-", "sampled": "-"},
+    **{"type": "DownstreamEnd", "cohort": "everyone", "pin": "", "grpc": "-", "sampled": "-", "slices": "-"},
     **{"bucket": "77", "key": "0123456789abcdef"},
     **{
         "start_us": f"{policies.NOW_S}000000",
@@ -138,6 +138,7 @@ _ODD = (
         "503",
         "GET",
         "DownstreamPeriodic",
+        "region=eu,device=other",
         "\u0663",
         "plain",
     ),
