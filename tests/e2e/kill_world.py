@@ -9,7 +9,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -150,12 +149,11 @@ def compiled(home: Path) -> None:
     os.environ["PYTHONPYCACHEPREFIX"] = str(home / "pyc")
 
 
-async def kill(child: Child) -> float:
-    """kill -9, and the time at which it had ended."""
-    dead = child.pid
-    os.kill(dead, signal.SIGKILL)
+async def kill(child: Child) -> None:
+    """kill -9, also while it starts; one that was killed a moment ago is waited for."""
+    await wait_for(lambda: child.exit_code is None, timeout_s=START_S, what=f"{child.spec.name} is started again")
+    os.kill(child.pid, signal.SIGKILL)
     await child.wait_ended()
-    return time.monotonic()
 
 
 async def kill_postgres(postgres: Postgres) -> None:

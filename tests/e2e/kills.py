@@ -119,14 +119,17 @@ class Story:
 
     async def plane(self) -> None:
         """The one that leads."""
-        number, began_s = self.world.leading, time.monotonic()
+        number, began_s = await self._leading(), time.monotonic()
         await kill(self.world.planes[number][0])
         self.world.leading = -1
         await self._back(lambda: self.world.leading >= 0, "leader" if self.server else "control plane", began_s)
 
+    async def _leading(self) -> int:
+        return await wait_for(lambda: self.world.leading + 1, timeout_s=BACK_S_MAX, what="one leads") - 1
+
     async def follower(self) -> None:
-        began_s = time.monotonic()
-        await kill(self.world.planes[1 - self.world.leading][0])
+        number, began_s = await self._leading(), time.monotonic()
+        await kill(self.world.planes[1 - number][0])
         await self._back(lambda: self.world.leading >= 0, "follower", began_s)
 
     async def sidecar(self) -> None:
