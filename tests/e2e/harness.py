@@ -148,6 +148,10 @@ class Admin:
         request = admin_pb2.PromoteRequest(rollout=name, actor="test", reason="a test", skip_analysis=skip_analysis)
         return (await self._stub.Promote(request, timeout=CALL_TIMEOUT_S)).rollout
 
+    async def approve(self, name: str, step_bp: int) -> None:
+        request = admin_pb2.ApproveRequest(rollout=name, actor="test", reason="a test", step_bp=step_bp)
+        await self._stub.Approve(request, timeout=CALL_TIMEOUT_S)
+
     async def feedback(self, request_id: str, *, score: float) -> admin_pb2.FeedbackResponse:
         request = admin_pb2.FeedbackRequest(request_id=request_id, actor="test", score=score)
         return await self._stub.Feedback(request, timeout=CALL_TIMEOUT_S)
