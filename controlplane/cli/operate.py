@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import grpc
@@ -57,9 +58,7 @@ def watch(
                     return
             return
         if sys.stdout.isatty():
-            with Live(console=Console(), auto_refresh=False) as live:
-                for view in stream:
-                    live.update(render_rollout(view), refresh=True)
+            _live(stream)
             return
         last = ""
         for view in stream:
@@ -67,6 +66,23 @@ def watch(
             if line != last:
                 typer.echo(line)
             last = line
+
+
+def _live(views: Iterable[admin_pb2.RolloutView]) -> None:
+    """On the terminal's other screen, so that no resize litters what stands before; the last state stays behind."""
+    from controlplane.cli.view import COLUMNS, LINES, render_rollout, screen_lines
+
+    console, last = Console(), None
+    try:
+        with Live(console=console, auto_refresh=False, screen=True) as live:
+            for last in views:
+                live.update(render_rollout(last), refresh=True)
+    finally:  # also after Ctrl-C, and when the control plane goes
+        if last is not None:
+            # Two lines less: what the prompt takes must not push the head out of sight.
+            height = max(LINES, console.height) - 2
+            for line in screen_lines(last, width=max(COLUMNS, console.width), height=height):
+                console.print(line)
 
 
 def wait(
