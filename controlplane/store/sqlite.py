@@ -8,11 +8,12 @@ from pathlib import Path
 
 from controlplane.store.port import NewerSchemaError, Record, StoredBatch, StoredObject, StoreError
 
-SCHEMA_VERSION = 1
 # Another process holding the file (a backup, a second control plane by mistake) is waited for this long.
 BUSY_MS_MAX = 5_000
 
-_SCHEMA = """
+# Steps from each version of the schema to the next. One that was released is never edited: files have taken it.
+MIGRATIONS = (
+    """
 CREATE TABLE objects (
   kind TEXT NOT NULL, name TEXT NOT NULL, data TEXT NOT NULL, baseline TEXT NOT NULL, applied_at_ms INTEGER NOT NULL,
   PRIMARY KEY (kind, name)) WITHOUT ROWID;
@@ -25,12 +26,31 @@ CREATE TABLE batches (
   serial INTEGER PRIMARY KEY AUTOINCREMENT, sidecar TEXT NOT NULL, epoch TEXT NOT NULL, seq INTEGER NOT NULL,
   at_ms INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (sidecar, epoch, seq));
 CREATE INDEX batches_at ON batches (at_ms);
-"""
+""",
+)
+SCHEMA_VERSION = len(MIGRATIONS)
 # The file in a control plane's state directory.
 DATABASE = "serinus.db"
 _PRUNE_HOLDS = """DELETE FROM journal WHERE NOT moved AND at_ms < ? AND rollout NOT LIKE '@%'
   AND serial NOT IN (SELECT max(serial) FROM journal GROUP BY rollout)"""
 _RECORD = "rollout, revision, at_ms, moved, state, action, code, text, actor"
+
+
+def migrate(db: sqlite3.Connection, steps: Sequence[str] = MIGRATIONS) -> None:
+    """Bring a file to the newest schema, step by step, each whole or not at all. Raises NewerSchemaError."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > len(steps):
+        raise NewerSchemaError(
+            f"the state was written by a newer version (schema {version}, this one knows {len(steps)})",
+            next_step="start that version, or give --state another directory",
+        )
+    for number, step in enumerate(steps[version:], version + 1):
+        try:
+            db.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version={number}; COMMIT;")
+        except sqlite3.Error:
+            if db.in_transaction:
+                db.rollback()
+            raise
 
 
 class SqliteStore:
@@ -43,21 +63,11 @@ class SqliteStore:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_MS_MAX / 1000)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            self._migrate()
+            migrate(self._db)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
                 f"cannot open the state in {path}: {error}", next_step="give --state a writable directory"
             ) from error
-
-    def _migrate(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise NewerSchemaError(
-                f"the state was written by a newer version (schema {version}, this one knows {SCHEMA_VERSION})",
-                next_step="start that version, or give --state another directory",
-            )
-        if version == 0:
-            self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
 
     def objects(self) -> list[StoredObject]:
         rows = self._db.execute(
