@@ -61,6 +61,13 @@ class AdminTls(StrEnum):
     SERVER = "server"
 
 
+class LogFormat(StrEnum):
+    """Of the lines on standard error: all are JSON."""
+
+    JSON = "json"
+    ECS = "ecs"
+
+
 Tokens = Annotated[
     Path | None,
     typer.Option("--tokens", envvar="SERINUS_TOKENS", help="File of access tokens, made by `serinus access add`."),
@@ -165,12 +172,15 @@ def controlplane(
     tls_key: TlsKey = None,
     insecure: Insecure = False,
     log_level: Annotated[str, typer.Option("--log-level", envvar="SERINUS_LOG_LEVEL")] = "INFO",
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", envvar="SERINUS_LOG_FORMAT", help="ecs: the Elastic Common Schema.")
+    ] = LogFormat.JSON,
 ) -> None:
     """The control plane: xDS, rollouts, judge, admin API. Example: serinus controlplane --state /var/lib/serinus"""
     from controlplane.app import serve
     from controlplane.telemetry.exporter import configure_logging
 
-    configure_logging(log_level)
+    configure_logging(log_level, ecs=log_format is LogFormat.ECS)
     try:
         settings = ControlPlaneSettings(
             state_dir=state.expanduser(),

@@ -259,8 +259,7 @@ class Engine:
         await self._stored(self._store.apply, transition_objects(self.world, transition, now_ms), [record, *acts])
         holds = last.holds_written if last else 0
         self._decided(rollout, LastDecision(transition.decision, now_ms, holds + (not moved)))
-        fields = {"rollout": rollout.name, "revision": record.revision, "phase": transition.state.phase.kind}
-        log.info(transition.decision.text, extra={"fields": {**fields, "code": transition.decision.code}})
+        log.info(transition.decision.text, extra={"fields": transition.log_fields})
         if moved:
             self._run(transition)
 

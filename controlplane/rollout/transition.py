@@ -50,6 +50,18 @@ class Transition:
     effects: tuple[Effect, ...]
     decision: Decision
 
+    @property
+    def log_fields(self) -> dict[str, str | int]:
+        """What the log line of the decision has beside its sentence."""
+        state, decision = self.state, self.decision
+        fields: dict[str, str | int] = {
+            "rollout": state.name,
+            "service": state.spec.service,
+            "revision": state.revision,
+        }
+        fields |= {"phase": state.phase.kind, "action": decision.action.value, "code": decision.code}
+        return fields | {"actor": decision.actor} if decision.actor else fields
+
 
 class IllegalEventError(SerinusError):
     """The rollout's phase does not know this event."""

@@ -6,6 +6,7 @@ import math
 import re
 import sys
 import time
+from importlib.metadata import version as distribution_version
 from typing import Any
 
 from prometheus_client import (
@@ -18,6 +19,7 @@ from prometheus_client import (
 )
 
 from controlplane.telemetry.catalogue import CATALOGUE
+from controlplane.telemetry.ecs import ecs_line
 from controlplane.telemetry.metric import Kind, Metric
 
 # What the text format escapes in a label's value.
@@ -130,10 +132,30 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields, ensure_ascii=False)
 
 
-def configure_logging(level: str = "INFO") -> None:
+class EcsFormatter(logging.Formatter):
+    """The same in the Elastic Common Schema."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._version = distribution_version("serinus")
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = ecs_line(
+            at=self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
+            level=record.levelname.lower(),
+            logger=record.name,
+            message=record.getMessage(),
+            fields=getattr(record, "fields", {}),
+            version=self._version,
+            error=self.formatException(record.exc_info) if record.exc_info else "",
+        )
+        return json.dumps(line, ensure_ascii=False)
+
+
+def configure_logging(level: str = "INFO", *, ecs: bool = False) -> None:
     """JSON lines on stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    formatter = JsonFormatter()
+    formatter = EcsFormatter() if ecs else JsonFormatter()
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
