@@ -93,4 +93,5 @@ def missing(sent_s: Sequence[float], book: Book, sidecar_kills_s: Sequence[float
         within = sum(math.floor(at_s) == math.floor(killed_s) and at_s < killed_s for at_s in sent_s)
         short += max(0, within - stored[math.floor(killed_s)])
         worst = max(worst, short / rate)
-    return Missing(len(sent_s), sum(stored.values()), worst)
+    begun = math.floor(min(sent_s, default=0.0))  # what was asked before is nobody's subject
+    return Missing(len(sent_s), sum(count for slot, count in stored.items() if slot >= begun), worst)

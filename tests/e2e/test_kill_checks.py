@@ -54,6 +54,6 @@ def test_a_batch_counts_once_however_often_it_is_read_and_must_not_change() -> N
 
 def test_what_is_missing_before_a_kill_is_told_in_seconds_of_traffic() -> None:
     book = Book()
-    book.take([batch(1, 10, 2), batch(2, 11, 2)])
+    book.take([batch(1, 10, 2), batch(2, 11, 2), batch(3, 7, 5)])
     found = missing([10.1, 10.6, 11.1, 11.6, 12.1, 12.3, 12.8], book, [12.5], rate=RATE)
     assert (found.sent, found.stored, found.seconds_before_kill_max) == (7, 4, 1.0)
