@@ -130,12 +130,12 @@ proofs: $(DEV_STAMP) ## the long proofs: zero loss, hand-overs, 200 kills, a min
 	$(BIN)/python -m tests.unit.controlplane.evidence.measure boundary
 	$(BIN)/python -m controlplane.simulate --gate --rollouts 2000
 	$(BIN)/python -m tests.e2e.malformed_calls --calls 10000
-	$(BIN)/python -m tests.e2e.kills --kills 200
 	$(BIN)/python -m tests.e2e.outage --seconds 60
 	$(BIN)/python -m tests.sim
 	$(BIN)/python -m tests.sim --long --runs 500
 	$(BIN)/python -m tests.fuzz --seconds 60
 	$(BIN)/python -m tests.fuzz --blind decoy-crash decoy-hang decoy-memory
+	$(BIN)/python -m tests.e2e.kills --kills 200
 
 .PHONY: verify
 verify: $(DEV_STAMP) $(LLM_TEST_STAMP) ## all tests, the real LLM lane, and `make proofs`
