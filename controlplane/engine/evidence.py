@@ -59,7 +59,8 @@ class Sample:
 def tracker_of(rollout: Rollout, service: ServiceSpec) -> "EvidenceTracker":
     """Without any evidence yet."""
     of = {"rollout": rollout.name, "baseline": rollout.baseline}
-    tracker = EvidenceTracker(rollout.spec, **of, slices=declared_of(service))
+    within = frozenset(each.by for each in service.slices if each.within)
+    tracker = EvidenceTracker(rollout.spec, **of, slices=declared_of(service), within=within)
     # What is told late of an attempt before this one, which had the same name, is no evidence.
     tracker.merge.closed_through = rollout.started_at_ms // 1000 - 1
     tracker.labels = RolloutLabels(rollout.spec, since_slot=rollout.started_at_ms // 1000)
@@ -68,10 +69,16 @@ def tracker_of(rollout: Rollout, service: ServiceSpec) -> "EvidenceTracker":
 
 class EvidenceTracker:
     def __init__(
-        self, spec: RolloutSpec, *, rollout: str, baseline: str, slices: Mapping[str, tuple[str, ...]] | None = None
+        self,
+        spec: RolloutSpec,
+        *,
+        rollout: str,
+        baseline: str,
+        slices: Mapping[str, tuple[str, ...]] | None = None,
+        within: frozenset[str] = frozenset(),
     ) -> None:
-        """`slices`: dimension -> its declared values."""
-        self.merge = SlotMerge(rollout=rollout, baseline=baseline, candidate=spec.candidate)
+        """`slices`: dimension -> its declared values. `within`: those of which values are compared one by one."""
+        self.merge = SlotMerge(rollout=rollout, baseline=baseline, candidate=spec.candidate, within=within)
         self._versions = (baseline, spec.candidate)
         self._recent = RecentOutcomes(rollout=rollout, versions=self._versions)
         shares, sizes = metrics_of(spec.guardrails)

@@ -38,6 +38,7 @@ class _Place:
     weight_class: str
     weight_bp: int
     arms: tuple[_Arm, _Arm]
+    within: str
 
 
 class EventInbox:
@@ -63,7 +64,7 @@ class EventInbox:
     def requests(self, slot: int, strata: Iterable[Stratum]) -> None:
         """The strata of a closed slot. Slots come once, oldest first."""
         places = tuple(
-            _Place(one.snapshot, one.weight_class, one.weight_bp, (_arm(one.baseline), _arm(one.candidate)))
+            _Place(one.snapshot, one.weight_class, one.weight_bp, (_arm(one.baseline), _arm(one.candidate)), one.within)
             for one in strata
             if one.weight_class
         )
@@ -114,7 +115,7 @@ class EventInbox:
             if (asked.snapshot, asked.weight_class, asked.weight_bp) == where:
                 of[asked.is_candidate].append(asked.key)
         baseline, candidate = (_scores(arm, keys) for arm, keys in zip(place.arms, of, strict=True))
-        return Stratum(slot, *where, {}, {}, {self._metric: baseline}, {self._metric: candidate})
+        return Stratum(slot, *where, {}, {}, {self._metric: baseline}, {self._metric: candidate}, place.within)
 
 
 def _scores(arm: _Arm, keys: Sequence[int]) -> BinCounts:

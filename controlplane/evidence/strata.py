@@ -43,7 +43,8 @@ class BinCounts:
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """Metric name -> counts, per arm. `weight_bp` is the candidate's weight where these requests were routed."""
+    """Metric name -> counts, per arm. `weight_bp` is the candidate's weight where these requests were routed. `within`:
+    the part of them that this is, where they are compared part by part (prompts of like length); "" for all."""
 
     slot: int
     snapshot: str
@@ -53,6 +54,7 @@ class Stratum:
     candidate: Mapping[str, MetricCounts]
     baseline_bins: Mapping[str, BinCounts] = field(default_factory=dict)
     candidate_bins: Mapping[str, BinCounts] = field(default_factory=dict)
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def is_comparison(weight_bp: int) -> bool:
 
 def check_slot(slot: int, strata: Sequence[Stratum]) -> CheckedSlot:
     """Raises CountsError, WeightError or SlotOrderError for a stratum that cannot be."""
-    kept: dict[tuple[int, str, str], Stratum] = {}
+    kept: dict[tuple[int, str, str, str], Stratum] = {}
     for stratum in strata:
         if stratum.slot != slot:
             raise SlotOrderError("a stratum of slot", stratum.slot, after=slot)
@@ -80,7 +82,7 @@ def check_slot(slot: int, strata: Sequence[Stratum]) -> CheckedSlot:
         _check_stratum(stratum)
         if not stratum.weight_class:
             continue
-        place = (stratum.weight_bp, stratum.snapshot, stratum.weight_class)
+        place = (stratum.weight_bp, stratum.snapshot, stratum.weight_class, stratum.within)
         if place in kept:
             raise CountsError(f"slot {slot} holds the stratum {place} twice", next_step="sum its rows before")
         kept[place] = stratum
@@ -89,8 +91,19 @@ def check_slot(slot: int, strata: Sequence[Stratum]) -> CheckedSlot:
         (_keys_of(stratum.baseline, stratum.baseline_bins), _keys_of(stratum.candidate, stratum.candidate_bins))
         for stratum in ordered
     )
-    contested = frozenset().union(*(baseline & candidate for baseline, candidate in keys))
-    return CheckedSlot(slot, ordered, keys, contested)
+    return CheckedSlot(slot, ordered, keys, _contested(ordered, keys))
+
+
+def _contested(strata: Sequence[Stratum], keys: Sequence[tuple[frozenset[int], frozenset[int]]]) -> frozenset[int]:
+    """Keys in both arms under one weight, in whichever parts of it."""
+    if not any(stratum.within for stratum in strata):
+        return frozenset().union(*(baseline & candidate for baseline, candidate in keys))
+    arms: dict[tuple[int, str, str], tuple[set[int], set[int]]] = {}
+    for stratum, (baseline, candidate) in zip(strata, keys, strict=True):
+        of = arms.setdefault((stratum.weight_bp, stratum.snapshot, stratum.weight_class), (set(), set()))
+        of[0].update(baseline)
+        of[1].update(candidate)
+    return frozenset().union(*(baseline & candidate for baseline, candidate in arms.values()))
 
 
 def _keys_of(metrics: Mapping[str, MetricCounts], binned: Mapping[str, BinCounts]) -> frozenset[int]:

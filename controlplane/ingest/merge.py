@@ -13,13 +13,14 @@ from controlplane.evidence.strata import BinCounts, MetricCounts, Stratum
 from controlplane.ingest.rows import HistogramCount, MetricCount, Row
 from serinus.contract.arm import Arm
 from serinus.contract.edge import BIN_COUNT
+from serinus.contract.slices import values_in, word_of
 
 # Slots that may wait for their closing: a follow-up is some minutes at most; past this the oldest close as they are.
 OPEN_SLOTS_MAX = 3_600
 # A sidecar whose clock is ahead by more than this is not believed: its rows would hold back nothing but never close.
 AHEAD_S_MAX = 30
 
-_Key = tuple[str, str, int]  # snapshot, weight class, weight
+_Key = tuple[str, str, int, str]  # snapshot, weight class, weight, part
 
 
 @dataclass(slots=True)
@@ -88,7 +89,9 @@ def takes(row: Row, rollout: str, versions: Container[str], now_slot: int) -> bo
 class SlotMerge:
     """Mutable, single-threaded, no clock."""
 
-    def __init__(self, *, rollout: str, baseline: str, candidate: str) -> None:
+    def __init__(self, *, rollout: str, baseline: str, candidate: str, within: Container[str] = ()) -> None:
+        """`within`: dimensions of slices whose values are compared one by one."""
+        self._within = within
         self._rollout = rollout
         self._arms = {baseline: Arm.BASELINE, candidate: Arm.CANDIDATE}
         self._open: dict[int, dict[_Key, dict[Arm, _Arm]]] = {}
@@ -110,8 +113,14 @@ class SlotMerge:
                 self.late_requests += row.requests
                 continue
             strata = self._open.setdefault(row.slot, {})
-            arms = strata.setdefault((row.snapshot, row.weight_class, row.weight_bp), {})
+            arms = strata.setdefault((row.snapshot, row.weight_class, row.weight_bp, self._part(row)), {})
             arms.setdefault(self._arms[row.version], _Arm()).add(row)
+
+    def _part(self, row: Row) -> str:
+        if not self._within:
+            return ""
+        values = values_in(row.slices)
+        return word_of({name: value for name, value in values.items() if name in self._within})
 
     def _count_routing(self, row: Row) -> None:
         count = self._routing.setdefault(row.snapshot, RoutingCount())
@@ -132,7 +141,7 @@ class SlotMerge:
 
     @staticmethod
     def _stratum(slot: int, key: _Key, arms: dict[Arm, _Arm]) -> Stratum:
-        snapshot, weight_class, weight_bp = key
+        snapshot, weight_class, weight_bp, within = key
         baseline, candidate = (arms.get(arm, _Arm()) for arm in (Arm.BASELINE, Arm.CANDIDATE))
         return Stratum(
             slot=slot,
@@ -143,4 +152,5 @@ class SlotMerge:
             candidate={name: count.frozen() for name, count in candidate.shares.items()},
             baseline_bins={name: bins.frozen() for name, bins in baseline.sizes.items()},
             candidate_bins={name: bins.frozen() for name, bins in candidate.sizes.items()},
+            within=within,
         )

@@ -41,6 +41,8 @@ class Slices(Spec):
         BeforeValidator(as_tuple),
         Field(max_length=VALUES_MAX),
     ] = ()
+    # Sizes are compared value by value: a long prompt with long ones.
+    within: bool = False
 
     @model_validator(mode="after")
     def _one_form(self) -> "Slices":

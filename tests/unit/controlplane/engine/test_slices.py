@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import pytest
+
 from controlplane.engine.evidence import EvidenceTracker
 from controlplane.engine.slices import (
     SHOWN_MAX,
@@ -12,6 +14,7 @@ from controlplane.engine.slices import (
     ranked_sentence,
 )
 from controlplane.evidence.slices import SLICES_MAX, SliceRow
+from controlplane.evidence.verdict import Verdict
 from controlplane.ingest.merge import AHEAD_S_MAX
 from controlplane.ingest.rows import HistogramCount, MetricCount, Row
 from controlplane.manifest.load import load
@@ -214,3 +217,40 @@ def test_what_rows_hold_of_each_request_is_judged_by_slice() -> None:
         "{metric: tokens, margin: 25%, worse: lower}, {metric: repetition, margin: 10pp}]"
     )
     assert metrics_of(spec(guardrails).guardrails) == (("errors", "finish_reason:length"), ("latency",))
+
+
+def mixed(slot: int, version: str, part: str, count: int, bin_: int) -> Row:
+    """Requests of one prompt class, all of one size, each of a user of its own."""
+    first = ((slot * 2 + (version == "v2")) * 2 + (part == "long")) * 100
+    keys = range(first, first + count)
+    sizes = HistogramCount({bin_: count}, dict.fromkeys(keys, 1000 * BIN_COUNT + bin_))
+    errors = MetricCount(count, 0, frozenset(keys), frozenset())
+    place = ("chat", "chat-v2", "s1", slot, 5_000, "1", "everyone", version, count, 0)
+    return Row(*place, metrics={"errors": errors}, classes={}, histograms={"latency": sizes}, slices=f"prompt={part}")
+
+
+@pytest.mark.parametrize("is_within", [True, False])
+def test_a_version_that_meets_longer_prompts_is_not_called_slower_where_they_are_compared_with_their_like(
+    is_within: bool,
+) -> None:
+    """Both take as long for a short prompt, and for a long one; the candidate meets more long ones."""
+    tracker = EvidenceTracker(
+        spec("[{metric: errors}, {metric: latency, margin: 25%}]"),
+        rollout="chat-v2",
+        baseline="v1",
+        slices={"prompt": ("short",)},
+        within=frozenset({"prompt"} if is_within else ()),
+    )
+    tracker.begin(BeginStep(step_index=0, slot=1, weight_bp=5_000, next_weight_bp=10_000))
+    mix = {"v1": (16, 4), "v2": (4, 16)}
+    for slot in range(1, 40):
+        sizes = [
+            (version, part, n, bin_)
+            for version, counts in mix.items()
+            for part, n, bin_ in zip(("short", "long"), counts, (FAST_BIN, SLOW_BIN), strict=True)
+        ]
+        tracker.add([mixed(slot, *each) for each in sizes], now_slot=slot)
+        tracker.close(slot)
+    fact = tracker.evidence_fact()
+    assert (fact.verdict is Verdict.WORSE) is not is_within
+    assert fact.doubt.startswith("prompt: candidate and baseline get unlike requests")

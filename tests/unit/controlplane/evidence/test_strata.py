@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from controlplane.evidence.errors import CountsError, SlotOrderError, WeightError
-from controlplane.evidence.strata import MetricCounts, check_slot, is_comparison
+from controlplane.evidence.strata import MetricCounts, Stratum, check_slot, is_comparison
 from tests.unit.controlplane.evidence.counts import counted, stratum
 
 NONE = frozenset[int]()
@@ -74,3 +74,14 @@ def test_a_key_that_changes_arms_between_two_weights_is_not_contested() -> None:
 @pytest.mark.parametrize(("weight_bp", "expected"), [(0, False), (1, True), (9999, True), (10_000, False)])
 def test_one_arm_alone_is_no_comparison(weight_bp: int, expected: bool) -> None:
     assert is_comparison(weight_bp) is expected
+
+
+def test_a_key_in_both_arms_of_one_weight_is_contested_whichever_parts_it_is_in() -> None:
+    metrics = {"errors": MetricCounts(1, 0, frozenset({7}), NONE)}
+    parts = [
+        Stratum(5, "s1", "1", 1_000, metrics, {}, within="prompt=short"),
+        Stratum(5, "s1", "1", 1_000, {}, metrics, within="prompt=long"),
+    ]
+    assert check_slot(5, parts).contested == {7}
+    apart = [parts[0], replace(parts[1], weight_bp=2_000)]
+    assert check_slot(5, apart).contested == NONE, "another weight may deal it otherwise"

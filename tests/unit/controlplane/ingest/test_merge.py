@@ -1,8 +1,9 @@
 """Rows of several sidecars become closed slots, once, in order, whatever their order."""
 
 import itertools
+from collections.abc import Mapping
 
-from controlplane.evidence.strata import BinCounts, check_slot
+from controlplane.evidence.strata import BinCounts, MetricCounts, check_slot
 from controlplane.ingest.merge import SlotMerge
 from controlplane.ingest.rows import HistogramCount, MetricCount, Row
 from serinus.contract.edge import first_of
@@ -107,3 +108,26 @@ def test_routing_is_counted_live_by_snapshot() -> None:
     assert (merged.routing("s1").outcomes, merged.routing("s1").mismatches) == (2, 1)
     assert (merged.routing("s2").outcomes, merged.routing("s2").mismatches) == (1, 0)
     assert merged.routing("never").outcomes == 0
+
+
+def test_where_values_are_compared_one_by_one_each_is_a_stratum_and_other_dimensions_are_not() -> None:
+    rows = [
+        row(5, "v1", ok={1}, slices="prompt=under-100,region=eu"),
+        row(5, "v1", ok={2}, slices="prompt=under-100,region=us"),
+        row(5, "v2", ok={3}, slices="prompt=other,region=us"),
+        row(5, "v2", ok={4}),
+    ]
+    merged = SlotMerge(rollout="chat-v2", baseline="v1", candidate="v2", within={"prompt"})
+    merged.add(rows, now_slot=10)
+    ((_, strata),) = merged.close(5)
+    found = {each.within: (set(keys_of(each.baseline)), set(keys_of(each.candidate))) for each in strata}
+    assert found == {"prompt=under-100": ({1, 2}, set()), "prompt=other": (set(), {3}), "": (set(), {4})}
+    check_slot(5, strata)
+    plain = merge()
+    plain.add(rows, now_slot=10)
+    ((_, strata),) = plain.close(5)
+    assert [each.within for each in strata] == [""]
+
+
+def keys_of(metrics: Mapping[str, MetricCounts]) -> frozenset[int]:
+    return metrics["errors"].keys_ok if "errors" in metrics else frozenset()
