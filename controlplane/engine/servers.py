@@ -10,10 +10,10 @@ from controlplane.signals.book import CACHE_FULL, SignalBook, VersionSignals
 from controlplane.signals.signal import Signal
 from controlplane.telemetry.metric import Metric
 from controlplane.telemetry.servers import SERVER_MEMORY_GROWTH, SERVER_SIGNALS, SERVER_SOURCES
-from serinus.contract.metric import ERRORS, LATENCY, TTFT
+from serinus.contract.metric import EITHER, ERRORS, FORMS, LATENCY, TTFT
 
 # What a want of servers does to users. It changes no answer: who never comes to an end fills its servers by that.
-_OF_CAPACITY = (ERRORS, LATENCY, TTFT)
+_OF_CAPACITY = (ERRORS, LATENCY, *FORMS[EITHER], TTFT)
 
 
 def servers_fact(book: SignalBook, rollout: Rollout, now_ms: int) -> ServersFact:

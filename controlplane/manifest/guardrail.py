@@ -3,9 +3,10 @@
 Shares of requests (`errors`, `finish_reason`, `context_too_long`) have margins in percentage points and may have an
 absolute `max`; sizes (`latency`, `ttft`, `time_per_output_token`, `token_gap`, `tokens`) have margins in percent, as
 factors: 10% is "no more than 1.1 times as slow, or as long, at every edge"; with `worse: lower` (of tokens) "no shorter
-than by that factor". Quality signals of answers (`repetition`, ...) are means of 0 to 1, with margins in percentage
-points. What is told later by feedback (`score`, `accuracy`, `precision`, `recall`, `event`) is judged when `wait` is
-over since the request, for both arms.
+than by that factor"; with `of: streams` or `of: whole` (of latency) only answers that came piece by piece, or only the
+others. Quality signals of answers (`repetition`, ...) are means of 0 to 1, with margins in percentage points. What is
+told later by feedback (`score`, `accuracy`, `precision`, `recall`, `event`) is judged when `wait` is over since the
+request, for both arms.
 """
 
 from enum import StrEnum
@@ -20,13 +21,16 @@ from serinus.contract.metric import (
     CONTEXT_TOO_LONG,
     ERRORS,
     FINISH_LENGTH,
+    FORMS,
     LATENCY,
     LOWER,
     SCORES,
+    STREAMS,
     TOKEN_GAP,
     TOKENS_OUT,
     TPOT,
     TTFT,
+    WHOLE,
 )
 
 FINISH_REASON = "finish_reason"
@@ -122,7 +126,9 @@ class Guardrail(Spec):
             raise ValueError("metric event needs `of`, a name of at most 32 of a-z, 0-9 and _, for example clicked")
         if self.metric == SCORE and self.of is not None and not EVENT_NAME.fullmatch(self.of):
             raise ValueError("`of` of a score is its name, of at most 32 of a-z, 0-9 and _, for example helpfulness")
-        if self.metric not in (FINISH_REASON, EVENT, SCORE) and self.of is not None:
+        if self.metric == LATENCY and self.of not in (None, STREAMS, WHOLE):
+            raise ValueError("`of` of latency is `streams` or `whole`; leave it out for all answers")
+        if self.metric not in (FINISH_REASON, EVENT, SCORE, LATENCY) and self.of is not None:
             raise ValueError(f"metric {self.metric} takes no `of`")
         if self.worse is Worse.LOWER and self.metric != TOKENS:
             raise ValueError(f"metric {self.metric} takes no `worse`: less of it is no harm")
@@ -165,4 +171,6 @@ class Guardrail(Spec):
         """The name of the metric in slots and series: `errors`, `finish_reason:length`, `tokens_out:lower`."""
         if self.is_score or self.is_labelled:
             return f"{self.metric}:{self.of}" if self.of else self.metric
+        if self.metric == LATENCY and self.of:
+            return FORMS[self.of][0]
         return {**SHARES, **SIZES}[self.metric] + (LOWER if self.worse is Worse.LOWER else "")

@@ -7,7 +7,7 @@ from extproc.outcome.classify import LIMITED_FLAG, TOLD_BY_BODY, Ending, classif
 from extproc.outcome.observation import Observation
 from serinus.contract.arm import Arm
 from serinus.contract.headers import COHORT_UNTAGGED
-from serinus.contract.metric import Measures
+from serinus.contract.metric import EITHER, STREAMS, WHOLE, Measures
 from serinus.contract.weight import CLASS_NONE, arm_of_bucket
 
 _NO_CLUSTER_FLAG = "NC"
@@ -72,8 +72,20 @@ class Entry:
         return self.ending.code in TOLD_BY_BODY
 
 
-def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
-    """The outcome of one request. A randomised request whose cluster was missing counts for the arm of its bucket."""
+def form_of(entry: Entry, observation: Observation | None) -> str:
+    """Whether the answer, which was to be observed, came piece by piece: one of `contract.metric.FORMS`."""
+    if entry.is_running:
+        return EITHER
+    if not entry.may_have_body:
+        return WHOLE  # no model streams under another code than 200
+    if observation is None or not observation.observable:
+        return EITHER
+    return STREAMS if observation.is_stream else WHOLE
+
+
+def outcome_of(entry: Entry, observation: Observation | None, *, is_observed: bool = False) -> Outcome:
+    """The outcome of one request; `is_observed`: its body was to be observed, whether `observation` came or not. A
+    randomised request whose cluster was missing counts for the arm of its bucket."""
     version, is_mismatch = entry.version, False
     if entry.bucket is not None and entry.is_randomised:
         arm = arm_of_bucket(entry.bucket, entry.weight_bp)
@@ -110,4 +122,5 @@ def outcome_of(entry: Entry, observation: Observation | None) -> Outcome:
         ttft_us=ttft_us,
         measures=measures,
         slices=entry.slices if entry.is_randomised else "",  # no evidence, no rows apart
+        form=form_of(entry, observation) if is_observed else "",
     )

@@ -143,7 +143,7 @@ class Ingest:
                 self._runs(entry)
                 continue
             self._catalogue.log_entries.add(("counted",))
-            if not self._policies.observes(entry.service, is_sampled=entry.is_sampled):
+            if not self._observes(entry):
                 self._count(entry, None)
             elif entry.may_have_body:
                 self._counted(self._join.entry(entry, now_ms))
@@ -151,12 +151,15 @@ class Ingest:
                 self._join.forget(entry.request_id)
                 self._count(entry, None)
 
+    def _observes(self, entry: Entry) -> bool:
+        return self._policies.observes(entry.service, is_sampled=entry.is_sampled)
+
     def _runs(self, entry: Entry) -> None:
         """Envoy's entries of a request are `RUNNING_US` apart or a little more: one is the first behind its follow-up:
         that is the request's outcome; its end is late."""
         if not _is_due(self._policies.follow_up_ms(entry.service) * 1_000, entry.duration_us):
             return
-        outcome = outcome_of(entry, None)
+        outcome = outcome_of(entry, None, is_observed=self._observes(entry))
         cell = self._window.cell(outcome, entry.attempts)
         self._window.count(cell, outcome.start_us, outcome.duration_us, outcome.ttft_us, outcome.key_hash)
 
@@ -194,7 +197,8 @@ class Ingest:
     def _count(self, request: Request | Entry, seen: Observation | None) -> None:
         if isinstance(request, Entry):
             follow_up_ms = self._policies.follow_up_ms(request.service)
-            self._window.add(outcome_of(request, seen), follow_up_ms, attempts=request.attempts)
+            outcome = outcome_of(request, seen, is_observed=self._observes(request))
+            self._window.add(outcome, follow_up_ms, attempts=request.attempts)
             return
         cell, window = request.lane.cell(request.side, seen), self._window
         start_us, duration_us, key_hash = request.start_us, request.duration_us, request.key_hash

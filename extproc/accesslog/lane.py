@@ -88,7 +88,7 @@ class Lane:
             bucket = self.weight_bp - 1 if side & OF_CANDIDATE else self.weight_bp if side & OF_BASELINE else None
             ending = replace(like.ending, is_finished=bool(side & FINISHED))
             entry = replace(like, bucket=bucket, ending=ending, ttfb_us=0 if side & HAS_FIRST_BYTE else None)
-            cell = self.cell_of(outcome_of(entry, observation), like.attempts)
+            cell = self.cell_of(outcome_of(entry, observation, is_observed=self.is_observed), like.attempts)
             if len(self.by_said) < CELLS_MAX:
                 self.by_said[said] = cell
         return cell

@@ -20,8 +20,8 @@ from heapq import nsmallest
 
 from extproc.aggregate.slot import Bins, Firsts, MetricCount, Outcome, RowCounts
 from extproc.telemetry.catalogue import DURATION_BUCKETS_S, TTFT_BUCKETS_S
-from serinus.contract.edge import BIN_BITS, UPPER_EDGES, bin_of
-from serinus.contract.metric import CONTEXT_TOO_LONG, ERRORS, FINISH_LENGTH, KEYS_COUNTED, LATENCY, TTFT
+from serinus.contract.edge import BIN_BITS, BIN_COUNT, UPPER_EDGES, bin_of
+from serinus.contract.metric import CONTEXT_TOO_LONG, ERRORS, FINISH_LENGTH, FORMS, KEYS_COUNTED, LATENCY, TTFT
 from serinus.contract.outcome import FAILURES, OutcomeClass
 
 # One grid for the bins of the evidence and the buckets of the dashboards, so that a duration is looked up once. Buckets
@@ -74,6 +74,7 @@ class Cell:
     is_of_no_rollout: bool = field(init=False)
     has_latency: bool = field(init=False)
     has_ttft: bool = field(init=False)
+    forms: tuple[str, ...] = field(init=False)  # metrics besides `latency` that its durations are of
     observed: tuple[str, ...] = field(init=False)  # metrics, in the order of a first's bins
     first_bits: int = field(init=False)
 
@@ -85,6 +86,7 @@ class Cell:
         self.has_latency = is_once and self.like.outcome_class in _WITH_LATENCY
         is_aborted = is_once and self.like.outcome_class is OutcomeClass.CLIENT_ABORTED
         self.has_ttft = self.like.ttft_us is not None and (self.has_latency or is_aborted)
+        self.forms = FORMS.get(self.like.form, ()) if self.has_latency else ()
         self.observed = (LATENCY,) * self.has_latency + (TTFT,) * self.has_ttft
         self.first_bits = BIN_BITS * len(self.observed)
 
@@ -107,12 +109,30 @@ def add_to_row(row: RowCounts, cell: Cell, tally: Tally) -> None:
             is_length = like.finish_reason == "length"
             row.metrics.setdefault(FINISH_LENGTH, MetricCount()).add(requests, of_evidence, is_bad=is_length)
     if cell.has_latency:
-        row.add_bins(LATENCY, ((BIN_OF_GRID[place], count) for place, count in tally.places.items()))
+        for metric in (LATENCY, *cell.forms):
+            row.add_bins(metric, ((BIN_OF_GRID[place], count) for place, count in tally.places.items()))
     if cell.has_ttft:
         row.add_bins(TTFT, ((BIN_OF_GRID[place], count) for place, count in tally.ttft_places.items()))
     if cell.observed and cell.is_evidence:
-        row.add_firsts(cell.observed, tally.firsts)
+        row.add_firsts(*_told(cell, tally.firsts))
     for metrics, (all_bins, firsts) in tally.others.items():
         for metric, bins in zip(metrics, all_bins, strict=True):
             row.add_bins(metric, bins.items())
         row.add_firsts(metrics, firsts)
+
+
+def _told(cell: Cell, firsts: Firsts) -> tuple[tuple[str, ...], Firsts]:
+    """A cell's firsts as rows tell them: the bin of the latency once more for each form."""
+    times = len(cell.forms)
+    if not times:
+        return cell.observed, firsts
+    behind = cell.first_bits - BIN_BITS  # bits of the bins behind the latency's
+    rest = (1 << behind) - 1
+    spread = {key: _repeated(first >> behind, times) << behind | first & rest for key, first in firsts.items()}
+    return (LATENCY, *cell.forms, *cell.observed[1:]), spread
+
+
+def _repeated(head: int, times: int) -> int:
+    for _ in range(times):
+        head = head << BIN_BITS | head & BIN_COUNT - 1
+    return head

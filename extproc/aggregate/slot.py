@@ -13,7 +13,8 @@ class Outcome:
     """What happened to one request. Treated as frozen; times in microseconds, the start since 1970.
 
     `key_hash` is the salted 64-bit hash of the sticky key, None without one. `finish_reason` None: not seen. `ttft_us`
-    None: nothing came. `measures` are further values for histograms.
+    None: nothing came. `measures` are further values for histograms. `form`: one of `contract.metric.FORMS`, "" of a
+    response that was not observed.
     """
 
     service: str
@@ -32,6 +33,7 @@ class Outcome:
     ttft_us: int | None = None
     measures: Measures = ()
     slices: str = ""
+    form: str = ""
 
 
 class RowKey(NamedTuple):

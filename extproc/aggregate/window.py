@@ -118,7 +118,8 @@ class SlotWindow:
         """The cell of all outcomes that differ from this one in key and times only."""
         of = outcome
         place = (of.service, of.rollout, of.snapshot, of.weight_bp, of.weight_class, of.cohort, of.version, of.slices)
-        alike = (*place, of.outcome_class, of.is_routing_mismatch, of.finish_reason, of.ttft_us is None, attempts)
+        said = (of.outcome_class, of.is_routing_mismatch, of.finish_reason, of.ttft_us is None, of.form)
+        alike = (*place, *said, attempts)
         cell = self._cells.get(alike)
         if cell is None:
             cell = self._cells[alike] = Cell(replace(of, key_hash=None, measures=()), attempts)

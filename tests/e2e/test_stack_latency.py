@@ -25,8 +25,11 @@ CROWD = [f"user-{number}" for number in range(300)]
 
 def services(versions: Mapping[str, str]) -> list[str]:
     plain = [service_text(name, versions, host=f"{name}.test", sticky="request") for name in ("slow", "both")]
-    paced = service_text("paced", versions, host="paced.test", sticky="request", protocol="openai", observe_body=True)
-    return [*plain, paced, service_text("auto", versions, host="auto.test")]
+    observed = [
+        service_text(name, versions, host=f"{name}.test", sticky="request", protocol="openai", observe_body=True)
+        for name in ("paced", "mixed")
+    ]
+    return [*plain, *observed, service_text("auto", versions, host="auto.test")]
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +124,30 @@ def test_tokens_that_come_slowly_are_found_by_their_pace(runner: asyncio.Runner,
         tokens = next(row for row in view.metrics if row.metric == "tokens_out")
         assert tokens.candidate_requests > 0
         assert tokens.verdict != "worse"
+
+    run(runner, story())
+
+
+def test_streams_that_last_longer_are_found_beside_whole_answers_that_do_not(
+    runner: asyncio.Runner, site: Site
+) -> None:
+    async def story() -> None:
+        site.v1.chunk_gap_ms, site.v2.chunk_gap_ms = GAP_MS, 2 * GAP_MS
+        site.v1.delay_ms = site.v2.delay_ms = WELL_MS
+        forms = "{metric: latency, of: streams, margin: 25%}, {metric: latency, of: whole, margin: 25%}"
+        async with (
+            site.client.load(USERS, rate=RATE / 2, host="mixed.test", stream=True) as streams,
+            site.client.load(USERS, rate=RATE / 2, host="mixed.test", stream=False) as whole,
+        ):
+            text = rollout_text("mixed-v2", "mixed", steps=("50%", "100%"), guardrails=f"[{{metric: errors}}, {forms}]")
+            await site.admin.apply(text)
+            view = await until_ended(site, "mixed-v2")
+        assert streams.failed == whole.failed == []
+        assert view.phase == "rolled_back"
+        assert "latency:streams: candidate" in view.message, view.message
+        row = next(row for row in view.metrics if row.metric == "latency:whole")
+        assert row.candidate_requests > 0
+        assert row.verdict != "worse"
 
     run(runner, story())
 

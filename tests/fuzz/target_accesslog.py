@@ -185,7 +185,7 @@ def _check_entry(entry: Entry | Skipped) -> None:
     assert 0 <= entry.weight_bp <= WEIGHT_TOTAL_BP
     assert entry.bucket is None or 0 <= entry.bucket < BUCKET_COUNT
     assert entry.key_hash is None or 0 <= entry.key_hash < 2**64, f"key hash {entry.key_hash:x}"
-    assert type(outcome_of(entry, _OBSERVATIONS[entry.weight_bp & 3]).outcome_class) is OutcomeClass
+    assert type(outcome_of(entry, _OBSERVATIONS[entry.weight_bp & 3], is_observed=True).outcome_class) is OutcomeClass
 
 
 def _entries(message: bytes) -> list[Entry | Skipped] | None:

@@ -15,6 +15,15 @@ TPOT = "tpot"
 TOKEN_GAP = "token_gap"
 TOKENS_OUT = "tokens_out"
 
+# Of an observed service `latency` is told apart as well: of answers that came piece by piece, and of the others. Who
+# never shows which of both it is (cut off by the follow-up, its body not to be read) counts in both, so that being slow
+# never leads out of a comparison.
+STREAMS = "streams"
+WHOLE = "whole"
+EITHER = "either"
+FORMS: dict[str, tuple[str, ...]] = {STREAMS: (f"{LATENCY}:{STREAMS}",), WHOLE: (f"{LATENCY}:{WHOLE}",)}
+FORMS[EITHER] = FORMS[STREAMS] + FORMS[WHOLE]
+
 # Badness of one observed answer in hundredths, 0..100, as a histogram whose bins are these numbers; means are compared.
 # What each says: `extproc.outcome.quality`. The last two only of answers that had to be JSON, or called tools.
 REPETITION = "repetition"
@@ -31,13 +40,13 @@ LOWER = ":lower"
 TOKENS_LOWER = TOKENS_OUT + LOWER
 
 # What the sidecar reports only of a service whose body it observes.
-BODY_METRICS = (FINISH_LENGTH, CONTEXT_TOO_LONG, TPOT, TOKEN_GAP, TOKENS_OUT, TOKENS_LOWER, *SCORES)
+BODY_METRICS = (FINISH_LENGTH, CONTEXT_TOO_LONG, *FORMS[EITHER], TPOT, TOKEN_GAP, TOKENS_OUT, TOKENS_LOWER, *SCORES)
 # While no rollout runs keys are evidence for nothing, but plans ask how many there are. A row then names the smallest
 # hashes of its second, and the control plane keeps as many of a day: the smallest of a day are among those of its
 # seconds. The standard error of the count is 1/sqrt(254), 6.3 %; up to this many it is exact.
 KEYS_COUNTED = 256
 HISTOGRAM_UNITS = {
-    **dict.fromkeys((LATENCY, TTFT, TPOT, TOKEN_GAP), "us"),
+    **dict.fromkeys((LATENCY, *FORMS[EITHER], TTFT, TPOT, TOKEN_GAP), "us"),
     **dict.fromkeys((TOKENS_OUT, TOKENS_LOWER), "tokens"),
 }
 # Metrics whose first observations are told together: a first is 64 bits, 20 of the start and 8 of each metric.

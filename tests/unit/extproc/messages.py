@@ -204,6 +204,7 @@ def outcome(
     cohort: str = "everyone",
     ttft_us: int | None = None,
     measures: tuple[tuple[str, int], ...] = (),
+    form: str = "",
 ) -> Outcome:
     return Outcome(
         service="chat",
@@ -221,4 +222,5 @@ def outcome(
         finish_reason=finish_reason,
         ttft_us=ttft_us,
         measures=measures,
+        form=form,
     )

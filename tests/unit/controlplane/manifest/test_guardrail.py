@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from controlplane.manifest.guardrail import Guardrail
+from serinus.contract.metric import BODY_METRICS, HISTOGRAM_UNITS
 
 
 def guardrail(**values: object) -> Guardrail:
@@ -37,6 +38,14 @@ def test_the_margin_of_a_size_is_a_factor(metric: str, known_as: str) -> None:
 def test_the_margin_of_a_quality_signal_is_in_points(metric: str) -> None:
     signal = guardrail(metric=metric, margin="5pp")
     assert (signal.margin_bp, signal.is_size, signal.is_score, signal.metric_id) == (500, False, True, metric)
+
+
+@pytest.mark.parametrize("form", ["streams", "whole"])
+def test_a_latency_may_be_of_streams_or_of_whole_answers(form: str) -> None:
+    size = guardrail(metric="latency", of=form, margin="10%")
+    assert (size.is_size, size.metric_id) == (True, f"latency:{form}")
+    assert size.metric_id in BODY_METRICS
+    assert size.metric_id in HISTOGRAM_UNITS
 
 
 def test_fewer_tokens_may_be_worse() -> None:
@@ -87,6 +96,7 @@ def test_an_event_has_a_name() -> None:
         ({"metric": "ttft", "margin": "5pp"}, "is not a percentage"),
         ({"metric": "ttft", "margin": "10%", "max": "5%"}, "`max` of a size or a mean is not built yet"),
         ({"metric": "ttft", "margin": "10%", "of": "length"}, "metric ttft takes no `of`"),
+        ({"metric": "latency", "margin": "10%", "of": "both"}, "`of` of latency is `streams` or `whole`"),
         ({"metric": "errors", "margin": "5%"}, "is not a number of percentage points"),
         ({"metric": "errors", "max": "0%"}, "0% is no limit"),
         ({"metric": "errors", "max": "100%"}, "100% is no limit"),

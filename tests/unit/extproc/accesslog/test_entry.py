@@ -79,3 +79,22 @@ def test_the_observation_adds_what_the_body_said() -> None:
     assert outcome_of(entry(), seen).finish_reason == "length"
     assert outcome_of(entry(), UNOBSERVABLE).finish_reason is None
     assert outcome_of(entry(), Observation(observable=True, complete=True)).outcome_class is OutcomeClass.TRUNCATED
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen", "form"),
+    [
+        pytest.param({}, Observation(observable=True, complete=True, is_stream=True), "streams", id="a stream"),
+        pytest.param({}, Observation(observable=True, complete=True), "whole", id="one document"),
+        pytest.param({}, UNOBSERVABLE, "either", id="a coding nobody reads"),
+        pytest.param({}, None, "either", id="its observation was lost"),
+        pytest.param({"is_running": True}, None, "either", id="still runs"),
+        pytest.param({"ending": ending(204)}, None, "whole", id="no model's answer"),
+    ],
+)
+def test_an_observed_answer_came_piece_by_piece_or_whole(
+    changes: dict[str, object], seen: Observation | None, form: str
+) -> None:
+    like = replace(entry(), **changes)  # type: ignore[arg-type]
+    assert outcome_of(like, seen, is_observed=True).form == form
+    assert outcome_of(like, seen).form == ""

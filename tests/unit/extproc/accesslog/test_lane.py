@@ -46,7 +46,7 @@ def test_a_cell_is_what_the_whole_entry_says(bucket: int) -> None:
     (entry,) = entries_of(log_message(log_entry(bucket=bucket, version="v2")))
     side = FINISHED + HAS_FIRST_BYTE + (OF_CANDIDATE if bucket < 500 else OF_BASELINE)
     cell = bench.open(version="v2").cell(side, None)
-    assert cell is bench.window.cell(outcome_of(entry, None), 1)  # type: ignore[arg-type]
+    assert cell is bench.window.cell(outcome_of(entry, None, is_observed=True), 1)  # type: ignore[arg-type]
     assert cell.like.is_routing_mismatch is (bucket == 500)
 
 

@@ -28,6 +28,42 @@ def test_a_request_that_ended_well_has_a_latency_and_a_time_to_first_byte() -> N
     assert row.firsts == {("latency", "ttft"): {7: first_of(40, bin_of(20_000), bin_of(3_000))}}
 
 
+@pytest.mark.parametrize(
+    ("form", "metrics"),
+    [
+        ("streams", ("latency", "latency:streams", "ttft")),
+        ("whole", ("latency", "latency:whole", "ttft")),
+        ("either", ("latency", "latency:streams", "latency:whole", "ttft")),
+    ],
+)
+def test_of_an_observed_answer_the_latency_is_told_by_its_form_too(form: str, metrics: tuple[str, ...]) -> None:
+    row = row_of({"key_hash": 7, "start_us": AT_US + 40, "duration_us": 20_000, "ttft_us": 3_000, "form": form})
+    numbers = [bin_of(3_000 if metric == "ttft" else 20_000) for metric in metrics]
+    assert row.histograms == {metric: {number: 1} for metric, number in zip(metrics, numbers, strict=True)}
+    assert row.firsts == {metrics: {7: first_of(40, *numbers)}}
+
+
+def test_forms_are_told_apart_within_one_slot() -> None:
+    """A key's first stream is one, and its first whole answer another."""
+    row = row_of(
+        {"key_hash": 7, "start_us": AT_US + 9, "duration_us": 90_000, "form": "streams"},
+        {"key_hash": 7, "start_us": AT_US + 5, "duration_us": 10_000, "form": "whole"},
+    )
+    slow, fast = bin_of(90_000), bin_of(10_000)
+    assert row.histograms["latency"] == {slow: 1, fast: 1}
+    assert (row.histograms["latency:streams"], row.histograms["latency:whole"]) == ({slow: 1}, {fast: 1})
+    assert row.firsts == {
+        ("latency", "latency:streams"): {7: first_of(9, slow, slow)},
+        ("latency", "latency:whole"): {7: first_of(5, fast, fast)},
+    }
+
+
+@pytest.mark.parametrize("kind", [OutcomeClass.TRUNCATED, OutcomeClass.CLIENT_ABORTED])
+def test_a_form_without_a_latency_says_nothing(kind: OutcomeClass) -> None:
+    row = row_of({"kind": kind, "ttft_us": 3_000, "form": "streams"})
+    assert "latency:streams" not in row.histograms
+
+
 @pytest.mark.parametrize("kind", [*sorted(FAILURES, key=str), OutcomeClass.CLIENT_ERROR, OutcomeClass.LIMITED])
 def test_how_long_a_failure_took_is_no_latency(kind: OutcomeClass) -> None:
     row = row_of({"kind": kind, "ttft_us": 3_000})
