@@ -4,9 +4,10 @@
 caller records the intention: nothing is seen outside that a restart would not know.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from controlplane.engine.group import Group, Plan
+from controlplane.engine.planes import Seen, ServiceSeen, joined
 from controlplane.engine.routing import GroupTarget
 from controlplane.engine.secrets import NO_FILES
 from controlplane.rollout.events import FleetFact
@@ -32,6 +33,9 @@ class Publisher:
         self._book = GroupBook()
         self._files = NO_FILES
         self._snapshots: dict[str, tuple[ServiceRoute, str]] = {}
+        # What other control planes see of their proxies. The publication does not wait for these: each plane has an
+        # order of its own.
+        self.others: tuple[Seen, ...] = ()
 
     @property
     def groups(self) -> Mapping[str, Group]:
@@ -80,7 +84,24 @@ class Publisher:
         return frozenset().union(*(group.files_in_use for group in self._groups.values()))
 
     def fleet_fact(self, service: str) -> FleetFact:
-        """Of the groups that serve it: who is connected, who has not got it yet, and who rejected what is in force."""
+        """Of the groups that serve it, at all control planes: who is connected, who has not got it yet, and who
+        rejected what is in force."""
+        return self._everywhere(service).fleet
+
+    def _everywhere(self, service: str) -> ServiceSeen:
+        others = [seen[service] for seen in self.others if service in seen]
+        own = self._here(service)
+        return joined(own, others) if others else own
+
+    def seen(self, services: Iterable[str]) -> Seen:
+        """What this control plane alone sees of the proxies of these services."""
+        return {service: self._here(service) for service in services}
+
+    def _here(self, service: str) -> ServiceSeen:
+        nodes = tuple(view.node.node_id for group in self._serving(service) for view in group.fleet.connected)
+        return ServiceSeen(self.route_snapshot(service), nodes, self._fleet_here(service))
+
+    def _fleet_here(self, service: str) -> FleetFact:
         connected, waiting, warming = 0, list[str](), set[str]()
         rejections, duplicates = list[str](), set[str]()
         for group in self._serving(service):
@@ -109,9 +130,11 @@ class Publisher:
         return [group for group in self._groups.values() if group.route(service) is not None]
 
     def connected_nodes(self, service: str | None = None) -> tuple[str, ...]:
-        """The ids of the proxies that are connected now: all of them, or those that serve a service."""
-        groups = self._groups.values() if service is None else self._serving(service)
-        return tuple(view.node.node_id for group in groups for view in group.fleet.connected)
+        """The ids of the proxies that are connected now: all that are connected here, or, at all control planes, those
+        that serve a service."""
+        if service is not None:
+            return self._everywhere(service).nodes
+        return tuple(view.node.node_id for group in self._groups.values() for view in group.fleet.connected)
 
     def snapshot_of(self, rollout: Rollout) -> str:
         """The snapshot that routes a rollout's requests now; "" once it has ended."""

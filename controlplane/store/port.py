@@ -123,5 +123,11 @@ class Lease(Protocol):
     def newest(self) -> int:
         """Another number than before once an apply, an act or a decision was recorded, by whomever."""
 
+    def tell(self, text: str) -> None:
+        """What this control plane sees, for the others; the newest counts. Needs no lease."""
+
+    def told(self) -> list[str]:
+        """What the others told in the last seconds, the newest of each."""
+
     def resign(self) -> None:
-        """Give the lease back, so that another need not wait until it runs out."""
+        """Give the lease back, so that another need not wait until it runs out; what was told holds no more."""

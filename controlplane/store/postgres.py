@@ -30,6 +30,8 @@ from controlplane.store.session.client import Session, Work
 LEASE_S = 5.0
 RENEW_S = 1.0
 BATCHES_AT_ONCE = 1_000
+# A follower tells each second. Of one that was silent so long the proxies count as gone, as those of a broken stream.
+TOLD_S_MAX = 5.0
 _RECORD = "rollout, revision, at_ms, moved, state, action, code, text, actor"
 _OBJECTS = """SELECT kind, name, data, baseline, applied_at_ms FROM serinus_objects
   ORDER BY kind COLLATE "C" DESC, name COLLATE "C" """
@@ -46,6 +48,12 @@ _PRUNE_HOLDS = """DELETE FROM serinus_journal WHERE NOT moved AND at_ms < $1 AND
 _LEAD = """UPDATE serinus_lease SET holder = $1, expires_at = clock_timestamp() + make_interval(secs => $2),
   epoch = CASE WHEN holder = $1 AND epoch = $3 THEN epoch ELSE epoch + 1 END
   WHERE holder = $1 OR expires_at < clock_timestamp() RETURNING epoch"""
+# What stands longer is of processes that are gone.
+_TELL = """WITH gone AS (DELETE FROM serinus_planes WHERE at < clock_timestamp() - interval '1 hour' AND holder <> $1)
+  INSERT INTO serinus_planes VALUES ($1, clock_timestamp(), $2)
+  ON CONFLICT (holder) DO UPDATE SET at = EXCLUDED.at, seen = EXCLUDED.seen"""
+_TOLD = """SELECT seen FROM serinus_planes
+  WHERE holder <> $1 AND at > clock_timestamp() - make_interval(secs => $2) ORDER BY holder"""
 _NONE = -1
 
 
@@ -85,8 +93,16 @@ class PostgresStore:
         found = self._side.run(lambda c: c.fetchval("SELECT max(serial) FROM serinus_journal"))
         return found or 0
 
+    def tell(self, text: str) -> None:
+        self._side.run(lambda c: c.execute(_TELL, self._holder, text))
+
+    def told(self) -> list[str]:
+        rows = self._side.run(lambda c: c.fetch(_TOLD, self._holder, TOLD_S_MAX))
+        return [text for (text,) in rows]
+
     def resign(self) -> None:
         term, self._term, self._writes_as = self._term, _NONE, _NONE
+        self._side.run(lambda c: c.execute("DELETE FROM serinus_planes WHERE holder = $1", self._holder))
         if term != _NONE:
             free = "UPDATE serinus_lease SET expires_at = '-infinity' WHERE holder = $1 AND epoch = $2"
             self._side.run(lambda c: c.execute(free, self._holder, term))

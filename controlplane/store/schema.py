@@ -24,6 +24,8 @@ MIGRATIONS = (
       expires_at timestamptz NOT NULL);
     INSERT INTO serinus_lease (holder, epoch, expires_at) VALUES ('', 0, '-infinity');
     """,
+    # What each control plane sees of its proxies, for the one that leads. Worth nothing after a crash: not logged.
+    "CREATE UNLOGGED TABLE serinus_planes (holder text PRIMARY KEY, at timestamptz NOT NULL, seen text NOT NULL);",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 # Two that start at once take turns; the number is ours alone within the database.

@@ -8,8 +8,10 @@ import aiohttp
 import grpc
 import pytest
 
+from controlplane.rollout.events import FleetFact
 from serinus.v1 import admin_pb2
 from tests.e2e.plane import PLAN, Plane, plane, settings
+from tests.e2e.proxy import FakeProxy
 from tests.postgres import postgres
 from tests.unit.controlplane.manifest.samples import SERVICE
 
@@ -37,6 +39,14 @@ def test_a_follower_reads_along_and_takes_over_from_a_leader_that_hangs(tmp_path
                     await survivor.call("Abort", admin_pb2.OperatorRequest(rollout="chat-v2", actor="test"))
                 assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
                 assert "does not lead" in (refused.value.details() or "")
+                # A proxy of the follower gets what the leader decided, and the leader hears how far it is.
+                proxy = FakeProxy(survivor.config.xds)
+                serving = asyncio.create_task(proxy.run())
+                publisher = leader.control.engine.publisher
+                await leader.until(lambda: publisher.fleet_fact("chat") == FleetFact(connected=1))
+                assert proxy.clusters >= {"chat/v1", "chat/v2"}
+                assert proxy.faults == []
+                serving.cancel()
                 # It hangs: its lease is neither renewed nor given back. 5 s later it is over, and the follower looks
                 # every second; the bound is wide for the sake of loaded machines.
                 working.cancel()

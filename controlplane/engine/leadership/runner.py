@@ -1,8 +1,9 @@
 """Several control planes over one store: the one that holds the lease runs the engine, the others follow.
 
-A follower publishes what the leader has written and answers reads; what would change something is refused by the
-store. Whoever begins a term reads everything first: nothing that it knew before counts, so a leader that lost its lease
-for a moment starts as afresh as another would. The lease's safety lies in the store (`postgres.py`), not in this loop.
+A follower publishes what the leader has written, tells the leader how far its own proxies are, and answers reads; what
+would change something is refused by the store. Whoever begins a term reads everything first: nothing that it knew
+before counts, so a leader that lost its lease for a moment starts as afresh as another would. The lease's safety lies
+in the store (`postgres.py`), not in this loop.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import contextlib
 import logging
 from typing import Protocol
 
+from controlplane.engine.planes import seen_of, text_of
 from controlplane.engine.runner import Engine
 from controlplane.errors import SerinusError
 from controlplane.store.port import Lease, Store
@@ -58,6 +60,9 @@ class Leadership:
             await self._follow()
         elif term != self._term:
             await self._lead(term)
+        else:
+            told = await asyncio.to_thread(self._store.told)
+            self._engine.publisher.others = tuple(map(seen_of, told))
 
     async def _follow(self) -> None:
         if self.is_leading:
@@ -67,9 +72,14 @@ class Leadership:
         if newest != self._newest:
             await self._engine.start(decides=False)
             self._newest = newest
+        publisher = self._engine.publisher
+        publisher.tick(self._engine.now_ms())
+        moved = {rollout.spec.service for rollout in self._engine.world.active_rollouts}
+        await asyncio.to_thread(self._store.tell, text_of(publisher.seen(moved)))
 
     async def _lead(self, term: int) -> None:
         await self._end()
+        self._engine.publisher.others = ()
         try:
             await self._engine.start(lambda: self._store.write_as(term))
         except BaseException:

@@ -7,6 +7,7 @@ import pytest
 
 from controlplane.store.port import NewerSchemaError, NotLeaderError, Record, StoredBatch, StoredObject, StoreError
 from controlplane.store.postgres import PostgresStore
+from controlplane.store.schema import SCHEMA_VERSION
 from tests.postgres import execute, postgres
 from tests.waiting import eventually
 
@@ -99,7 +100,7 @@ def test_a_newer_schema_is_refused_and_nothing_is_changed(address: str) -> None:
     PostgresStore(address).close()
     execute(address, "UPDATE serinus_schema SET version = 99")
     execute(address, "DROP TABLE serinus_batches")
-    with pytest.raises(NewerSchemaError, match="schema 99, this one knows 1"):
+    with pytest.raises(NewerSchemaError, match=f"schema 99, this one knows {SCHEMA_VERSION}"):
         PostgresStore(address)
     with pytest.raises(NewerSchemaError):
         PostgresStore(address)
@@ -130,3 +131,21 @@ def test_a_text_with_a_null_character_is_kept_without_it(address: str) -> None:
     store.append(Record("r", 1, 1, True, "s", "hold", "code", "a\0b", "ada"))
     assert store.records("r")[0].text == "a\ufffdb"
     store.close()
+
+
+def test_what_each_tells_is_heard_by_the_others_until_it_is_old(address: str) -> None:
+    stores = [PostgresStore(address, lease_s=60) for _ in range(3)]
+    try:
+        for number, store in enumerate(stores):
+            store.tell(f"old {number}")
+            store.tell(f"new {number}")
+        assert sorted(stores[0].told()) == ["new 1", "new 2"]
+        execute(address, "UPDATE serinus_planes SET at = at - interval '6 seconds' WHERE seen = 'new 1'")
+        assert stores[0].told() == ["new 2"]
+        execute(address, "UPDATE serinus_planes SET at = at - interval '2 hours' WHERE seen = 'new 1'")
+        stores[0].tell("newer")
+        stores[1].tell("back")
+        assert sorted(stores[2].told()) == ["back", "newer"]
+    finally:
+        for store in stores:
+            store.close()

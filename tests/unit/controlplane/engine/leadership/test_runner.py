@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from controlplane.engine.leadership.runner import Leadership
-from controlplane.rollout.events import Abort
+from controlplane.rollout.events import Abort, FleetFact
+from controlplane.snapshot.resource import ROUTE
 from controlplane.store.port import NotLeaderError
 from controlplane.store.postgres import PostgresStore
 from tests.postgres import execute, postgres
@@ -57,6 +58,59 @@ def test_a_follower_publishes_what_the_leader_wrote_and_changes_nothing() -> Non
             with pytest.raises(NotLeaderError):
                 await follower.engine.command("chat-v2", Abort(follower.clock.now_ms(), "ada", "no"))
             assert list(follower.engine.world.services) == ["chat"]
+
+    asyncio.run(run(postgres().address()))
+
+
+def test_steps_wait_for_the_proxies_of_a_follower_too() -> None:
+    async def run(address: str) -> None:
+        async with member(address) as leader, member(address) as follower:
+            await leader.look()
+            await follower.look()
+            leader.fleet.connect("e1")
+            follower.fleet.connect("e2")
+            await leader.apply(service("chat"), rollout("chat"))
+            seen = leader.engine.publisher
+            await follower.look()
+            await leader.look()
+            assert seen.connected_nodes("chat") == ("e1", "e2")
+
+            def waiting_for_the_others() -> bool:
+                # Clusters first, then the routes that name them; the engine goes on twice a second.
+                leader.fleet.accept("e1")
+                return seen.fleet_fact("chat").waiting == ("e2",)
+
+            await until(waiting_for_the_others)
+            for _ in range(3):
+                follower.fleet.accept("e2")
+                await follower.look()
+            assert follower.fleet.published["default"][-1].version == leader.fleet.published["default"][-1].version
+            await leader.look()
+            assert seen.fleet_fact("chat") == FleetFact(connected=2)
+            follower.fleet.reject("e2", ROUTE, "nonsense")
+            await follower.look()
+            await leader.look()
+            assert seen.fleet_fact("chat").rejections == ("e2: nonsense",)
+            # It came over: the follower has not told yet that it left.
+            leader.fleet.connect("e2")
+            leader.fleet.accept("e2")
+            assert seen.fleet_fact("chat").waiting == ()
+
+    asyncio.run(run(postgres().address()))
+
+
+def test_the_proxies_of_a_follower_that_has_ended_are_gone() -> None:
+    async def run(address: str) -> None:
+        async with member(address) as leader:
+            await leader.look()
+            await leader.apply(service("chat"), rollout("chat"))
+            async with member(address) as follower:
+                follower.fleet.connect("e2")
+                await follower.look()
+                await leader.look()
+                assert leader.engine.publisher.fleet_fact("chat").connected == 1
+            await leader.look()
+            assert leader.engine.publisher.fleet_fact("chat").connected == 0
 
     asyncio.run(run(postgres().address()))
 
