@@ -22,6 +22,9 @@ from controlplane.engine.secrets import Reading
 from controlplane.engine.series import refresh
 from controlplane.ingest.server import OutcomesServicer
 from controlplane.manifest.errors import ManifestError
+from controlplane.notify.client import Sender
+from controlplane.notify.lanes.runner import Lanes
+from controlplane.notify.runner import NotifyRunner
 from controlplane.security.errors import SecretReadError
 from controlplane.security.identity import LOCAL, Caller
 from controlplane.security.listen import parse_listen, require_safe_listen
@@ -90,6 +93,7 @@ class ControlPlane:
             proxy_timeout_s=settings.proxy_timeout_s,
         )
         self._leadership = Leadership(self.engine, shared) if shared is not None else None
+        self.notify = NotifyRunner(self.engine, store, self._exporter, self._lanes, is_leading=lambda: self._is_leading)
         self._http = HttpServer(metrics=self._metrics, not_ready=self._why_not_ready)
         self._not_ready = "starting"
         self._servers: list[grpc.aio.Server] = []
@@ -114,7 +118,7 @@ class ControlPlane:
         had_state = bool(self.engine.world.services)
         try:
             files = [(str(path), path.read_text(encoding="utf-8")) for path in self._settings.manifests]
-            if files and (self._leadership is None or self._leadership.is_leading):
+            if files and self._is_leading:
                 await self.engine.apply(files, dry_run=False, actor=BY_FLAG.actor, by=BY_FLAG)
         except OSError as error:
             raise SettingsError(f"--manifest {error.filename} cannot be read: {error.strerror}") from error
@@ -153,15 +157,24 @@ class ControlPlane:
     async def run(self) -> None:
         """Serve until cancelled."""
         signals = SignalRunner(self.engine.signals, self._server_targets, self.engine.now_ms)
-        reading = asyncio.create_task(signals.run())
+        beside = [asyncio.create_task(signals.run()), asyncio.create_task(self.notify.run())]
         try:
             await (self._leadership or self.engine).run()
         finally:
-            reading.cancel()
+            for task in beside:
+                task.cancel()
+
+    @property
+    def _is_leading(self) -> bool:
+        return self._leadership is None or self._leadership.is_leading
+
+    def _lanes(self) -> Lanes:
+        secrets = SecretDirectory(self._settings.secrets)
+        return Lanes(Sender(HookClient()), secrets, self._exporter, self.engine.now_ms)
 
     def _server_targets(self) -> tuple[Target, ...]:
         """The servers that manifests ask to read, those of running rollouts first; who does not lead reads none."""
-        if self._leadership is not None and not self._leadership.is_leading:
+        if not self._is_leading:
             return ()
         world = self.engine.world
         specs = {name: service.spec for name, service in world.services.items()}
@@ -171,12 +184,13 @@ class ControlPlane:
         self._not_ready = "stopping"
         await asyncio.gather(*(server.stop(STOP_GRACE_S) for server in self._servers))
         await self._http.stop()
+        await self.notify.close()
         if self._leadership is not None:
             await self._leadership.close()
         await self.engine.close()
 
     def _why_not_ready(self) -> str:
-        if not self._not_ready and self._leadership is not None and not self._leadership.is_leading:
+        if not self._not_ready and not self._is_leading:
             return "follows: another control plane leads"
         return self._not_ready
 

@@ -76,7 +76,7 @@ class Engine:
         self._exporter = exporter
         self._lock = asyncio.Lock()
         self._runner = StoreRunner(exporter)
-        self._stored = self._runner.run
+        self.stored = self._runner.run
         self._changed = asyncio.Condition()
         self._fleet_changed = asyncio.Event()
         self.ads, ads.on_change = ads, self._fleet_changed.set
@@ -85,7 +85,7 @@ class Engine:
         self._source = secrets or NoSecrets()
         self._hooks = HookRunner(hooks or NoHooks(), self._source, now_ms=self.now_ms, ended=self.command)
         self.delivery = Delivery(self.publisher, gateway)
-        self.world, self._decides = World(), True
+        self.world, self._decides, self.notes = World(), True, dict[str, tuple[str, ...]]()
         self.trackers: dict[str, EvidenceTracker] = {}
         self.feedback = FeedbackDesk()
         self.last: dict[str, LastDecision] = {}
@@ -150,7 +150,7 @@ class Engine:
             if dry_run:
                 return plan.changes
             objects, records = apply_writes(plan, actor=actor, now_ms=now_ms)
-            await self._stored(self._store.apply, objects, [*records, *audit.applied(by, plan.changes, now_ms)])
+            await self.stored(self._store.apply, objects, [*records, *audit.applied(by, plan.changes, now_ms)])
             self.world = plan.world
             self.trackers = {name: one for name, one in self.trackers.items() if name in self.world.rollouts}
             for record in records:
@@ -167,7 +167,7 @@ class Engine:
 
     async def records(self, name: str, last: int | None = None) -> list[Record]:
         """A rollout's journal, or its newest records; oldest first."""
-        return await self._stored(self._store.records, name, last)
+        return await self.stored(self._store.records, name, last)
 
     async def changed(self, timeout_s: float) -> None:
         """Returns at the next change, or after the time."""
@@ -199,7 +199,7 @@ class Engine:
         async with self._lock:
             now_ms = self.now_ms()
             stored = StoredBatch(hello.sidecar, hello.epoch, batch.seq, now_ms, payload)
-            if not await self._stored(self._store.save_batch, stored):
+            if not await self.stored(self._store.save_batch, stored):
                 return
             if hello.sidecar != OPERATORS:
                 self.registry.batch(hello, batch, now_ms)
@@ -256,7 +256,7 @@ class Engine:
             last.decision = transition.decision
             return
         record = record_of(transition.state, now_ms, transition.decision, moved=moved)
-        await self._stored(self._store.apply, transition_objects(self.world, transition, now_ms), [record, *acts])
+        await self.stored(self._store.apply, transition_objects(self.world, transition, now_ms), [record, *acts])
         holds = last.holds_written if last else 0
         self._decided(rollout, LastDecision(transition.decision, now_ms, holds + (not moved)))
         log.info(transition.decision.text, extra={"fields": transition.log_fields})

@@ -18,17 +18,6 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, strict=True)
 
 
-def not_built(what: str) -> BeforeValidator:
-    """For a key that the language has but this version has not built: refused by name, never ignored."""
-
-    def refuse(value: object) -> object:
-        if value is not None:
-            raise ValueError(f"{what} is not built yet in this version; leave it out")
-        return value
-
-    return BeforeValidator(refuse)
-
-
 def choice(kinds: type[StrEnum], value: object, planned: Collection[str] = ()) -> object:
     """An enum by its text; a value that is planned but not built is refused by name."""
     if isinstance(value, str) and value in planned:

@@ -20,12 +20,12 @@ from controlplane.manifest.field import (
     Spec,
     as_tuple,
     choice,
-    not_built,
 )
 from controlplane.manifest.freeze import Freeze
 from controlplane.manifest.guardrail import Guardrail
 from controlplane.manifest.hook import Hook, Hooks
 from controlplane.manifest.limit import Limit, Limits
+from controlplane.manifest.notify import NotifyList
 from controlplane.manifest.pacing import Approvals, Bake, Confidence, Diagnostics, WhenBusy
 from controlplane.manifest.server_metrics import Capacity
 from controlplane.manifest.slices import SliceSpecs
@@ -225,7 +225,7 @@ class RolloutSpec(Spec):
     when_busy: Annotated[WhenBusy, BeforeValidator(lambda v: choice(WhenBusy, v))] = WhenBusy.REFUSE
     freeze: Annotated[tuple[Freeze, ...], BeforeValidator(as_tuple), Field(max_length=20)] = ()
     hooks: Hooks = Hooks()
-    notify: Annotated[None, not_built("`notify`")] = None
+    notify: NotifyList = ()
 
     @model_validator(mode="before")
     @classmethod

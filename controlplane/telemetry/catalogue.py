@@ -64,6 +64,13 @@ FEEDBACK = Metric(
     ("service", "version", "kind", "result"),
 )
 SIDECARS = Metric("serinus_sidecars", Kind.GAUGE, "Sidecars that report now.")
+NOTIFICATIONS = Metric(
+    "serinus_notifications_total",
+    Kind.COUNTER,
+    "Attempts to tell a receiver of a manifest's notify, and notices that were given up.",
+    ("kind", "outcome"),
+)
+NOTIFICATIONS_WAITING = Metric("serinus_notifications_waiting", Kind.GAUGE, "Notices that receivers have yet to take.")
 
 CATALOGUE = (
     ROLLOUT_PHASE,
@@ -81,5 +88,7 @@ CATALOGUE = (
     VERSION_INFO,
     FEEDBACK,
     SIDECARS,
+    NOTIFICATIONS,
+    NOTIFICATIONS_WAITING,
     *SERVER_METRICS,
 )

@@ -86,6 +86,7 @@ class Reader:
         view = wire.rollout_view(self._engine, rollout, records)
         if not rollout.is_terminal:
             self._add_servers(view, rollout)
+        view.findings.extend(self._engine.notes.get(rollout.name, ()))
         return view
 
     def _add_servers(self, view: admin_pb2.RolloutView, rollout: Rollout) -> None:

@@ -164,12 +164,6 @@ def test_steps_that_make_no_ramp_are_refused(steps: str, part: str) -> None:
     assert part in problems_of(ROLLOUT.replace("[10%, 50%, 100%]", steps))[0]
 
 
-@pytest.mark.parametrize("key", ["notify"])
-def test_what_is_not_built_is_refused_by_name(key: str) -> None:
-    (problem,) = problems_of(ROLLOUT + f"  {key}: {{for: 10m}}\n")
-    assert f"`{key}` is not built yet in this version" in problem
-
-
 def test_services_say_which_secret_files_they_need() -> None:
     text = SERVICE.replace("{name: v2, ", "{name: v2, tls: {ca: ca.pem}, auth: {file: token}, ")
     specs = [each.spec for each in load([("chat.yaml", text)]) if isinstance(each.spec, ServiceSpec)]
