@@ -42,14 +42,15 @@ def world_of(objects: Sequence[StoredObject], latest: Sequence[Record]) -> World
 
 
 def begins_of(rollout: Rollout, records: Iterable[Record]) -> list[BeginStep]:
-    """The steps of the rollout's present attempt that had started, from its journal."""
+    """The steps of the rollout's present attempt that had started, from its journal. What belongs to the attempt its
+    own state says, not its time: the clock may have been set back."""
     begins = []
     for record in records:
-        if not record.moved or record.at_ms < rollout.started_at_ms:
+        if not record.moved or record.code != "step_started":
             continue
-        phase = decode(rollout.name, rollout.spec, record.state).phase
-        if isinstance(phase, Observing) and record.code == "step_started":
-            begins.append(begin_step(rollout.spec, phase))
+        state = decode(rollout.name, rollout.spec, record.state)
+        if state.started_at_ms == rollout.started_at_ms and isinstance(state.phase, Observing):
+            begins.append(begin_step(rollout.spec, state.phase))
     return begins
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from controlplane.ingest.merge import AHEAD_S_MAX
 from controlplane.ingest.rows import Batch, ClusterHealth, Hello, ProxyCounters
 from controlplane.ingest.traffic import TrafficBook
 from controlplane.rollout.events import DataFact, SidecarFact
@@ -38,6 +39,7 @@ class _EpochState:
     policy: str = ""
     refusal: str = ""
     shed: int = 0
+    ahead_s: int = 0
 
     def lives(self, now_ms: int) -> bool:
         return self.connected and now_ms - self.heard_ms <= SILENT_MS
@@ -88,7 +90,10 @@ class Registry:
         state = sidecar.epochs.setdefault(hello.epoch, _EpochState(connected=True, heard_ms=now_ms))
         state.heard_ms = now_ms
         self.traffic.add(batch.rows)
-        state.closed_through = max(batch.closed_through_slot, state.closed_through or 0)
+        now_slot = now_ms // 1_000
+        state.ahead_s = _ahead_s(batch, now_slot)
+        # Nobody closes a second that has not come; rows of such are no evidence (`merge.AHEAD_S_MAX`).
+        state.closed_through = max(min(batch.closed_through_slot, now_slot), state.closed_through or 0)
         if batch.shed > state.shed:
             sidecar.sheds.append((now_ms, batch.shed - state.shed))
             state.shed = batch.shed
@@ -137,6 +142,11 @@ class Registry:
             waiting=tuple(node for node, states in live.items() if any(each.policy != policy for each in states)),
             silent=tuple(node for node in nodes if node not in live),
             rejections=tuple(f"{node}: {refusal}" for node, refusal in refusals.items() if refusal),
+            ahead=tuple(
+                (node, ahead_s)
+                for node, states in live.items()
+                if (ahead_s := max(each.ahead_s for each in states)) > AHEAD_S_MAX
+            ),
         )
 
     def health(self, nodes: Iterable[str], cluster: str) -> tuple[tuple[str, int, int], ...]:
@@ -182,6 +192,13 @@ def _is_newer(read: ProxyCounters, points: deque[tuple[int, ProxyCounters]], *, 
         return is_newest
     last_ms = points[-1][1].read_ms if points else 0
     return read.read_ms > last_ms or read.read_ms < last_ms - OVERTAKEN_MS_MAX
+
+
+def _ahead_s(batch: Batch, now_slot: int) -> int:
+    """By how much the reporter's clock is ahead at least: by the newest second that it speaks of. Reports may come
+    late, so nothing tells a clock that is behind; it only delays what it says."""
+    read_slot = batch.proxy.read_ms // 1_000 if batch.proxy is not None else 0
+    return max(batch.closed_through_slot, read_slot, *(row.slot for row in batch.rows), now_slot) - now_slot
 
 
 def _increment(before: int, after: int) -> int:

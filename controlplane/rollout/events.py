@@ -19,12 +19,14 @@ class FleetFact:
 
 @dataclass(frozen=True, slots=True)
 class SidecarFact:
-    """The sidecars. `waiting` have not accepted the policy in force; `silent` were heard before and are not now."""
+    """The sidecars. `waiting` have not accepted the policy in force; `silent` were heard before and are not now; of
+    those `ahead` the clock is, by so many seconds, too far for their rows to be evidence."""
 
     connected: int
     waiting: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
     rejections: tuple[str, ...] = ()
+    ahead: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,12 @@ def sidecar_hold(facts: Facts) -> Hold | None:
         return Hold("sidecar_silent", f"no report from sidecar {', '.join(sidecars.silent[:5])}: outcomes are missing")
     if sidecars.connected == 0:
         return Hold("no_sidecar", "no sidecar is connected: there are no outcomes to judge")
+    if sidecars.ahead:
+        told = ", ".join(f"{node} by {ahead_s} s" for node, ahead_s in sidecars.ahead[:5])
+        return Hold(
+            "sidecar_clock",
+            f"the clock is ahead at sidecar {told}: what it reports is no evidence; next: set the clocks by NTP",
+        )
     if sidecars.waiting:
         return Hold(
             "waiting_for_sidecars", f"waiting for sidecar {', '.join(sidecars.waiting[:5])} to take the cohort policy"

@@ -1,5 +1,6 @@
 """Who reports, what is closed, and what Envoy's counters said lately."""
 
+from controlplane.ingest.merge import AHEAD_S_MAX
 from controlplane.ingest.registry import EPOCHS_MAX, SILENT_MS, WINDOW_MS, Registry
 from controlplane.ingest.rows import Batch, ClusterHealth, Hello, ProxyCounters
 from controlplane.rollout.events import SidecarFact
@@ -34,6 +35,29 @@ def test_a_slot_is_closed_when_every_live_sidecar_has_closed_it() -> None:
     assert registry.closed_through(T0) is None
     heard(registry, B, 1, 48, T0)
     assert registry.closed_through(T0) == 48
+
+
+def test_a_clock_that_is_ahead_closes_nothing_that_has_not_come_and_is_told_by_its_seconds() -> None:
+    registry, now_slot = Registry(), T0 // 1_000
+    registry.hello(A, T0)
+    heard(registry, A, 1, now_slot + AHEAD_S_MAX, T0)
+    assert registry.closed_through(T0) == now_slot
+    assert registry.sidecar_fact(["edge-1"], "", T0).ahead == ()
+    heard(registry, A, 2, now_slot + AHEAD_S_MAX + 1, T0)
+    assert registry.closed_through(T0) == now_slot
+    assert registry.sidecar_fact(["edge-1"], "", T0).ahead == (("edge-1", AHEAD_S_MAX + 1),)
+    later = T0 + 60_000
+    heard(registry, A, 3, later // 1_000 - 12, later)
+    assert registry.closed_through(later) == later // 1_000 - 12
+    assert registry.sidecar_fact(["edge-1"], "", later).ahead == ()
+
+
+def test_what_a_clock_ahead_has_written_tells_it_before_anything_is_closed() -> None:
+    """At a follow-up of a minute slots close a minute late: its rows and readings are ahead, what it closes is not."""
+    registry = Registry()
+    registry.hello(A, T0)
+    heard(registry, A, 1, T0 // 1_000 - 20, T0, read_ms=T0 + 45_000)
+    assert registry.sidecar_fact(["edge-1"], "", T0).ahead == (("edge-1", 45),)
 
 
 def test_a_dead_sidecar_holds_slots_back_for_a_bounded_time() -> None:

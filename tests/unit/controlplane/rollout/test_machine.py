@@ -155,6 +155,7 @@ GOOD = right(step_index=0, verdict=Verdict.GOOD_ENOUGH)
         (without(GOOD, sidecars=SidecarFact(2, silent=("edge-2",))), "sidecar_silent"),
         (without(GOOD, sidecars=SidecarFact(2, waiting=("edge-2",))), "waiting_for_sidecars"),
         (without(GOOD, sidecars=SidecarFact(2, rejections=("edge-2: bad",))), "sidecar_rejected"),
+        (without(GOOD, sidecars=SidecarFact(2, ahead=(("edge-2", 40),))), "sidecar_clock"),
         (without(GOOD, data=DataFact(30, 900, 100, 900, 0)), "untagged_requests"),
         (without(GOOD, data=DataFact(30, 900, 0, 900, 90)), "lost_log_entries"),
         (without(GOOD, data=DataFact(30, 900, 0, 900, 0, ("edge-1",))), "counters_unreadable"),
