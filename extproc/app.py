@@ -66,7 +66,8 @@ class Sidecar:
         self._queue = ReportQueue()
         self._policy_file = PolicyFile(settings.run_dir)
         self._files = PolicyFolder(settings.policy_dir, seed=secrets.randbits(64))
-        self._proxy = ProxyReader(str(settings.envoy_admin), settings.run_dir, clock.now_ms)
+        epoch = clock.epoch_ns()
+        self._proxy = ProxyReader(str(settings.envoy_admin), settings.run_dir, clock.now_ms, epoch)
         self._pace = Pace()
         tagging = Tagging(self._policies, self._catalogue.requests, clock, self._pace.is_behind)
         self._transports = _transports(settings, self, self._catalogue.processing, tagging.at_once)
@@ -75,7 +76,7 @@ class Sidecar:
             tls=settings.tls,
             sidecar=settings.node_id,
             cluster=settings.node_cluster,
-            epoch=clock.epoch_ns(),
+            epoch=epoch,
             queue=self._queue,
             policies=self._policies,
             policy_file=self._policy_file,
@@ -127,6 +128,7 @@ class Sidecar:
             for task in (waiter, *loops):
                 task.cancel()
             await asyncio.gather(waiter, *loops, return_exceptions=True)
+            self._proxy.dropped(self._queue.entries)
             await self._proxy.close()
             if self._ask is not None:
                 await self._ask.close()
@@ -197,7 +199,10 @@ class Sidecar:
             await self._report()
 
     async def _report(self) -> None:
-        proxy = self._counted(await self._proxy.read(self._ingest.take_received()))
+        received, queue = self._ingest.take_received(), self._queue
+        # With nothing waiting this report is acknowledged in milliseconds: a kill then would be marked for nothing.
+        held = queue.entries + received if len(queue) else 0
+        proxy = self._counted(await self._proxy.read(received, held))
         shed, is_elsewhere = self._catalogue.requests.values.get(("shed",), 0), self._proxy.is_elsewhere
         sealed = self._window.take(self._clock.now_ms(), self._policies.follow_up_ms_max)
         told = self._feedback.waiting()
@@ -205,8 +210,10 @@ class Sidecar:
             lambda seq: wire.batch(seq, sealed, proxy, shed=shed, proxy_read_elsewhere=is_elsewhere, feedback=told),
             len(sealed.rows),
             len(told),
+            received,
         )
         for batch in dropped:
+            self._proxy.dropped(batch.entries)
             self._catalogue.report_slots.add(("dropped",), batch.row_count)
             if batch.told_count:
                 self._catalogue.feedback.add(("dropped",), batch.told_count)

@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from extproc.proxystats import ledger as ledgers
-from extproc.proxystats.ledger import Ledger, Poll
+from extproc.proxystats.ledger import Held, Ledger, Poll
 from extproc.proxystats.parse import STATS_FILTER, BadStatsError, ProxyStats, parse
 
 # Envoy's main thread answers in 1-5 ms; past this the report goes out without its counters.
@@ -81,23 +81,26 @@ class ReaderSeat:
 class LedgerFile:
     """`ledger.json` in the run directory. `update` is short and does not wait for other processes.
 
-    `unsaved`: log entries received that are not in the file yet. Add to it; an `update` empties it."""
+    `unsaved`: log entries received that are not in the file yet, `dropped`: those that this process has given up. Add
+    to them; an `update` empties both."""
 
     def __init__(self, run_dir: Path) -> None:
         self._path = run_dir / "ledger.json"
         self._lock = run_dir / "ledger.lock"
-        self.unsaved = 0
+        self.unsaved = self.dropped = 0
 
-    def update(self, poll: Poll | None) -> Ledger | None:
-        """Add what is unsaved, and a poll if there was one. None: another process held the lock; kept for later."""
+    def update(self, poll: Poll | None, held: Held) -> Ledger | None:
+        """Add what is unsaved, a poll if there was one, and what this process holds. None: another process held the
+        lock; kept for later."""
         with self._locked() as is_locked:
             if not is_locked:
                 return None
             ledger = ledgers.add_received(self._read(), self.unsaved)
             if poll is not None:
                 ledger = ledgers.add_poll(ledger, poll)
+            ledger = ledgers.hold(ledger, held, self.dropped)
             self._write(ledger)
-        self.unsaved = 0
+        self.unsaved = self.dropped = 0
         return ledger
 
     @contextmanager

@@ -9,6 +9,9 @@ It is a lower bound: while requests come, what was received since the poll hides
 A sidecar killed with -9 never adds its last second: those entries count as lost, rightly, since their outcomes were
 not reported. A restart of Envoy (its counter or its uptime went back) opens a new base: what came since the last poll
 is taken as the new Envoy's, as far as its counter allows.
+
+What was received is not yet safe: while the control plane is away it waits in the process. So each process writes down
+how much it holds. What is held by one that is heard no more died with it, and so did what did not fit its queue.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +20,8 @@ from dataclasses import asdict, dataclass, replace
 LAG_MS = 2_500
 # One poll a second of at most three processes over the lag.
 POLLS_MAX = 16
+# A process writes each second; one that was silent so long is gone, or hangs.
+HELD_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +34,19 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Entries that a process has received, and the control plane has not acknowledged, at one moment."""
+
+    epoch: int
+    at_ms: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """`received`: by all sidecars, of all Envoys here. `received_base`: that sum when this Envoy started.
-    `lost_before`: by earlier Envoys here. `lost`: the total so far."""
+    `lost_before`: by earlier Envoys here. `lost`: never received, the total so far. `unreported`: received by a sidecar
+    that could never report them."""
 
     received: int = 0
     received_base: int = 0
@@ -39,6 +54,23 @@ class Ledger:
     lost_before: int = 0
     lost: int = 0
     polls: tuple[Poll, ...] = ()
+    held: tuple[Held, ...] = ()
+    unreported: int = 0
+
+    @property
+    def missing(self) -> int:
+        """Entries that no report will ever hold."""
+        return self.lost + self.unreported
+
+
+def hold(ledger: Ledger, held: Held, dropped: int) -> Ledger:
+    """What a living process holds now, instead of what it said before; `dropped`: what it has given up since. Whatever
+    is held by one that was not heard for `HELD_MS`, or said so at a time still to come, is gone."""
+    others = [one for one in ledger.held if one.epoch != held.epoch]
+    dead = [one for one in others if abs(held.at_ms - one.at_ms) > HELD_MS]
+    own = (held,) if held.entries else ()
+    unreported = ledger.unreported + dropped + sum(one.entries for one in dead)
+    return replace(ledger, held=(*(one for one in others if one not in dead), *own), unreported=unreported)
 
 
 def add_received(ledger: Ledger, entries: int) -> Ledger:
@@ -88,7 +120,8 @@ def from_document(document: object) -> Ledger:
         raise ValueError("a ledger is a JSON object")
     try:
         polls = tuple(Poll(int(p["at_ms"]), int(p["written"]), int(p["uptime_s"])) for p in document["polls"])
-        numbers = {name: int(document[name]) for name in document if name != "polls"}
-        return Ledger(**numbers, polls=polls)
+        held = tuple(Held(int(h["epoch"]), int(h["at_ms"]), int(h["entries"])) for h in document.get("held", ()))
+        numbers = {name: int(document[name]) for name in document if name not in ("polls", "held")}
+        return Ledger(**numbers, polls=polls, held=held)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a ledger: {error!r}") from error

@@ -161,7 +161,7 @@ def _untagged() -> Counter:
 
 
 def _lost() -> Counter:
-    text = "Access-log entries that Envoy wrote, or had to drop, and no sidecar received."
+    text = "Access-log entries that Envoy wrote, or had to drop, and no sidecar received, or none could report."
     return _counter("serinus_lost_log_entries_total", text)
 
 

@@ -17,12 +17,13 @@ BYTES_MAX = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One encoded report, the number of slot rows in it, and of what clients have told."""
+    """One encoded report, the number of slot rows in it, of what clients have told, and of log entries behind it."""
 
     seq: int
     payload: bytes
     row_count: int
     told_count: int = 0
+    entries: int = 0
 
 
 class ReportQueue:
@@ -39,9 +40,16 @@ class ReportQueue:
     def __len__(self) -> int:
         return len(self._batches)
 
-    def push(self, encode: Callable[[int], bytes], row_count: int, told_count: int = 0) -> list[Batch]:
+    @property
+    def entries(self) -> int:
+        """Log entries that nobody else knows of."""
+        return sum(batch.entries for batch in self._batches.values())
+
+    def push(
+        self, encode: Callable[[int], bytes], row_count: int, told_count: int = 0, entries: int = 0
+    ) -> list[Batch]:
         """Number and keep a new batch. Returns those that were dropped to make room (never the new one)."""
-        batch = Batch(self._next_seq, encode(self._next_seq), row_count, told_count)
+        batch = Batch(self._next_seq, encode(self._next_seq), row_count, told_count, entries)
         self._next_seq += 1
         self._batches[batch.seq] = batch
         self._bytes += len(batch.payload)

@@ -8,13 +8,13 @@ from pathlib import Path
 from aiohttp import web
 
 from extproc.proxystats.client import EnvoyAdmin, LedgerFile, ReaderSeat
-from extproc.proxystats.ledger import Ledger, Poll
+from extproc.proxystats.ledger import Held, Ledger, Poll
 from extproc.proxystats.parse import ProxyStats
 
 
 def receive(file: LedgerFile, entries: int, poll: Poll | None) -> Ledger | None:
     file.unsaved += entries
-    return file.update(poll)
+    return file.update(poll, Held(1, 0, 0))
 
 
 def test_what_two_processes_received_adds_up(tmp_path: Path) -> None:

@@ -6,13 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.proxystats.ledger import (
+    HELD_MS,
     LAG_MS,
     POLLS_MAX,
+    Held,
     Ledger,
     Poll,
     add_poll,
     add_received,
     from_document,
+    hold,
     to_document,
 )
 
@@ -176,3 +179,43 @@ def test_a_ledger_is_a_value() -> None:
     ledger = Ledger()
     assert add_received(ledger, 3) == replace(ledger, received=3)
     assert ledger.received == 0
+
+
+def test_what_a_process_holds_is_missing_when_it_is_heard_no_more() -> None:
+    ledger = hold(Ledger(), Held(1, 1_000, 30), 0)
+    ledger = hold(ledger, Held(2, 1_000 + HELD_MS, 5), 0)
+    assert (ledger.missing, [one.entries for one in ledger.held]) == (0, [30, 5])
+    ledger = hold(ledger, Held(2, 1_001 + HELD_MS, 0), 0)
+    assert (ledger.missing, ledger.held) == (30, ())
+    assert hold(ledger, Held(2, 90_000, 0), 0).missing == 30
+
+
+def test_what_a_process_holds_is_what_it_said_last() -> None:
+    ledger = hold(hold(Ledger(), Held(1, 1_000, 30), 0), Held(1, 900_000, 4), 0)
+    assert (ledger.missing, ledger.held) == (0, (Held(1, 900_000, 4),))
+    assert hold(ledger, Held(1, 901_000, 0), 0) == Ledger()
+
+
+def test_what_was_given_up_is_missing_at_once() -> None:
+    ledger = hold(Ledger(), Held(1, 1_000, 30), 7)
+    assert (ledger.missing, ledger.unreported, ledger.lost) == (7, 7, 0)
+
+
+def test_a_clock_that_was_set_back_does_not_keep_the_dead_alive() -> None:
+    ledger = hold(hold(Ledger(), Held(1, 3_600_000, 30), 0), Held(2, 1_000, 0), 0)
+    assert (ledger.missing, ledger.held) == (30, ())
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3_000), st.integers(0, 9), st.integers(0, 2)), max_size=20))
+def test_what_is_held_is_kept_missing_or_said_to_be_safe(steps: list[tuple[int, int, int, int]]) -> None:
+    """Nothing is counted twice, and a file says what the memory does."""
+    ledger, now_ms, said = Ledger(), 0, dict[int, int]()
+    for epoch, later_ms, entries, dropped in steps:
+        now_ms += later_ms
+        before = ledger
+        ledger = hold(ledger, Held(epoch, now_ms, entries), dropped)
+        said[epoch] = entries
+        assert before.missing + dropped <= ledger.missing
+        assert len({one.epoch for one in ledger.held}) == len(ledger.held)
+        assert all(said[one.epoch] == one.entries > 0 for one in ledger.held)
+        assert from_document(json.loads(json.dumps(to_document(ledger)))) == ledger

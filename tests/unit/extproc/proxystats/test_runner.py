@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from extproc.proxystats.ledger import HELD_MS, from_document
 from extproc.proxystats.runner import ProxyReader
 from tests.unit.extproc.clocks import ManualClock
 from tests.unit.extproc.proxystats.test_client import FakeAdmin
@@ -34,7 +35,7 @@ def written(count: int) -> bytes:
 def test_the_second_process_reads_when_the_first_is_gone_and_the_ledger_is_one(tmp_path: Path) -> None:
     async def story(fake: FakeAdmin, address: str) -> None:
         clock = ManualClock()
-        first, second = (ProxyReader(address, tmp_path, clock.now_ms) for _ in range(2))
+        first, second = (ProxyReader(address, tmp_path, clock.now_ms, epoch) for epoch in range(2))
         fake.body = written(10)
         reading = await first.read(4)
         assert reading is not None
@@ -55,7 +56,7 @@ def test_the_second_process_reads_when_the_first_is_gone_and_the_ledger_is_one(t
 def test_an_envoy_that_cannot_be_read_is_nobody_elses(tmp_path: Path) -> None:
     async def story(fake: FakeAdmin, address: str) -> None:
         fake.status = 500
-        reader = ProxyReader(address, tmp_path, ManualClock().now_ms)
+        reader = ProxyReader(address, tmp_path, ManualClock().now_ms, 1)
         assert await reader.read(1) is None
         assert not reader.is_elsewhere
         fake.status = 200
@@ -67,7 +68,7 @@ def test_an_envoy_that_cannot_be_read_is_nobody_elses(tmp_path: Path) -> None:
 
 def test_a_ledger_that_another_process_holds_is_not_waited_for_long(tmp_path: Path) -> None:
     async def story(_: FakeAdmin, address: str) -> None:
-        reader = ProxyReader(address, tmp_path, ManualClock().now_ms)
+        reader = ProxyReader(address, tmp_path, ManualClock().now_ms, 1)
         with (tmp_path / "ledger.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             assert await reader.read(3) is None
@@ -80,7 +81,7 @@ def test_a_ledger_that_another_process_holds_is_not_waited_for_long(tmp_path: Pa
 
 def test_what_was_received_is_kept_when_a_read_is_cancelled_while_envoy_is_asked(tmp_path: Path) -> None:
     async def story(fake: FakeAdmin, address: str) -> None:
-        reader = ProxyReader(address, tmp_path, ManualClock().now_ms)
+        reader = ProxyReader(address, tmp_path, ManualClock().now_ms, 1)
         fake.delay_s = 0.5
         reading = asyncio.create_task(reader.read(3))
         await asyncio.sleep(0.05)
@@ -94,7 +95,7 @@ def test_what_was_received_is_kept_when_a_read_is_cancelled_while_envoy_is_asked
 
 def test_at_the_end_a_ledger_that_is_held_is_waited_for_a_second_at_most(tmp_path: Path) -> None:
     async def story(_: FakeAdmin, address: str) -> None:
-        reader, other = (ProxyReader(address, tmp_path, ManualClock().now_ms) for _ in range(2))
+        reader, other = (ProxyReader(address, tmp_path, ManualClock().now_ms, epoch) for epoch in range(2))
         with (tmp_path / "ledger.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             assert await reader.read(3) is None
@@ -108,5 +109,28 @@ def test_at_the_end_a_ledger_that_is_held_is_waited_for_a_second_at_most(tmp_pat
             assert await other.read(4) is None
             await asyncio.wait_for(other.close(), 5)
         assert json.loads((tmp_path / "ledger.json").read_text())["received"] == 3
+
+    run(story)
+
+
+def missing(tmp_path: Path) -> int:
+    return from_document(json.loads((tmp_path / "ledger.json").read_text())).missing
+
+
+def test_what_a_killed_process_held_is_missing_and_what_an_ended_one_had_handed_over_is_not(tmp_path: Path) -> None:
+    async def story(_: FakeAdmin, address: str) -> None:
+        clock = ManualClock()
+        killed, ended, last = (ProxyReader(address, tmp_path, clock.now_ms, epoch) for epoch in range(3))
+        await killed.read(30, 30)
+        await ended.read(4, 4)
+        await ended.close()
+        clock.ms += HELD_MS + 1
+        await last.read(0)
+        assert missing(tmp_path) == 30
+        await last.read(5, 5)
+        last.dropped(5)
+        await last.close()
+        assert missing(tmp_path) == 35
+        await killed.close()
 
     run(story)
