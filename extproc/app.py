@@ -200,8 +200,8 @@ class Sidecar:
 
     async def _report(self) -> None:
         received, queue = self._ingest.take_received(), self._queue
-        # With nothing waiting this report is acknowledged in milliseconds: a kill then would be marked for nothing.
-        held = queue.entries + received if len(queue) else 0
+        # While it is heard, a report is acknowledged in milliseconds: a kill then would be marked for nothing.
+        held = queue.entries + received if len(queue) or not self._uplink.is_connected else 0
         proxy = self._counted(await self._proxy.read(received, held))
         shed, is_elsewhere = self._catalogue.requests.values.get(("shed",), 0), self._proxy.is_elsewhere
         sealed = self._window.take(self._clock.now_ms(), self._policies.follow_up_ms_max)

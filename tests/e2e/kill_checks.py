@@ -4,7 +4,7 @@ counted twice, no hole in what a sidecar was told is safe, and every second that
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -82,11 +82,21 @@ class Missing:
     seconds_before_kill_max: float  # of requests answered before a sidecar's kill, the worst of them
 
 
-def missing(sent_s: Sequence[float], book: Book, sidecar_kills_s: Sequence[float], *, rate: float) -> Missing:
-    """Times are wall seconds. What was missing in the 10 s before a kill, as seconds of traffic."""
+def missing(
+    sent_s: Sequence[float],
+    book: Book,
+    sidecar_kills_s: Sequence[float],
+    *,
+    rate: float,
+    unheard_s: Collection[float] = (),
+) -> Missing:
+    """Times are wall seconds. What was missing in the 10 s before a kill, as seconds of traffic; not of those in
+    `unheard_s`, which take with them what nobody could hear."""
     stored, asked = book.requests_by_slot, Counter(math.floor(at_s) for at_s in sent_s)
     worst = 0.0
     for killed_s, before_s in zip(sidecar_kills_s, [0.0, *sidecar_kills_s], strict=False):
+        if killed_s in unheard_s:
+            continue
         first = max(math.floor(killed_s) - 10, math.ceil(before_s) + 6)
         seconds = range(first, math.floor(killed_s))
         short = sum(max(0, asked[second] - stored[second]) for second in seconds)

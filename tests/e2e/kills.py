@@ -46,6 +46,9 @@ RELEASE_S_MAX = 900.0
 # For 10 s after a sidecar's kill every release holds, for its data has a gap.
 BURST = 10
 CALM_S = 12.0
+# The share of the sidecar's kills that come with the control plane just killed, which is back after some 2.6 s.
+UNHEARD = 0.3
+AWAY_S = (0.3, 2.2)
 
 
 @dataclass
@@ -77,6 +80,7 @@ class Story:
     found: Found = field(default_factory=Found)
     book: Book = field(default_factory=Book)
     sidecar_kills_s: list[float] = field(default_factory=list)
+    unheard_s: list[float] = field(default_factory=list)  # those of them with the control plane away
     names: list[str] = field(default_factory=list)
     _acked: dict[int, int] = field(default_factory=dict)
 
@@ -133,7 +137,10 @@ class Story:
         await self._back(lambda: self.world.leading >= 0, "follower", began_s)
 
     async def sidecar(self) -> None:
-        """While it is heard: what it cannot report dies with it, however long the control plane has been away."""
+        """While it is heard; of one control plane also while that is away, and what it holds dies with it."""
+        if self.server is None and self.draw.random() < UNHEARD:
+            await self._unheard()
+            return
         for _ in range(2):
             known = await acked_rows(self.world)
             await wait_for(partial(self._reported, known), timeout_s=BACK_S_MAX, what="reports are acknowledged")
@@ -142,6 +149,16 @@ class Story:
         self.sidecar_kills_s.append(time.time())
         await kill(self.world.sidecar)
         await self._back(partial(is_ready, self.world), "sidecar", began_s)
+
+    async def _unheard(self) -> None:
+        began_s = time.monotonic()
+        await kill(self.world.planes[await self._leading()][0])
+        self.world.leading = -1
+        await asyncio.sleep(self.draw.uniform(*AWAY_S))
+        self.sidecar_kills_s.append(time.time())
+        self.unheard_s.append(self.sidecar_kills_s[-1])
+        await kill(self.world.sidecar)
+        await self._back(partial(is_ready, self.world), "sidecar, unheard", began_s)
 
     async def _reported(self, known: int) -> bool:
         return await acked_rows(self.world) > known
@@ -173,7 +190,7 @@ class Story:
     def conclude(self, load: Load) -> None:
         found, offset_s = self.found, time.time() - time.monotonic()
         sent_s = [reply.started_s + offset_s for reply in load.replies]
-        seen = missing(sent_s, self.book, self.sidecar_kills_s, rate=RATE)
+        seen = missing(sent_s, self.book, self.sidecar_kills_s, rate=RATE, unheard_s=self.unheard_s)
         found.requests, found.stored, found.gap_s = seen.sent, seen.stored, seen.seconds_before_kill_max
         found.marked, found.acked_rows = self.book.lost, sum(self._acked.values())
         found.faults += [f"a request failed: {reply.status} {reply.error}" for reply in load.failed[:5]]
