@@ -72,8 +72,12 @@ test: $(DEV_STAMP) ## everything the README promises, real Envoy included, < 10 
 	$(BIN)/python -m pytest -q -m "alone and not demo"
 
 .PHONY: test-llm
-test-llm: $(DEV_STAMP) $(LLM_STAMP) $(LLM_TEST_STAMP) ## the demos as tests, and real models with real faults, < 6 minutes
-	$(BIN)/python -m pytest -q -m "llm or demo"
+test-llm: $(DEV_STAMP) $(LLM_STAMP) $(LLM_TEST_STAMP) ## the real demo as a test, and real models with real faults, < 6 minutes
+	$(BIN)/python -m pytest -q -m llm
+
+.PHONY: test-demo
+test-demo: $(DEV_STAMP) ## what people look at, whole: the simulated demo, Grafana's panels, alerts, the pages in a browser, < 4 minutes
+	$(BIN)/python -m pytest -q -m "demo and not llm"
 
 .PHONY: check
 check: $(DEV_STAMP) ## the quick part of `make test`: format, lint, types, arrows, unit tests
@@ -141,6 +145,7 @@ proofs: $(DEV_STAMP) ## the long proofs: zero loss, hand-overs, 200 kills, a min
 verify: $(DEV_STAMP) $(LLM_TEST_STAMP) ## all tests, the real LLM lane, and `make proofs`
 	$(MAKE) test
 	$(MAKE) test-llm
+	$(MAKE) test-demo
 	$(MAKE) proofs
 
 .PHONY: clean
