@@ -25,8 +25,9 @@ from controlplane.manifest.errors import ManifestError
 from controlplane.notify.client import Sender
 from controlplane.notify.lanes.runner import Lanes
 from controlplane.notify.runner import NotifyRunner
+from controlplane.notify.server import AlertServer
 from controlplane.security.errors import SecretReadError
-from controlplane.security.identity import LOCAL, Caller
+from controlplane.security.identity import LOCAL, Caller, Identity
 from controlplane.security.listen import parse_listen, require_safe_listen
 from controlplane.security.secrets.client import read_secret_file
 from controlplane.security.server import SERVER_OPTIONS, server_credentials
@@ -94,13 +95,17 @@ class ControlPlane:
         )
         self._leadership = Leadership(self.engine, shared) if shared is not None else None
         self.notify = NotifyRunner(self.engine, store, self._exporter, self._lanes, is_leading=lambda: self._is_leading)
-        self._http = HttpServer(metrics=self._metrics, not_ready=self._why_not_ready)
+        self._alerts = AlertServer(
+            self.engine, store, self._exporter, identify=self._who, is_leading=lambda: self._is_leading
+        )
+        self._http = HttpServer(metrics=self._metrics, not_ready=self._why_not_ready, beside=self._alerts.routes())
         self._not_ready = "starting"
         self._servers: list[grpc.aio.Server] = []
 
     async def start(self) -> None:
         """State is read and published before any port opens: a restart never pushes an empty or an older config."""
         await (self._leadership or self.engine).start()
+        await self._alerts.load()
         await self._apply_manifests()
         calm_collector()
         await self._serve_admin()
@@ -157,7 +162,7 @@ class ControlPlane:
     async def run(self) -> None:
         """Serve until cancelled."""
         signals = SignalRunner(self.engine.signals, self._server_targets, self.engine.now_ms)
-        beside = [asyncio.create_task(signals.run()), asyncio.create_task(self.notify.run())]
+        beside = [asyncio.create_task(each.run()) for each in (signals, self.notify, self._alerts)]
         try:
             await (self._leadership or self.engine).run()
         finally:
@@ -167,6 +172,11 @@ class ControlPlane:
     @property
     def _is_leading(self) -> bool:
         return self._leadership is None or self._leadership.is_leading
+
+    def _who(self, authorization: str | None) -> Identity | None:
+        """On the HTTP port, which shows no certificate and asks for none."""
+        shown = [("authorization", authorization)] if authorization is not None else []
+        return self._door.identity(shown, {})
 
     def _lanes(self) -> Lanes:
         secrets = SecretDirectory(self._settings.secrets)

@@ -1,6 +1,6 @@
-"""HTTP of the control plane: `/metrics`, `/healthz`, `/readyz`. Read only."""
+"""HTTP of the control plane: `/metrics`, `/healthz`, `/readyz`, read only; and what others serve beside them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
@@ -8,13 +8,16 @@ from aiohttp import web
 class HttpServer:
     """`metrics` gives Prometheus text; `not_ready` gives the reason why this process must not be used yet, or ""."""
 
-    def __init__(self, *, metrics: Callable[[], bytes], not_ready: Callable[[], str]) -> None:
+    def __init__(
+        self, *, metrics: Callable[[], bytes], not_ready: Callable[[], str], beside: Iterable[web.RouteDef] = ()
+    ) -> None:
         self._metrics = metrics
         self._not_ready = not_ready
         app = web.Application()
         app.router.add_get("/metrics", self._get_metrics)
         app.router.add_get("/healthz", self._get_healthz)
         app.router.add_get("/readyz", self._get_readyz)
+        app.router.add_routes(beside)
         self._runner = web.AppRunner(app, access_log=None)
 
     async def start(self, host: str, port: int) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from controlplane.engine.evidence import EvidenceTracker
+from controlplane.engine.incoming import IncomingAlerts
 from controlplane.engine.publisher import Publisher
 from controlplane.engine.servers import servers_fact, shortage
 from controlplane.ingest.registry import Registry
@@ -19,6 +20,7 @@ class Sources:
     publisher: Publisher
     registry: Registry
     signals: SignalBook
+    alerts: IncomingAlerts
 
 
 def facts_of(rollout: Rollout, sources: Sources, tracker: EvidenceTracker, *, policy: str, now_ms: int) -> Facts:
@@ -35,4 +37,5 @@ def facts_of(rollout: Rollout, sources: Sources, tracker: EvidenceTracker, *, po
         routing=tracker.routing_fact(publisher.route_snapshot(service)),
         evidence=tracker.evidence_fact(),
         servers=servers_fact(sources.signals, rollout, now_ms),
+        alerts=sources.alerts.fact(rollout, now_ms),
     )

@@ -20,6 +20,7 @@ from controlplane.engine.facts import Sources, facts_of
 from controlplane.engine.feedback import OPERATORS, FeedbackDesk
 from controlplane.engine.hooks.calls import HookCaller, NoHooks
 from controlplane.engine.hooks.runner import HookRunner
+from controlplane.engine.incoming import IncomingAlerts
 from controlplane.engine.publisher import Publisher
 from controlplane.engine.record import LastDecision, apply_writes, internal_hold, record_of, transition_objects
 from controlplane.engine.secrets import NoSecrets, SecretSource
@@ -81,7 +82,7 @@ class Engine:
         self._fleet_changed = asyncio.Event()
         self.ads, ads.on_change = ads, self._fleet_changed.set
         self.publisher = Publisher(ads, exporter, proxy_timeout_ms=round(proxy_timeout_s * 1000))
-        self.registry, self.signals = Registry(), SignalBook()
+        self.registry, self.signals, self.alerts = Registry(), SignalBook(), IncomingAlerts()
         self._source = secrets or NoSecrets()
         self._hooks = HookRunner(hooks or NoHooks(), self._source, now_ms=self.now_ms, ended=self.command)
         self.delivery = Delivery(self.publisher, gateway)
@@ -95,7 +96,7 @@ class Engine:
         `claim` lets writes through; who decides nothing is spared the evidence. Raises StoreError, SnapshotError."""
         async with self._lock:
             claim()
-            self._decides, self.last = decides, {}
+            self._decides, self.last, self.alerts = decides, {}, IncomingAlerts()
             self.world, self.trackers, self.feedback = await read_state(
                 self._runner, self._store, with_evidence=decides, now_ms=self.now_ms()
             )
@@ -245,7 +246,7 @@ class Engine:
         if closed is not None:
             tracker.close(closed)
         tracker.labels.advance(now_ms // 1000)
-        sources = Sources(self.publisher, self.registry, self.signals)
+        sources = Sources(self.publisher, self.registry, self.signals, self.alerts)
         facts = facts_of(rollout, sources, tracker, policy=self.policy().version, now_ms=now_ms)
         await self._step(rollout, Observed(now_ms, facts))
 

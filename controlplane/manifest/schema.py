@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from controlplane.manifest.alerts import Alerts
 from controlplane.manifest.cohort import Cohort
 from controlplane.manifest.field import (
     DurationMs,
@@ -226,6 +227,8 @@ class RolloutSpec(Spec):
     freeze: Annotated[tuple[Freeze, ...], BeforeValidator(as_tuple), Field(max_length=20)] = ()
     hooks: Hooks = Hooks()
     notify: NotifyList = ()
+    # None: alerts of others do nothing to it.
+    alerts: Alerts | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -82,6 +82,16 @@ class ServersFact:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertsFact:
+    """Alerts of others that fire about the rollout, in words, if its plan listens to them; and those of them that roll
+    it back. `is_unknown`: nobody can say yet."""
+
+    firing: str = ""
+    rolling_back: str = ""
+    is_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     fleet: FleetFact
     sidecars: SidecarFact
@@ -90,6 +100,7 @@ class Facts:
     routing: RoutingFact = field(default_factory=RoutingFact)
     evidence: EvidenceFact = field(default_factory=EvidenceFact)
     servers: ServersFact = field(default_factory=ServersFact)
+    alerts: AlertsFact = field(default_factory=AlertsFact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """The rollout machine: `advance(state, event) -> Transition(state, effects, decision)`.
 
 Pure: no clock, no I/O, no logging. Order of the rules is the safety argument and stands in `_observed`:
-evidence of worse rolls back first (always possible, also while paused or while a proxy is away); then the deadline;
-then every reason to hold; only what survives all of them advances. Missing data holds. An event that a phase does
-not know raises `IllegalEventError` and changes nothing.
+evidence of worse rolls back first (always possible, also while paused or while a proxy is away), and so do alerts of
+others where the plan says so; then the deadline; then every reason to hold; only what survives all of them advances.
+Missing data holds. An event that a phase does not know raises `IllegalEventError` and changes nothing.
 
 It does not publish, persist or judge: effects say what the shell must do after it recorded the transition.
 """
@@ -53,7 +53,9 @@ from controlplane.rollout.model import (
     Rollout,
     after_run,
     next_weight_bp,
+    weight_bp_of,
 )
+from controlplane.rollout.outside import alert_hold, alert_rollback
 from controlplane.rollout.transition import (
     Action,
     Decision,
@@ -100,6 +102,8 @@ def _observed(state: Rollout, event: Observed) -> Transition:
         return _finish_rollback(state, phase, facts, now_ms)
     if facts.evidence.verdict is Verdict.WORSE and not isinstance(phase, Preparing):
         return roll_back(state, now_ms, Decision(Action.ROLLBACK, "worse", facts.evidence.sentence))
+    if weight_bp_of(state) > 0 and (alarmed := alert_rollback(facts.alerts)) is not None:
+        return roll_back(state, now_ms, alarmed)
     for metric, sentence in facts.evidence.dry_run_worse:
         if metric not in state.dry_run_told:
             return _told(state, metric, sentence)
@@ -139,7 +143,7 @@ def _told(state: Rollout, metric: str, sentence: str) -> Transition:
 
 def _prepare(state: Rollout, phase: Preparing, facts: Facts, now_ms: int) -> Transition:
     held = fleet_hold(facts) or sidecar_hold(facts) or health_hold(facts, state.spec.candidate) or data_hold(facts)
-    if held:
+    if held := held or alert_hold(facts.alerts):
         return holds(state, held)
     left_ms = phase.since_ms + state.spec.warm_up_ms - now_ms
     if left_ms > 0:
@@ -173,8 +177,8 @@ def _publish(state: Rollout, phase: Publishing, facts: Facts, now_ms: int) -> Tr
 
 def _observe(state: Rollout, phase: Observing, facts: Facts, now_ms: int) -> Transition:
     if not phase.waived:
-        held = advance_hold(phase, state.spec, facts, now_ms) or increase_hold(state, phase, now_ms)
-        if held:
+        held = alert_hold(facts.alerts) or advance_hold(phase, state.spec, facts, now_ms)
+        if held := held or increase_hold(state, phase, now_ms):
             return holds(state, held)
     following_bp = next_weight_bp(state.spec, phase.step_index)
     if following_bp is None:
@@ -198,7 +202,7 @@ def _to_bake(state: Rollout, phase: Observing, now_ms: int) -> Transition:
 
 
 def _bake(state: Rollout, phase: Baking, facts: Facts, now_ms: int) -> Transition:
-    held = bake_hold(phase, state.spec, facts, now_ms) or promotion_hold(state, now_ms)
+    held = alert_hold(facts.alerts) or bake_hold(phase, state.spec, facts, now_ms) or promotion_hold(state, now_ms)
     return holds(state, held) if held else _promoted(state, now_ms)
 
 

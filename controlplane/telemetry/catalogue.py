@@ -71,6 +71,7 @@ NOTIFICATIONS = Metric(
     ("kind", "outcome"),
 )
 NOTIFICATIONS_WAITING = Metric("serinus_notifications_waiting", Kind.GAUGE, "Notices that receivers have yet to take.")
+ALERTS_IN = Metric("serinus_alerts_received_total", Kind.COUNTER, "Alerts of others that came in.", ("outcome",))
 
 CATALOGUE = (
     ROLLOUT_PHASE,
@@ -90,5 +91,6 @@ CATALOGUE = (
     SIDECARS,
     NOTIFICATIONS,
     NOTIFICATIONS_WAITING,
+    ALERTS_IN,
     *SERVER_METRICS,
 )
