@@ -5,7 +5,7 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from pathlib import Path
 
 import grpc
@@ -13,8 +13,10 @@ import grpc
 from controlplane.admin import server as admin
 from controlplane.admin.access.client import TokenFile
 from controlplane.admin.access.server import Door
+from controlplane.admin.direct.server import DirectCalls
 from controlplane.clock import SystemClock
 from controlplane.dashboard.server import HttpServer
+from controlplane.dashboard.web.server import Dashboard
 from controlplane.engine.hooks.client import HookClient
 from controlplane.engine.leadership.runner import Leadership
 from controlplane.engine.runner import Engine
@@ -67,6 +69,21 @@ class SecretDirectory:
         return Reading(files, faults)
 
 
+class Moves:
+    """What the pages are about, as far as it decides when they are made anew."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.changed = engine.changed
+
+    def state(self, rollout: str) -> Hashable:
+        world = self._engine.world
+        if not rollout:
+            return tuple((each.rollout.name, each.rollout.revision) for each in world.rollouts.values())
+        found = world.rollouts.get(rollout)
+        return found.rollout.revision if found is not None else 0
+
+
 class ControlPlane:
     """One process. `start` raises SerinusError with the next step; nothing is left running then."""
 
@@ -98,7 +115,16 @@ class ControlPlane:
         self._alerts = AlertServer(
             self.engine, store, self._exporter, identify=self._who, is_leading=lambda: self._is_leading
         )
-        self._http = HttpServer(metrics=self._metrics, not_ready=self._why_not_ready, beside=self._alerts.routes())
+        self._pages = Dashboard(
+            DirectCalls(self.engine),
+            Moves(self.engine),
+            tokens=tokens,
+            is_open=self._door.identity((), {}) is LOCAL,
+            listen_host=parse_listen(settings.http, flag="--http").host,
+            clock=SystemClock(),
+        )
+        beside = [*self._alerts.routes(), *self._pages.routes()]
+        self._http = HttpServer(metrics=self._metrics, not_ready=self._why_not_ready, beside=beside)
         self._not_ready = "starting"
         self._servers: list[grpc.aio.Server] = []
 
@@ -162,7 +188,7 @@ class ControlPlane:
     async def run(self) -> None:
         """Serve until cancelled."""
         signals = SignalRunner(self.engine.signals, self._server_targets, self.engine.now_ms)
-        beside = [asyncio.create_task(each.run()) for each in (signals, self.notify, self._alerts)]
+        beside = [asyncio.create_task(each.run()) for each in (signals, self.notify, self._alerts, self._pages)]
         try:
             await (self._leadership or self.engine).run()
         finally:

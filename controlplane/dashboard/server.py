@@ -9,7 +9,7 @@ class HttpServer:
     """`metrics` gives Prometheus text; `not_ready` gives the reason why this process must not be used yet, or ""."""
 
     def __init__(
-        self, *, metrics: Callable[[], bytes], not_ready: Callable[[], str], beside: Iterable[web.RouteDef] = ()
+        self, *, metrics: Callable[[], bytes], not_ready: Callable[[], str], beside: Iterable[web.AbstractRouteDef] = ()
     ) -> None:
         self._metrics = metrics
         self._not_ready = not_ready

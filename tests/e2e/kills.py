@@ -12,30 +12,22 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-
-import aiohttp
-import grpc
+from typing import Any
 
 from controlplane.errors import SerinusError
-from controlplane.store.postgres import PostgresStore
-from controlplane.store.sqlite import DATABASE, SqliteStore
 from tests.e2e.harness import rollout_text, service_text, wait_for
 from tests.e2e.kill_checks import Book, journal_faults, missing
+from tests.e2e.kill_questions import acked_rows, asked, is_ready, open_store
 from tests.e2e.kill_world import KillWorld, compiled, kill, kill_postgres, kill_world
 from tests.e2e.load import Load
 from tests.postgres import Postgres, postgres
 
-T = TypeVar("T")
 RATE = 60.0
 STEPS = ("20%", "60%", "100%")
-ACKED = 'serinus_report_slots_total{result="acked"}'
-# Nobody leads at this moment, or the call broke off. An apply again changes nothing.
-RETRIED = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
 # A slot's follow-up, its report, and the time after which a lost log entry counts as lost.
 SETTLE_S = 8.0
 USERS = [f"user-{n}" for n in range(300)]
@@ -210,40 +202,6 @@ class Story:
             "no step was made": found.steps > 0,
         }
         found.faults += [fault for fault, holds in rules.items() if not holds]
-
-
-async def asked(ask: Callable[[], Awaitable[T]]) -> T:
-    while True:
-        try:
-            return await ask()
-        except grpc.aio.AioRpcError as error:
-            if error.code() not in RETRIED:
-                raise
-            await asyncio.sleep(0.2)
-
-
-@contextlib.contextmanager
-def open_store(world: KillWorld) -> Iterator[SqliteStore | PostgresStore]:
-    """Beside the control plane, as `serinus backup` reads it."""
-    store = PostgresStore(world.database) if world.database else SqliteStore(world.settings.state_dir / DATABASE)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-async def acked_rows(world: KillWorld) -> int:
-    async with world.session.get(f"http://{world.settings.sidecar_http}/metrics") as answer:
-        lines = (await answer.text()).splitlines()
-    return sum(int(float(line.split()[-1])) for line in lines if line.startswith(ACKED))
-
-
-async def is_ready(world: KillWorld) -> bool:
-    try:
-        async with world.session.get(f"http://{world.settings.sidecar_http}/readyz") as answer:
-            return answer.status == 200
-    except (aiohttp.ClientError, TimeoutError):
-        return False
 
 
 async def half(count: int, seed: int, server: Postgres | None) -> Found:

@@ -42,6 +42,16 @@ def caller() -> Caller:
     return _caller.get()
 
 
+@contextlib.contextmanager
+def acting_as(known: Caller) -> Iterator[None]:
+    """Around a call that came by another way than the port, whose caller is known."""
+    token = _caller.set(known)
+    try:
+        yield
+    finally:
+        _caller.reset(token)
+
+
 class Door(grpc.aio.ServerInterceptor):  # type: ignore[misc,unused-ignore]
     """`tokens` None: there is no file of them. `has_tls`: the port shows certificates."""
 
