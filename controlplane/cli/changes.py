@@ -18,7 +18,7 @@ Format = Annotated[Output, OUTPUT_OPTION]
 
 # As `diff` and `kubectl diff`: 1 is a difference; what went wrong is more.
 EXIT_DIFFERENT = 1
-KINDS = {"service": "Service", "rollout": "Rollout", "group": "ProxyGroup"}
+KINDS = {"service": "Service", "rollout": "Rollout", "group": "ProxyGroup", "alertrule": "AlertRule"}
 
 
 def diff(

@@ -3,7 +3,7 @@
 What is gone leaves an empty object in the store (`TOMBSTONE`), by which a restart knows; journal and audit stay.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,14 +24,15 @@ class InUseError(SerinusError):
 
 
 def plan_delete(plan: ApplyPlan, objects: Sequence[Named]) -> ApplyPlan:
-    """All or nothing, whatever the order. A service takes its rollouts with it, which have ended. Raises NotFoundError,
-    InUseError; nothing has changed then."""
+    """All or nothing, whatever the order. A service takes its rollouts with it, which have ended, and its alert rules.
+    Raises NotFoundError, InUseError; nothing has changed then."""
     world, doomed = plan.world, dict.fromkeys(objects)
     for kind, name in objects:
         _check_known(world, kind, name)
         if kind == "Service":
             rollouts = world.rollouts.items()
             doomed |= {("Rollout", other): None for other, entry in rollouts if entry.rollout.spec.service == name}
+            doomed |= {("AlertRule", other): None for other, rule in world.rules.items() if rule.spec.service == name}
     for kind, name in doomed:
         _check_unused(world, kind, name, doomed)
     left = replace(
@@ -39,12 +40,14 @@ def plan_delete(plan: ApplyPlan, objects: Sequence[Named]) -> ApplyPlan:
         services=_without(world.services, "Service", doomed),
         rollouts=_without(world.rollouts, "Rollout", doomed),
         groups=_without(world.groups, "ProxyGroup", doomed),
+        rules=_without(world.rules, "AlertRule", doomed),
     )
     return ApplyPlan(left, (*plan.changes, *(Change(kind, name, DELETED) for kind, name in doomed)))
 
 
 def _check_known(world: World, kind: str, name: str) -> None:
-    kinds = {"Service": world.services, "Rollout": world.rollouts, "ProxyGroup": world.groups}
+    kinds: dict[str, Mapping[str, object]] = {"Service": world.services, "Rollout": world.rollouts}
+    kinds |= {"ProxyGroup": world.groups, "AlertRule": world.rules}
     if kind not in kinds:
         raise NotFoundError(f"no kind {kind}; kinds: {', '.join(kinds)}")
     if name not in kinds[kind]:

@@ -70,6 +70,11 @@ def apply_writes(plan: ApplyPlan, *, actor: str, now_ms: int) -> tuple[list[Stor
         if ("ProxyGroup", group.name) in touched
     ]
     objects += [
+        StoredObject("AlertRule", rule.name, rule.data, "", now_ms)
+        for rule in plan.world.rules.values()
+        if ("AlertRule", rule.name) in touched
+    ]
+    objects += [
         StoredObject(kind, name, TOMBSTONE, "", now_ms)
         for (kind, name), change in touched.items()
         if change.change == DELETED

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from controlplane.engine.alerting.rule import AlertRule
 from controlplane.engine.deleting import TOMBSTONE
 from controlplane.engine.evidence import EvidenceTracker
 from controlplane.engine.feedback import OPERATORS, FeedbackDesk
@@ -10,6 +11,7 @@ from controlplane.errors import SerinusError
 from controlplane.ingest import wire
 from controlplane.ingest.registry import Registry
 from controlplane.ingest.rows import Batch, Hello
+from controlplane.manifest.alert_rule import AlertRuleSpec
 from controlplane.manifest.load import spec_of
 from controlplane.manifest.proxy_group import ProxyGroupSpec
 from controlplane.manifest.schema import RolloutSpec, ServiceSpec
@@ -25,6 +27,7 @@ def world_of(objects: Sequence[StoredObject], latest: Sequence[Record]) -> World
     services: dict[str, Service] = {}
     rollouts: dict[str, RolloutObject] = {}
     groups: dict[str, ProxyGroup] = {}
+    rules: dict[str, AlertRule] = {}
     for stored in objects:
         if stored.data == TOMBSTONE:
             continue
@@ -38,7 +41,9 @@ def world_of(objects: Sequence[StoredObject], latest: Sequence[Record]) -> World
             rollouts[stored.name] = RolloutObject(decode(stored.name, spec, records[stored.name].state), stored.data)
         elif isinstance(spec, ProxyGroupSpec):
             groups[stored.name] = ProxyGroup(stored.name, spec, stored.data)
-    return World(services, rollouts, groups)
+        elif isinstance(spec, AlertRuleSpec):
+            rules[stored.name] = AlertRule(stored.name, spec, stored.data)
+    return World(services, rollouts, groups, rules)
 
 
 def begins_of(rollout: Rollout, records: Iterable[Record]) -> list[BeginStep]:

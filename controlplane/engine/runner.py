@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from controlplane.clock import Clock
 from controlplane.engine import audit, queue
+from controlplane.engine.alerting.desk import AlertDesk
 from controlplane.engine.deleting import Named, plan_delete
 from controlplane.engine.delivery import Delivery
 from controlplane.engine.evidence import EvidenceTracker, tracker_of
@@ -20,7 +21,6 @@ from controlplane.engine.facts import Sources, facts_of
 from controlplane.engine.feedback import OPERATORS, FeedbackDesk
 from controlplane.engine.hooks.calls import HookCaller, NoHooks
 from controlplane.engine.hooks.runner import HookRunner
-from controlplane.engine.incoming import IncomingAlerts
 from controlplane.engine.publisher import Publisher
 from controlplane.engine.record import LastDecision, apply_writes, internal_hold, record_of, transition_objects
 from controlplane.engine.secrets import NoSecrets, SecretSource
@@ -72,7 +72,7 @@ class Engine:
         hooks: HookCaller | None = None,
         proxy_timeout_s: float = PROXY_TIMEOUT_S,
     ) -> None:
-        self._store = store
+        self.store = store
         self.now_ms = clock.now_ms
         self._exporter = exporter
         self._lock = asyncio.Lock()
@@ -82,7 +82,7 @@ class Engine:
         self._fleet_changed = asyncio.Event()
         self.ads, ads.on_change = ads, self._fleet_changed.set
         self.publisher = Publisher(ads, exporter, proxy_timeout_ms=round(proxy_timeout_s * 1000))
-        self.registry, self.signals, self.alerts = Registry(), SignalBook(), IncomingAlerts()
+        self.registry, self.signals, self.alerts = Registry(), SignalBook(), AlertDesk()
         self._source = secrets or NoSecrets()
         self._hooks = HookRunner(hooks or NoHooks(), self._source, now_ms=self.now_ms, ended=self.command)
         self.delivery = Delivery(self.publisher, gateway)
@@ -96,9 +96,9 @@ class Engine:
         `claim` lets writes through; who decides nothing is spared the evidence. Raises StoreError, SnapshotError."""
         async with self._lock:
             claim()
-            self._decides, self.last, self.alerts = decides, {}, IncomingAlerts()
+            self._decides, self.last, self.alerts = decides, {}, AlertDesk()
             self.world, self.trackers, self.feedback = await read_state(
-                self._runner, self._store, with_evidence=decides, now_ms=self.now_ms()
+                self._runner, self.store, with_evidence=decides, now_ms=self.now_ms()
             )
             self.delivery.policies.feedback_key = self.feedback.key
             read = await asyncio.to_thread(self._source.read, self.delivery.files_of(self.world))
@@ -114,7 +114,7 @@ class Engine:
                 try:
                     await self._tick()
                     if ticks % PRUNE_EVERY_TICKS == 0:
-                        await prune(self._runner, self._store, self.world, self.now_ms())
+                        await prune(self._runner, self.store, self.world, self.now_ms())
                 except Exception:
                     log.exception("tick failed")
         finally:
@@ -132,7 +132,7 @@ class Engine:
     async def close(self) -> None:
         self._hooks.close()
         self._runner.close()
-        self._store.close()
+        self.store.close()
 
     # --- operators ---
 
@@ -151,7 +151,7 @@ class Engine:
             if dry_run:
                 return plan.changes
             objects, records = apply_writes(plan, actor=actor, now_ms=now_ms)
-            await self.stored(self._store.apply, objects, [*records, *audit.applied(by, plan.changes, now_ms)])
+            await self.stored(self.store.apply, objects, [*records, *audit.applied(by, plan.changes, now_ms)])
             self.world = plan.world
             self.trackers = {name: one for name, one in self.trackers.items() if name in self.world.rollouts}
             for record in records:
@@ -168,7 +168,7 @@ class Engine:
 
     async def records(self, name: str, last: int | None = None) -> list[Record]:
         """A rollout's journal, or its newest records; oldest first."""
-        return await self.stored(self._store.records, name, last)
+        return await self.stored(self.store.records, name, last)
 
     async def changed(self, timeout_s: float) -> None:
         """Returns at the next change, or after the time."""
@@ -200,7 +200,7 @@ class Engine:
         async with self._lock:
             now_ms = self.now_ms()
             stored = StoredBatch(hello.sidecar, hello.epoch, batch.seq, now_ms, payload)
-            if not await self.stored(self._store.save_batch, stored):
+            if not await self.stored(self.store.save_batch, stored):
                 return
             if hello.sidecar != OPERATORS:
                 self.registry.batch(hello, batch, now_ms)
@@ -246,7 +246,7 @@ class Engine:
         if closed is not None:
             tracker.close(closed)
         tracker.labels.advance(now_ms // 1000)
-        sources = Sources(self.publisher, self.registry, self.signals, self.alerts)
+        sources = Sources(self.publisher, self.registry, self.signals, self.alerts.incoming)
         facts = facts_of(rollout, sources, tracker, policy=self.policy().version, now_ms=now_ms)
         await self._step(rollout, Observed(now_ms, facts))
 
@@ -257,7 +257,7 @@ class Engine:
             last.decision = transition.decision
             return
         record = record_of(transition.state, now_ms, transition.decision, moved=moved)
-        await self.stored(self._store.apply, transition_objects(self.world, transition, now_ms), [record, *acts])
+        await self.stored(self.store.apply, transition_objects(self.world, transition, now_ms), [record, *acts])
         holds = last.holds_written if last else 0
         self._decided(rollout, LastDecision(transition.decision, now_ms, holds + (not moved)))
         log.info(transition.decision.text, extra={"fields": transition.log_fields})

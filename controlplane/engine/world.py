@@ -9,6 +9,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from controlplane.engine.alerting.rule import KIND, AlertRule, rules_with, too_many
 from controlplane.engine.editing import edit_note, not_editable, not_native, unlistenable
 from controlplane.engine.line import Line, busy
 from controlplane.errors import SerinusError
@@ -61,6 +62,7 @@ class World:
     services: Mapping[str, Service] = field(default_factory=dict)
     rollouts: Mapping[str, RolloutObject] = field(default_factory=dict)
     groups: Mapping[str, ProxyGroup] = field(default_factory=dict)
+    rules: Mapping[str, AlertRule] = field(default_factory=dict)
 
     @cached_property
     def _active(self) -> Mapping[str, Rollout]:
@@ -145,14 +147,14 @@ def plan_apply(
         services[name] = _service(manifest, services.get(name))
     baselines = {name: service.baseline for name, service in services.items()}
     groups, group_changes = _groups(world, manifests)
-    changes += group_changes
+    changes += group_changes + _rule_changes(world, manifests)
     fresh = [m for m in manifests if not _is_unchanged_rollout(world, m)]
     names = frozenset(groups) or frozenset({DEFAULT_GROUP})
     problems = (
         check(fresh, specs, baselines, groups=names) + busy(_rollouts(world), fresh) + _in_use(world, new_services)
     )
     problems += _left_without_a_group(world, manifests, names) + unlistenable(manifests) + not_native(manifests)
-    problems += not_editable(fresh, world.running, now_ms)
+    problems += not_editable(fresh, world.running, now_ms) + too_many(world.rules, manifests)
     if problems:
         raise ManifestError(problems)
     rollouts, line = dict(world.rollouts), Line(_rollouts(world))
@@ -168,7 +170,13 @@ def plan_apply(
                 rollouts[manifest.name] = after
             change = _change(before.data if before else None, manifest.data)
             changes.append(Change("Rollout", manifest.name, change, note, manifest.data))
-    return ApplyPlan(World(services, rollouts, groups), tuple(changes))
+    return ApplyPlan(World(services, rollouts, groups, rules_with(world.rules, manifests)), tuple(changes))
+
+
+def _rule_changes(world: World, manifests: Sequence[Manifest]) -> list[Change]:
+    before = {name: rule.data for name, rule in world.rules.items()}
+    new = [manifest for manifest in manifests if manifest.kind == KIND]
+    return [Change(KIND, each.name, _change(before.get(each.name), each.data), data=each.data) for each in new]
 
 
 def _groups(world: World, manifests: Sequence[Manifest]) -> tuple[Mapping[str, ProxyGroup], list[Change]]:

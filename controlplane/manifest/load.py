@@ -8,19 +8,21 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from controlplane.manifest.alert_rule import AlertRuleSpec
 from controlplane.manifest.document import Document, Path, parse
 from controlplane.manifest.errors import ManifestError, Problem
 from controlplane.manifest.field import Name, Spec
 from controlplane.manifest.proxy_group import ProxyGroupSpec
 from controlplane.manifest.schema import API_VERSION, RolloutSpec, ServiceSpec
 
-AnySpec = ServiceSpec | RolloutSpec | ProxyGroupSpec
-KINDS: dict[str, type[ServiceSpec] | type[RolloutSpec] | type[ProxyGroupSpec]] = {
+AnySpec = ServiceSpec | RolloutSpec | ProxyGroupSpec | AlertRuleSpec
+KINDS: dict[str, type[ServiceSpec] | type[RolloutSpec] | type[ProxyGroupSpec] | type[AlertRuleSpec]] = {
     "Service": ServiceSpec,
     "Rollout": RolloutSpec,
     "ProxyGroup": ProxyGroupSpec,
+    "AlertRule": AlertRuleSpec,
 }
-KINDS_PLANNED = ("Experiment", "AlertRule")
+KINDS_PLANNED = ("Experiment",)
 M = TypeVar("M", bound=BaseModel)
 TOP_KEYS = ("apiVersion", "kind", "metadata", "spec")
 

@@ -18,7 +18,7 @@ _MAILBOX = re.compile(r"^(?=.{3,254}$)[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Z
 
 
 class Occasion(StrEnum):
-    """What can be told. `hold` also tells the end of one that was told."""
+    """What can be told. `hold` and `alert` (a rule about the service fires) also tell the end of what was told."""
 
     STARTED = "started"
     STEP = "step"
@@ -31,6 +31,7 @@ class Occasion(StrEnum):
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled_back"
     ABORTED = "aborted"
+    ALERT = "alert"
 
 
 # What a person wants to know without looking; steps and pauses are the ordinary course of things.

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from controlplane.manifest.alert_rule import AlertRuleSpec
 from controlplane.manifest.errors import Problem
 from controlplane.manifest.limit import BASELINE, CANDIDATE
 from controlplane.manifest.load import Manifest
@@ -31,7 +32,13 @@ def check(
             problems += _limits(manifest, manifest.spec) + _proxies(manifest, manifest.spec, groups)
         elif isinstance(manifest.spec, RolloutSpec):
             problems += _rollout(manifest, manifest.spec, services, baselines)
+        elif isinstance(manifest.spec, AlertRuleSpec) and manifest.spec.service not in services:
+            problems.append(manifest.problem(("service",), _no_service(manifest.spec.service, services)))
     return problems
+
+
+def _no_service(name: str, services: Mapping[str, ServiceSpec]) -> str:
+    return f"service {name} does not exist; services: {', '.join(sorted(services)) or 'none'}"
 
 
 def _service(manifest: Manifest, spec: ServiceSpec, services: Mapping[str, ServiceSpec]) -> list[Problem]:
@@ -120,8 +127,7 @@ def _rollout(
 ) -> list[Problem]:
     service = services.get(spec.service)
     if service is None:
-        known = ", ".join(sorted(services)) or "none"
-        return [manifest.problem(("service",), f"service {spec.service} does not exist; services: {known}")]
+        return [manifest.problem(("service",), _no_service(spec.service, services))]
     problems = []
     names = [version.name for version in service.versions]
     baseline = baselines.get(spec.service, service.baseline)

@@ -20,6 +20,7 @@ NAMES = {
     Occasion.DRIFT: "SerinusDrift",
     Occasion.DRY_RUN: "SerinusDryRunWorse",
     Occasion.ROLLED_BACK: "SerinusRolledBack",
+    Occasion.ALERT: "SerinusAlertRule",
 }
 
 
@@ -71,13 +72,14 @@ def _row(notice: Notice, ends_ms: int) -> Mapping[str, object]:
             "service": notice.service,
             "rollout": notice.rollout,
             "version": notice.candidate,
-        },
+        }
+        | dict(notice.labels),
         "annotations": {
             "summary": notice.title,
             "description": notice.text,
             "reason": notice.reason,
             "phase": notice.phase,
-            "next": f"serinus explain {notice.rollout}",
+            "next": notice.next_step,
         },
         "startsAt": rfc3339(notice.at_ms),
         "endsAt": rfc3339(ends_ms),

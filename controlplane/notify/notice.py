@@ -14,6 +14,7 @@ from controlplane.store.port import Record
 from serinus.contract.weight import format_bp
 
 HOLD_ENDED = "hold_ended"
+ALERT_RESOLVED = "alert_resolved"
 # By the code of a record that moved the rollout. What rolls it back has many codes, and is told by its action.
 _MOVES = {
     "applied": Occasion.STARTED,
@@ -63,10 +64,17 @@ class Notice:
     actor: str
     at_ms: int
     serial: int
+    labels: tuple[tuple[str, str], ...] = ()  # of an alert rule, whose name is the reason
 
     @property
     def title(self) -> str:
+        if self.occasion is Occasion.ALERT:
+            return f"alert {self.reason} of {self.service} {'is resolved' if self.event == ALERT_RESOLVED else 'fires'}"
         return f"{self.rollout} {_TITLES[self.event]}"
+
+    @property
+    def next_step(self) -> str:
+        return "serinus alerts" if self.occasion is Occasion.ALERT else f"serinus explain {self.rollout}"
 
     @property
     def weight(self) -> str:

@@ -32,7 +32,7 @@ def webhook_body(notice: Notice) -> bytes:
         "text": notice.text,
         "actor": notice.actor,
         "time": notice.time,
-    }
+    } | ({"labels": dict(notice.labels)} if notice.labels else {})
     return json.dumps(fields, sort_keys=True).encode()
 
 
@@ -71,7 +71,7 @@ def mail(email: Email, notice: Notice) -> bytes:
     # RFC 3834: no answer of an absent person comes back.
     message["Auto-Submitted"] = "auto-generated"
     message["X-Serinus-Event"] = notice.event
-    message.set_content(_sentences(notice) + f"\n\nNext: serinus explain {notice.rollout}\n", cte="quoted-printable")
+    message.set_content(_sentences(notice) + f"\n\nNext: {notice.next_step}\n", cte="quoted-printable")
     return message.as_bytes()
 
 
@@ -83,9 +83,11 @@ def place(url: str) -> str:
 
 
 def _sentences(notice: Notice) -> str:
-    move = f"{notice.candidate} over {notice.baseline} in service {notice.service}"
     who = f" By {notice.actor}." if notice.actor else ""
     text = notice.text[:TEXT_CHARS_MAX]
+    if not notice.rollout:
+        return f"{text}\nService {notice.service}, at {notice.time}."
+    move = f"{notice.candidate} over {notice.baseline} in service {notice.service}"
     return f"{text}\n{move}: {notice.phase}, weight {notice.weight}, at {notice.time}.{who}"
 
 

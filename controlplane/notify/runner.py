@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from controlplane.engine.runner import Engine
 from controlplane.errors import SerinusError
 from controlplane.manifest.notify import Target, TargetKind
-from controlplane.notify.lanes.runner import Lanes
+from controlplane.notify.lanes.runner import Lanes, address_of
 from controlplane.notify.notice import Notice
 from controlplane.notify.outbox import AGE_MS_MAX
 from controlplane.notify.position import JOURNAL, Position, position_of, record_of
+from controlplane.notify.rules.runner import RuleWatch
 from controlplane.notify.watch import HOLD_AFTER_MS, ROLLED_BACK_MS, RolloutWatch
 from controlplane.rollout.model import Rollout, ended_at_ms_of
 from controlplane.store.port import Record, Store
@@ -31,6 +32,9 @@ LOOK_S_MIN = 0.1
 SAVE_EVERY_S = 5.0
 # Of a journal at first; four times as much until what was seen before is reached.
 RECORDS, RECORDS_MAX = 64, 4_096
+
+# In place of a rollout's name, in what is kept of what was told.
+RULES = "@rules"
 
 _Version = tuple[int, int, int]
 
@@ -57,6 +61,7 @@ class NotifyRunner:
         self.hold_after_ms = hold_after_ms
         # Without a position nothing was ever told: what happened before this process is nobody's news.
         self._begun_ms = engine.now_ms()
+        self._rules = RuleWatch(engine, exporter)
         self._lanes: Lanes | None = None
         self._position: Position | None = None
         self._is_stored = False
@@ -96,16 +101,39 @@ class NotifyRunner:
                 targets.add(target)
                 if target.kind is TargetKind.ALERTMANAGER:
                     found = watch.standing(rollout, self._engine.now_ms())
-                    standing.setdefault(target, []).extend(each for each in found if each.occasion in target.on)
+                    standing.setdefault(address_of(target), []).extend(
+                        each for each in found if each.occasion in target.on
+                    )
                 else:
                     self._lanes.put(target, [each for each in notices if each.occasion in target.on])
             self._is_news |= bool(notices)
+        await self._look_at_rules(targets, standing)
         for target, fires in standing.items():
             self._lanes.stand(target, fires)
         self._lanes.follow(targets)
         self._show(self._lanes)
         if asyncio.get_running_loop().time() - self._saved_at_s >= SAVE_EVERY_S:
             await self.save()
+
+    async def _look_at_rules(self, targets: set[Target], standing: dict[Target, list[Notice]]) -> None:
+        """Alert rules are told as rollouts are."""
+        assert self._lanes is not None, "they were made"
+        targets.update(target for rule in self._engine.world.rules.values() for target in rule.spec.notify)
+        for target in targets:
+            if target.kind is TargetKind.ALERTMANAGER:
+                standing.setdefault(address_of(target), [])
+        try:
+            told, fires = await self._rules.look()
+        except SerinusError as error:
+            log.error("alert rules stand still: %s", error)
+            return
+        self._is_news |= bool(told)
+        for target, notices in told.items():
+            if target.kind is not TargetKind.ALERTMANAGER:
+                self._lanes.put(target, notices)
+        for target, found in fires.items():
+            if target.kind is TargetKind.ALERTMANAGER:
+                standing.setdefault(address_of(target), []).extend(found)
 
     def _rollouts(self) -> Iterator[Rollout]:
         """Those with receivers; of ended ones, those of which something may still be told."""
@@ -170,6 +198,7 @@ class NotifyRunner:
         kept = await self._engine.stored(self._store.records, JOURNAL, 1)
         position = position_of(kept[0]) if kept else None
         self._is_stored = position is not None
+        self._rules.told = set(position.told.get(RULES, ())) if position is not None else set()
         return position or Position(0)
 
     async def save(self) -> None:
@@ -179,8 +208,9 @@ class NotifyRunner:
         waiting = self._lanes.waiting()
         pending = {each.id for each in waiting}
         seen = max((each.watch.serial for each in self._watched.values()), default=0)
-        serial = min((each.serial - 1 for each in waiting), default=seen)
+        serial = min((each.serial - 1 for each in waiting if each.serial), default=seen)
         told = {name: tuple(i for i in each.watch.told if i not in pending) for name, each in self._watched.items()}
+        told[RULES] = tuple(sorted(self._rules.told - pending))
         position = Position(max(serial, self._position.serial), {name: ids for name, ids in told.items() if ids})
         self._saved_at_s = asyncio.get_running_loop().time()
         if position != self._position:

@@ -73,7 +73,7 @@ class AlertServer:
 
     async def load(self) -> None:
         """What fired before, when this control plane begins to lead. Raises StoreError."""
-        alerts = self._engine.alerts
+        alerts = self._engine.alerts.incoming
         if alerts.is_known or not self._is_leading():
             return
         kept = await self._engine.stored(self._store.records, JOURNAL, 1)
@@ -112,7 +112,7 @@ class AlertServer:
 
     async def _take(self, found: Incoming, actor: str) -> None:
         """Raises NotReadyError, StoreError; nothing has changed then."""
-        engine, alerts, now_ms = self._engine, self._engine.alerts, self._engine.now_ms()
+        engine, alerts, now_ms = self._engine, self._engine.alerts.incoming, self._engine.now_ms()
         if not self._is_leading() or not alerts.is_known:
             raise NotReadyError("this control plane does not lead, or not yet", next_step="ask the one that leads")
         firing = alerts.with_news(found.firing, found.resolved, now_ms)

@@ -72,6 +72,12 @@ NOTIFICATIONS = Metric(
 )
 NOTIFICATIONS_WAITING = Metric("serinus_notifications_waiting", Kind.GAUGE, "Notices that receivers have yet to take.")
 ALERTS_IN = Metric("serinus_alerts_received_total", Kind.COUNTER, "Alerts of others that came in.", ("outcome",))
+RULE_STATE = Metric(
+    "serinus_alert_rule_state",
+    Kind.GAUGE,
+    "1 for the state of an alert rule: inactive, pending, firing.",
+    ("rule", "service", "severity", "state"),
+)
 
 CATALOGUE = (
     ROLLOUT_PHASE,
@@ -92,5 +98,6 @@ CATALOGUE = (
     NOTIFICATIONS,
     NOTIFICATIONS_WAITING,
     ALERTS_IN,
+    RULE_STATE,
     *SERVER_METRICS,
 )

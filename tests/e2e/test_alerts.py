@@ -150,6 +150,43 @@ def look(found: Receivers, control: Plane) -> None:
     assert any("/away answered 307" in note for note in control.control.engine.notes["chat-v2"])
 
 
+RULE = """\
+apiVersion: serinus/v1
+kind: AlertRule
+metadata: {name: chat-errors}
+spec:
+  service: chat
+  when:
+    all:
+      - {metric: errors, of: baseline, above: 10%, window: 10s}
+      - {metric: requests, above: 1, window: 10s}
+      - {metric: weight, above: 0}
+  for: 1s
+  severity: page
+  summary: users fail
+  notify: [{webhook: 'HOOK'}]
+"""
+
+
+def test_an_alert_rule_tells_of_an_incident_that_is_not_the_candidates(tmp_path: Path) -> None:
+    """By what reports say of both arms, which the judge finds alike; a rule moves no rollout."""
+
+    async def story() -> None:
+        async with receivers() as (found, _), plane(settings(tmp_path)) as control:
+            config = control.config
+            broken = control.rows(bad=lambda _, index: index % 5 == 0)
+            slow = PLAN.replace("min_step: 1s", "min_step: 1h")
+            async with running(FakeProxy(config.xds), FakeSidecar(config.xds, broken)):
+                await control.apply(SERVICE + "---\n" + slow + "---\n" + RULE.replace("HOOK", f"{found.url}/rule"))
+                await until(lambda: found.events("rule") == ["alert"], "the rule fires", 30.0)
+            assert isinstance(control.phase(), Observing)
+            (told,) = found.bodies["rule"]
+            assert told["text"].startswith("users fail: errors of the baseline 0.")
+            assert told["labels"] == {"rule": "chat-errors", "severity": "page"}
+
+    asyncio.run(story())
+
+
 LABELS = {"alertname": "CheckoutFails", "serinus_rollout": "chat-v2"}
 
 
@@ -176,7 +213,7 @@ def test_an_alert_of_a_real_alertmanager_holds_a_rollout_over_a_restart_until_it
             async with whole() as control:
                 # What fires already when a rollout comes holds it too.
                 await am.alert(LABELS, {"summary": "orders fail"}, fires=True)
-                await control.until(lambda: bool(control.control.engine.alerts.firing))
+                await control.until(lambda: bool(control.control.engine.alerts.incoming.firing))
                 await control.apply(SERVICE + "---\n" + PLAN + "  alerts: {on_firing: rollback}\n")
                 await holds(control, "external_alert")
                 text = control.control.engine.last["chat-v2"].decision.text

@@ -29,6 +29,7 @@ def spec_sha256(world: World, kind: str, name: str) -> str:
 def _data_of(world: World, kind: str, name: str) -> Mapping[str, Any]:
     kinds: Mapping[str, Mapping[str, Any]]
     kinds = {"Service": world.services, "Rollout": world.rollouts, "ProxyGroup": world.groups}
+    kinds = {**kinds, "AlertRule": world.rules}
     entry = kinds[kind].get(name)
     return entry.data if entry is not None else {}
 

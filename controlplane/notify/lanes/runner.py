@@ -65,7 +65,7 @@ class Lanes:
 
     def follow(self, targets: Collection[Target]) -> None:
         """The receivers that manifests name now; the others' lanes end when they have nothing left to tell."""
-        named = {_address(each) for each in targets}
+        named = {address_of(each) for each in targets}
         for address, lane in list(self._lanes.items()):
             if address not in named:
                 lane.standing = ()
@@ -96,7 +96,7 @@ class Lanes:
 
     def fault(self, target: Target) -> str:
         """Why a receiver did not take the last thing that it was told; "" if it did."""
-        lane = self._lanes.get(_address(target))
+        lane = self._lanes.get(address_of(target))
         return lane.fault if lane is not None else ""
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class Lanes:
         self._lanes = {}
 
     def _lane(self, target: Target, *, may_make: bool = True) -> _Lane | None:
-        address = _address(target)
+        address = address_of(target)
         lane = self._lanes.get(address)
         if lane is None and may_make and len(self._lanes) < LANES_MAX:
             lane = self._lanes[address] = _Lane(address)
@@ -191,6 +191,6 @@ class Lanes:
         self._exporter.count(NOTIFICATIONS, target.kind, outcome)
 
 
-def _address(target: Target) -> Target:
+def address_of(target: Target) -> Target:
     """A receiver is the same whatever it is told."""
     return target.model_copy(update={"on": BY_DEFAULT})

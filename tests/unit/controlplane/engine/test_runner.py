@@ -154,7 +154,7 @@ def test_an_apply_that_cannot_be_built_is_recorded_nowhere() -> None:
         with pytest.raises(ManifestError, match="there is no directory of secrets"):
             await story.apply(service("chat").replace("health: {path: /health}}", "auth: {file: token}}"))
         assert story.engine.world.services == {}
-        assert story.engine._store.objects() == []
+        assert story.engine.store.objects() == []
 
     told(tell)
 

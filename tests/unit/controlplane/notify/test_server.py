@@ -60,7 +60,7 @@ class Door:
 
     @property
     def firing(self) -> list[str]:
-        return [each.key for each in self.story.engine.alerts.firing]
+        return [each.key for each in self.story.engine.alerts.incoming.firing]
 
 
 def served(
@@ -98,7 +98,7 @@ def test_what_fires_is_kept_before_it_is_answered_and_repetitions_are_not_writte
         door.story.clock.at_ms += 60_000
         await door.post(body(alert()))
         assert len(door.kept) == 1
-        (one,) = door.story.engine.alerts.firing
+        (one,) = door.story.engine.alerts.incoming.firing
         assert one.seen_ms == door.story.clock.at_ms
         assert await door.post(body(alert(status="resolved"))) == (200, {"taken": 1, "ignored": 0})
         assert (len(door.kept), door.firing) == (2, [])
