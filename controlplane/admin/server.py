@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 
 from controlplane.admin import wire
 from controlplane.admin.access.server import caller
+from controlplane.admin.alerts.server import AlertTeller
 from controlplane.admin.applied.wire import apply_response, spec_sha256
 from controlplane.admin.audit.wire import AUDIT_READ_MAX, audit_response
 from controlplane.admin.feedback.server import Teller
@@ -51,6 +52,7 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         self._engine = engine
         self._reader = Reader(engine)
         self._teller = Teller(engine)
+        self._alerts = AlertTeller(engine)
         self._watchers = 0
 
     async def Apply(  # noqa: N802
@@ -198,6 +200,23 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.FeedbackRequest, context: grpc.aio.ServicerContext
     ) -> admin_pb2.FeedbackResponse:
         return await _answer(context, lambda: self._teller.tell(request))
+
+    async def Alerts(  # noqa: N802
+        self, request: admin_pb2.AlertsRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.AlertsResponse:
+        return await _answer(context, lambda: self._alerts.listed(request.rule))
+
+    async def Acknowledge(  # noqa: N802
+        self, request: admin_pb2.AlertRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.AlertsResponse:
+        by, reason = _caller(request), _text(request.reason)
+        return await _answer(context, lambda: self._alerts.acknowledge(request.rule, by, reason))
+
+    async def Silence(  # noqa: N802
+        self, request: admin_pb2.AlertRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.AlertsResponse:
+        by, reason = _caller(request), _text(request.reason)
+        return await _answer(context, lambda: self._alerts.silence(request.rule, by, reason, request.for_ms))
 
 
 def _caller(request: Any) -> Caller:

@@ -42,6 +42,7 @@ STATUS_BY_CODE = {
     "snapshot_invalid": "INVALID_ARGUMENT",
     "illegal_event": "FAILED_PRECONDITION",
     "approval": "FAILED_PRECONDITION",
+    "alert_state": "FAILED_PRECONDITION",
     "frozen": "FAILED_PRECONDITION",
     "busy": "FAILED_PRECONDITION",
     "too_old": "FAILED_PRECONDITION",
@@ -49,8 +50,7 @@ STATUS_BY_CODE = {
     "file_not_here": "FAILED_PRECONDITION",
     "store": "UNAVAILABLE",
 }
-EVENTS_SHOWN = 20
-SAMPLES_SHOWN = 2_000
+EVENTS_SHOWN, SAMPLES_SHOWN = 20, 2_000
 # A thousand proxies that reject one thing say it in the same words.
 REJECTIONS_SHOWN = 20
 UP_TO_DATE = "up to date"

@@ -8,6 +8,7 @@ import typer
 
 from controlplane.cli import (
     access,
+    alerts,
     certs,
     changes,
     doctor,
@@ -60,6 +61,9 @@ VERBS: tuple[Callable[..., None], ...] = (
     objects.cohort,
     records.history,
     records.audit,
+    alerts.alerts,
+    alerts.ack,
+    alerts.silence,
     report.report,
     operate.watch,
     operate.wait,

@@ -54,6 +54,11 @@ def applied(by: Caller | None, changes: Sequence[Change], now_ms: int) -> list[R
     return [_record(by, "Apply", (*touched[:OBJECTS_MAX], *more), "", now_ms)]
 
 
+def told(by: Caller, verb: str, objects: tuple[str, ...], reason: str, now_ms: int) -> Record:
+    """Of an act on something else than a rollout."""
+    return _record(by, verb, objects, reason, now_ms)
+
+
 def audited(record: Record) -> Audited:
     """The act that a record of this journal keeps. Raises StoreError for anything else."""
     try:

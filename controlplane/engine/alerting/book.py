@@ -128,6 +128,11 @@ class RuleBook:
         return next((each for each in self.silences if each.rule in ("", rule) and each.until_ms > now_ms), None)
 
 
+def copied(book: RuleBook) -> RuleBook:
+    """To be changed without changing this one."""
+    return RuleBook(dict(book.states), book.silences)
+
+
 def record_of(book: RuleBook, actor: str, text: str, now_ms: int) -> Record:
     kept = {
         "format": FORMAT,

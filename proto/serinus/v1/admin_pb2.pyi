@@ -6,6 +6,92 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class AlertsRequest(_message.Message):
+    __slots__ = ("rule",)
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    rule: str
+    def __init__(self, rule: _Optional[str] = ...) -> None: ...
+
+class AlertRequest(_message.Message):
+    __slots__ = ("rule", "actor", "reason", "for_ms")
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FOR_MS_FIELD_NUMBER: _ClassVar[int]
+    rule: str
+    actor: str
+    reason: str
+    for_ms: int
+    def __init__(self, rule: _Optional[str] = ..., actor: _Optional[str] = ..., reason: _Optional[str] = ..., for_ms: _Optional[int] = ...) -> None: ...
+
+class AlertsResponse(_message.Message):
+    __slots__ = ("rules", "silences", "external", "now_ms")
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    SILENCES_FIELD_NUMBER: _ClassVar[int]
+    EXTERNAL_FIELD_NUMBER: _ClassVar[int]
+    NOW_MS_FIELD_NUMBER: _ClassVar[int]
+    rules: _containers.RepeatedCompositeFieldContainer[AlertRuleView]
+    silences: _containers.RepeatedCompositeFieldContainer[SilenceView]
+    external: _containers.RepeatedCompositeFieldContainer[ExternalAlertView]
+    now_ms: int
+    def __init__(self, rules: _Optional[_Iterable[_Union[AlertRuleView, _Mapping]]] = ..., silences: _Optional[_Iterable[_Union[SilenceView, _Mapping]]] = ..., external: _Optional[_Iterable[_Union[ExternalAlertView, _Mapping]]] = ..., now_ms: _Optional[int] = ...) -> None: ...
+
+class AlertRuleView(_message.Message):
+    __slots__ = ("name", "service", "severity", "state", "since_ms", "text", "summary", "acknowledged_by", "acknowledged_reason", "silenced_by", "silenced_until_ms")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGED_BY_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGED_REASON_FIELD_NUMBER: _ClassVar[int]
+    SILENCED_BY_FIELD_NUMBER: _ClassVar[int]
+    SILENCED_UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    service: str
+    severity: str
+    state: str
+    since_ms: int
+    text: str
+    summary: str
+    acknowledged_by: str
+    acknowledged_reason: str
+    silenced_by: str
+    silenced_until_ms: int
+    def __init__(self, name: _Optional[str] = ..., service: _Optional[str] = ..., severity: _Optional[str] = ..., state: _Optional[str] = ..., since_ms: _Optional[int] = ..., text: _Optional[str] = ..., summary: _Optional[str] = ..., acknowledged_by: _Optional[str] = ..., acknowledged_reason: _Optional[str] = ..., silenced_by: _Optional[str] = ..., silenced_until_ms: _Optional[int] = ...) -> None: ...
+
+class SilenceView(_message.Message):
+    __slots__ = ("rule", "author", "reason", "from_ms", "until_ms")
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FROM_MS_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    rule: str
+    author: str
+    reason: str
+    from_ms: int
+    until_ms: int
+    def __init__(self, rule: _Optional[str] = ..., author: _Optional[str] = ..., reason: _Optional[str] = ..., from_ms: _Optional[int] = ..., until_ms: _Optional[int] = ...) -> None: ...
+
+class ExternalAlertView(_message.Message):
+    __slots__ = ("name", "about", "action", "summary", "since_ms", "seen_ms")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ABOUT_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    SEEN_MS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    about: str
+    action: str
+    summary: str
+    since_ms: int
+    seen_ms: int
+    def __init__(self, name: _Optional[str] = ..., about: _Optional[str] = ..., action: _Optional[str] = ..., summary: _Optional[str] = ..., since_ms: _Optional[int] = ..., seen_ms: _Optional[int] = ...) -> None: ...
+
 class ManifestFile(_message.Message):
     __slots__ = ("name", "text")
     NAME_FIELD_NUMBER: _ClassVar[int]

@@ -102,6 +102,21 @@ class AdminStub:
                 request_serializer=serinus_dot_v1_dot_admin__pb2.FeedbackRequest.SerializeToString,
                 response_deserializer=serinus_dot_v1_dot_admin__pb2.FeedbackResponse.FromString,
                 _registered_method=True)
+        self.Alerts = channel.unary_unary(
+                '/serinus.v1.Admin/Alerts',
+                request_serializer=serinus_dot_v1_dot_admin__pb2.AlertsRequest.SerializeToString,
+                response_deserializer=serinus_dot_v1_dot_admin__pb2.AlertsResponse.FromString,
+                _registered_method=True)
+        self.Acknowledge = channel.unary_unary(
+                '/serinus.v1.Admin/Acknowledge',
+                request_serializer=serinus_dot_v1_dot_admin__pb2.AlertRequest.SerializeToString,
+                response_deserializer=serinus_dot_v1_dot_admin__pb2.AlertsResponse.FromString,
+                _registered_method=True)
+        self.Silence = channel.unary_unary(
+                '/serinus.v1.Admin/Silence',
+                request_serializer=serinus_dot_v1_dot_admin__pb2.AlertRequest.SerializeToString,
+                response_deserializer=serinus_dot_v1_dot_admin__pb2.AlertsResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -195,6 +210,27 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Alerts(self, request, context):
+        """rules and their states, silences, alerts of others
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Acknowledge(self, request, context):
+        """somebody has seen that a rule fires
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Silence(self, request, context):
+        """a rule tells nobody for a while
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -262,6 +298,21 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.Feedback,
                     request_deserializer=serinus_dot_v1_dot_admin__pb2.FeedbackRequest.FromString,
                     response_serializer=serinus_dot_v1_dot_admin__pb2.FeedbackResponse.SerializeToString,
+            ),
+            'Alerts': grpc.unary_unary_rpc_method_handler(
+                    servicer.Alerts,
+                    request_deserializer=serinus_dot_v1_dot_admin__pb2.AlertsRequest.FromString,
+                    response_serializer=serinus_dot_v1_dot_admin__pb2.AlertsResponse.SerializeToString,
+            ),
+            'Acknowledge': grpc.unary_unary_rpc_method_handler(
+                    servicer.Acknowledge,
+                    request_deserializer=serinus_dot_v1_dot_admin__pb2.AlertRequest.FromString,
+                    response_serializer=serinus_dot_v1_dot_admin__pb2.AlertsResponse.SerializeToString,
+            ),
+            'Silence': grpc.unary_unary_rpc_method_handler(
+                    servicer.Silence,
+                    request_deserializer=serinus_dot_v1_dot_admin__pb2.AlertRequest.FromString,
+                    response_serializer=serinus_dot_v1_dot_admin__pb2.AlertsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -618,6 +669,87 @@ class Admin:
             '/serinus.v1.Admin/Feedback',
             serinus_dot_v1_dot_admin__pb2.FeedbackRequest.SerializeToString,
             serinus_dot_v1_dot_admin__pb2.FeedbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Alerts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/serinus.v1.Admin/Alerts',
+            serinus_dot_v1_dot_admin__pb2.AlertsRequest.SerializeToString,
+            serinus_dot_v1_dot_admin__pb2.AlertsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Acknowledge(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/serinus.v1.Admin/Acknowledge',
+            serinus_dot_v1_dot_admin__pb2.AlertRequest.SerializeToString,
+            serinus_dot_v1_dot_admin__pb2.AlertsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Silence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/serinus.v1.Admin/Silence',
+            serinus_dot_v1_dot_admin__pb2.AlertRequest.SerializeToString,
+            serinus_dot_v1_dot_admin__pb2.AlertsResponse.FromString,
             options,
             channel_credentials,
             insecure,
