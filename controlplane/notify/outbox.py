@@ -9,8 +9,8 @@ from collections import deque
 from controlplane.engine.hooks.calls import HookReply
 from controlplane.notify.notice import Notice
 
-# A rollout tells some dozen things; a receiver that is this far behind misses the oldest.
-WAITING_MAX = 256
+# Two things of each of a thousand rollouts that one apply begins, some 2 MB; who is further behind misses the oldest.
+WAITING_MAX = 2_048
 # Ids that were put here before, taken or not.
 KNOWN_MAX = 4_096
 # What happened so long ago is read in the journal.

@@ -11,7 +11,7 @@ from controlplane.engine.secrets import Reading
 from controlplane.manifest.notify import Occasion
 from controlplane.notify.client import Sender
 from controlplane.notify.lanes.runner import LANES_MAX, Lanes
-from controlplane.notify.outbox import AGE_MS_MAX
+from controlplane.notify.outbox import AGE_MS_MAX, WAITING_MAX
 from controlplane.telemetry.exporter import Exporter
 from tests.unit.controlplane.notify.samples import notice, target
 from tests.unit.controlplane.rollout.facts import T0_MS
@@ -198,8 +198,8 @@ def test_more_than_a_receiver_can_take_is_dropped_and_counted() -> None:
     receivers.hanging = {"slow"}
 
     async def tell(world: World) -> None:
-        world.lanes.put(SLOW, [notice(serial) for serial in range(300)])
-        assert world.count("webhook", "dropped") == 300 - len(world.lanes.waiting())
-        assert len(world.lanes.waiting()) == 256
+        world.lanes.put(SLOW, [notice(serial) for serial in range(WAITING_MAX + 44)])
+        assert world.count("webhook", "dropped") == 44
+        assert len(world.lanes.waiting()) == WAITING_MAX
 
     played(receivers, tell)
