@@ -19,9 +19,12 @@ from controlplane.dashboard.server import HttpServer
 from controlplane.dashboard.web.server import Dashboard
 from controlplane.engine.hooks.client import HookClient
 from controlplane.engine.leadership.runner import Leadership
+from controlplane.engine.promql.client import ask
+from controlplane.engine.promql.runner import QueryRunner
 from controlplane.engine.runner import Engine
 from controlplane.engine.secrets import Reading
 from controlplane.engine.series import refresh
+from controlplane.engine.world import World
 from controlplane.ingest.server import OutcomesServicer
 from controlplane.manifest.errors import ManifestError
 from controlplane.notify.client import Sender
@@ -188,7 +191,15 @@ class ControlPlane:
     async def run(self) -> None:
         """Serve until cancelled."""
         signals = SignalRunner(self.engine.signals, self._server_targets, self.engine.now_ms)
-        beside = [asyncio.create_task(each.run()) for each in (signals, self.notify, self._alerts, self._pages)]
+        queries = QueryRunner(
+            ask,
+            SecretDirectory(self._settings.secrets),
+            world=lambda: self.engine.world if self._is_leading else World(),
+            book=lambda: self.engine.alerts.queries,
+            now_ms=self.engine.now_ms,
+        )
+        parts = (signals, queries, self.notify, self._alerts, self._pages)
+        beside = [asyncio.create_task(each.run()) for each in parts]
         try:
             await (self._leadership or self.engine).run()
         finally:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from controlplane.engine.alerting.desk import AlertDesk
 from controlplane.engine.evidence import EvidenceTracker
-from controlplane.engine.incoming import IncomingAlerts
 from controlplane.engine.publisher import Publisher
 from controlplane.engine.servers import servers_fact, shortage
 from controlplane.ingest.registry import Registry
@@ -20,7 +20,7 @@ class Sources:
     publisher: Publisher
     registry: Registry
     signals: SignalBook
-    alerts: IncomingAlerts
+    alerts: AlertDesk
 
 
 def facts_of(rollout: Rollout, sources: Sources, tracker: EvidenceTracker, *, policy: str, now_ms: int) -> Facts:
@@ -37,5 +37,6 @@ def facts_of(rollout: Rollout, sources: Sources, tracker: EvidenceTracker, *, po
         routing=tracker.routing_fact(publisher.route_snapshot(service)),
         evidence=tracker.evidence_fact(),
         servers=servers_fact(sources.signals, rollout, now_ms),
-        alerts=sources.alerts.fact(rollout, now_ms),
+        alerts=sources.alerts.incoming.fact(rollout, now_ms),
+        queries=sources.alerts.queries.fact(rollout, now_ms),
     )

@@ -246,7 +246,7 @@ class Engine:
         if closed is not None:
             tracker.close(closed)
         tracker.labels.advance(now_ms // 1000)
-        sources = Sources(self.publisher, self.registry, self.signals, self.alerts.incoming)
+        sources = Sources(self.publisher, self.registry, self.signals, self.alerts)
         facts = facts_of(rollout, sources, tracker, policy=self.policy().version, now_ms=now_ms)
         await self._step(rollout, Observed(now_ms, facts))
 

@@ -28,6 +28,7 @@ from controlplane.manifest.hook import Hook, Hooks
 from controlplane.manifest.limit import Limit, Limits
 from controlplane.manifest.notify import NotifyList
 from controlplane.manifest.pacing import Approvals, Bake, Confidence, Diagnostics, WhenBusy
+from controlplane.manifest.promql import PromQueries
 from controlplane.manifest.server_metrics import Capacity
 from controlplane.manifest.slices import SliceSpecs
 from controlplane.manifest.text_match import FILE_PATTERN
@@ -229,6 +230,7 @@ class RolloutSpec(Spec):
     notify: NotifyList = ()
     # None: alerts of others do nothing to it.
     alerts: Alerts | None = None
+    promql: PromQueries = ()
 
     @model_validator(mode="before")
     @classmethod

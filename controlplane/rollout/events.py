@@ -92,6 +92,14 @@ class AlertsFact:
 
 
 @dataclass(frozen=True, slots=True)
+class QueriesFact:
+    """What the plan asks of a Prometheus: which answers are beyond their limits, and which are missing, in words."""
+
+    beyond: str = ""
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     fleet: FleetFact
     sidecars: SidecarFact
@@ -101,6 +109,7 @@ class Facts:
     evidence: EvidenceFact = field(default_factory=EvidenceFact)
     servers: ServersFact = field(default_factory=ServersFact)
     alerts: AlertsFact = field(default_factory=AlertsFact)
+    queries: QueriesFact = field(default_factory=QueriesFact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ from controlplane.rollout.model import (
     next_weight_bp,
     weight_bp_of,
 )
-from controlplane.rollout.outside import alert_hold, alert_rollback
+from controlplane.rollout.outside import alert_rollback, outside_hold
 from controlplane.rollout.transition import (
     Action,
     Decision,
@@ -143,7 +143,7 @@ def _told(state: Rollout, metric: str, sentence: str) -> Transition:
 
 def _prepare(state: Rollout, phase: Preparing, facts: Facts, now_ms: int) -> Transition:
     held = fleet_hold(facts) or sidecar_hold(facts) or health_hold(facts, state.spec.candidate) or data_hold(facts)
-    if held := held or alert_hold(facts.alerts):
+    if held := held or outside_hold(facts):
         return holds(state, held)
     left_ms = phase.since_ms + state.spec.warm_up_ms - now_ms
     if left_ms > 0:
@@ -177,7 +177,7 @@ def _publish(state: Rollout, phase: Publishing, facts: Facts, now_ms: int) -> Tr
 
 def _observe(state: Rollout, phase: Observing, facts: Facts, now_ms: int) -> Transition:
     if not phase.waived:
-        held = alert_hold(facts.alerts) or advance_hold(phase, state.spec, facts, now_ms)
+        held = outside_hold(facts) or advance_hold(phase, state.spec, facts, now_ms)
         if held := held or increase_hold(state, phase, now_ms):
             return holds(state, held)
     following_bp = next_weight_bp(state.spec, phase.step_index)
@@ -202,7 +202,7 @@ def _to_bake(state: Rollout, phase: Observing, now_ms: int) -> Transition:
 
 
 def _bake(state: Rollout, phase: Baking, facts: Facts, now_ms: int) -> Transition:
-    held = alert_hold(facts.alerts) or bake_hold(phase, state.spec, facts, now_ms) or promotion_hold(state, now_ms)
+    held = outside_hold(facts) or bake_hold(phase, state.spec, facts, now_ms) or promotion_hold(state, now_ms)
     return holds(state, held) if held else _promoted(state, now_ms)
 
 

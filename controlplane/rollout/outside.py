@@ -1,19 +1,24 @@
-"""What alerts of others mean for a rollout whose plan listens to them. Pure.
+"""What alerts of others, and a Prometheus, mean for a rollout whose plan listens to them. Pure.
 
-They stand beside the judge, not in its place: an alert that fires holds every increase and the promotion. It rolls back
-only where the plan says so, once users are on the candidate.
+They stand beside the judge, not in its place: an alert that fires, or an answer beyond its limit, holds every increase
+and the promotion. Only an alert rolls back, where the plan says so, once users are on the candidate.
 """
 
-from controlplane.rollout.events import AlertsFact
+from controlplane.rollout.events import AlertsFact, Facts
 from controlplane.rollout.gates import Hold
 from controlplane.rollout.transition import Action, Decision
 
 
-def alert_hold(alerts: AlertsFact) -> Hold | None:
-    """Before anything that goes forward."""
+def outside_hold(facts: Facts) -> Hold | None:
+    """Before anything that goes forward: alerts that fire, and what the plan asks of a Prometheus."""
+    alerts, queries = facts.alerts, facts.queries
     if alerts.is_unknown:
         return Hold("alerts_unknown", "which alerts fire is not known yet: they are read from the store")
-    return Hold("external_alert", f"held by {alerts.firing}") if alerts.firing else None
+    if alerts.firing:
+        return Hold("external_alert", f"held by {alerts.firing}")
+    if queries.beyond:
+        return Hold("promql", queries.beyond)
+    return Hold("promql_missing", queries.missing) if queries.missing else None
 
 
 def alert_rollback(alerts: AlertsFact) -> Decision | None:

@@ -13,9 +13,9 @@ from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope
 
 from controlplane.notify.payload import signature
-from controlplane.rollout.model import Observing, Promoted, RolledBack
+from controlplane.rollout.model import Observing, RolledBack
 from controlplane.rollout.transition import Action
-from tests.e2e import alertmanager
+from tests.e2e import alertmanager, prometheus
 from tests.e2e.fleet import FakeSidecar, running
 from tests.e2e.harness import wait_for
 from tests.e2e.plane import PLAN, Plane, plane, settings
@@ -221,7 +221,7 @@ def test_an_alert_of_a_real_alertmanager_holds_a_rollout_over_a_restart_until_it
             async with whole() as control:
                 await holds(control, "external_alert")
                 await am.alert(LABELS, {"summary": "orders fail"}, fires=False)
-                await control.until(lambda: isinstance(control.phase(), Promoted), timeout_s=30.0)
+                await control.until(lambda: isinstance(control.phase(), Observing), timeout_s=30.0)
 
     asyncio.run(story())
 
@@ -248,5 +248,35 @@ def test_an_alert_that_a_step_sets_off_rolls_back_and_is_named(tmp_path: Path) -
             records = await control.control.engine.records("chat-v2")
             back = [record.code for record in records if record.action == Action.ROLLBACK]
             assert back == ["external_alert", "rolled_back"]
+
+    asyncio.run(story())
+
+
+def test_what_a_real_prometheus_says_holds_and_then_lets_go(tmp_path: Path) -> None:
+    program = prometheus.binary()
+    failed = 9
+
+    async def exposition(_: web.Request) -> web.Response:
+        return web.Response(text=f"# TYPE orders_failed gauge\norders_failed {failed}\n")
+
+    async def story() -> None:
+        nonlocal failed
+        app = web.Application()
+        app.router.add_get("/metrics", exposition)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        (rules := tmp_path / "rules.yml").write_text("groups: []")
+        jobs = {"orders": f"127.0.0.1:{runner.addresses[0][1]}"}
+        config = settings(tmp_path / "s")
+        async with prometheus.scraping(program, tmp_path, jobs, rules) as source, plane(config) as control:
+            asks = f"{{name: orders, url: '{source.session._base_url}', query: orders_failed, max: 5, every: 1s}}"
+            async with running(FakeProxy(config.xds), FakeSidecar(config.xds, control.rows())):
+                await control.apply(SERVICE + "---\n" + PLAN + f"  promql: [{asks}]\n")
+                await holds(control, "promql")
+                assert control.control.engine.last["chat-v2"].decision.text == "query orders is 9, above 5"
+                failed = 0
+                await control.until(lambda: isinstance(control.phase(), Observing), timeout_s=30.0)
+        await runner.cleanup()
 
     asyncio.run(story())

@@ -1,7 +1,8 @@
-"""All that is known of alerts: those of others that fire, and the states of our own rules."""
+"""What is known beside the evidence: alerts of others that fire, the states of our own rules, a Prometheus' answers."""
 
 from controlplane.engine.alerting.book import RuleBook
 from controlplane.engine.incoming import IncomingAlerts
+from controlplane.engine.promql.query import QueryBook
 
 
 class AlertDesk:
@@ -10,4 +11,5 @@ class AlertDesk:
     def __init__(self) -> None:
         self.incoming = IncomingAlerts()
         self.rules = RuleBook()
+        self.queries = QueryBook()
         self.is_read = False  # of the rules

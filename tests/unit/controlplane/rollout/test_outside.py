@@ -1,9 +1,9 @@
-"""Alerts of others hold everything that goes forward, and roll back a candidate that has users."""
+"""Alerts of others and answers of a Prometheus hold everything that goes forward; alerts may roll back."""
 
 import pytest
 
 from controlplane.evidence.verdict import Verdict
-from controlplane.rollout.events import AlertsFact, Observed
+from controlplane.rollout.events import AlertsFact, Observed, QueriesFact
 from controlplane.rollout.machine import advance
 from controlplane.rollout.model import Baking, Observing, Paused, Phase, Preparing, Publishing, RollingBack
 from controlplane.rollout.transition import Action, Transition
@@ -32,6 +32,24 @@ def test_while_an_alert_fires_nothing_goes_forward(phase: Phase) -> None:
 def test_what_fires_is_unknown_for_a_moment_after_a_start_and_that_holds() -> None:
     held = seen(Preparing(T0_MS), AlertsFact(is_unknown=True))
     assert (held.state.phase, held.decision.code) == (Preparing(T0_MS), "alerts_unknown")
+
+
+@pytest.mark.parametrize(
+    ("queries", "code"),
+    [
+        (QueriesFact(beyond="query failed is 9, above 5"), "promql"),
+        (QueriesFact(missing="query failed has no answer yet"), "promql_missing"),
+        (QueriesFact("query failed is 9, above 5", "query served has no answer yet"), "promql"),
+    ],
+)
+def test_a_prometheus_holds_by_what_it_says_and_by_silence_and_never_rolls_back(
+    queries: QueriesFact, code: str
+) -> None:
+    for phase in (Preparing(T0_MS), Observing(0, T0_MS, approved_by="ada"), Baking(2, T0_MS)):
+        facts = without(right(step_index=0, verdict=Verdict.GOOD_ENOUGH), queries=queries)
+        held = advance(rollout(phase, text=PLAN), Observed(LATER_MS, facts))
+        assert held.state.phase == phase
+        assert (held.decision.action, held.decision.code) == (Action.HOLD, code)
 
 
 def test_a_weight_that_is_on_its_way_arrives() -> None:
