@@ -50,7 +50,9 @@ def test_every_make_target_that_the_documents_name_exists() -> None:
 def test_ci_runs_every_test_in_a_fresh_environment() -> None:
     text = CI.read_text(encoding="utf-8")
     assert os.access(CI, os.X_OK), "next: chmod +x .ci/run"
-    assert [target for target in ("test", "test-llm", "test-demo", "sim") if not re.search(rf"\bmake\b.*\b{target}\b", text)] == []
+    assert [
+        target for target in ("test", "test-llm", "test-demo", "sim") if not re.search(rf"\bmake\b.*\b{target}\b", text)
+    ] == []
     assert "VENV=" in text, "next: give make a VENV of its own, so that no leftover on the machine can make it pass"
 
 

@@ -52,8 +52,10 @@ class _Channel:
 class Feed:
     """`changed` returns at the next change of anything, or after the time it is given."""
 
-    def __init__(self, changed: Callable[[float], Awaitable[None]]) -> None:
-        self._changed = changed
+    def __init__(
+        self, changed: Callable[[float], Awaitable[None]], *, every_s: float = EVERY_S, silence_s: float = SILENCE_S
+    ) -> None:
+        self._changed, self._every_s, self._silence_s = changed, every_s, silence_s
         self._channels: dict[Hashable, _Channel] = {}
         self._followers = 0
 
@@ -64,7 +66,7 @@ class Feed:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await asyncio.gather(self._changed(1.0), asyncio.sleep(EVERY_S))
+            await asyncio.gather(self._changed(1.0), asyncio.sleep(self._every_s))
             for channel in list(self._channels.values()):
                 await self._renew(channel)
 
@@ -104,7 +106,7 @@ class Feed:
                 yield fresh
                 if channel.version == version:
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(SILENCE_S):
+                        async with asyncio.timeout(self._silence_s):
                             await news.wait()
         finally:
             channel.followers -= 1

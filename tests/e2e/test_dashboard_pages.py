@@ -1,0 +1,189 @@
+"""The pages in a real browser, before real rollouts: watched from 0 to 100 %, aborted by a click, a rollback explained."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from controlplane.security.access import mint, render
+from tests.e2e.browser import Browser, browser
+from tests.e2e.harness import Site, rollout_text, service_text
+from tests.e2e.plane import PLAN, plane, settings
+from tests.unit.controlplane.manifest.samples import SERVICE
+
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.demo]
+
+USERS = [f"user-{number}" for number in range(400)]
+RATE = 60.0
+NAMES = ("good", "bad", "slow")
+SIZES = (360, 768, 1280)
+
+
+def services(versions: Mapping[str, str]) -> list[str]:
+    return [service_text(name, versions, host=f"{name}.test") for name in NAMES]
+
+
+@pytest.fixture(scope="module")
+def site(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    each = runner.run(Site.start(tmp_path_factory.mktemp("site"), services))
+    yield each
+    runner.run(each.stop())
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Browser]:
+    with ExitStack() as stack:
+        yield stack.enter_context(browser())
+
+
+def url_of(site: Site, path: str) -> str:
+    return f"http://{site.stack.settings.http}{path}"
+
+
+def test_a_rollout_is_watched_from_nobody_to_everybody_on_one_page(
+    runner: asyncio.Runner, site: Site, window: Browser
+) -> None:
+    def watch() -> list[str]:
+        window.open(url_of(site, "/rollouts/good-v2"))
+        window.script("window.isTheSamePage = true")
+        window.until_says("live", "#live")
+        weights: list[str] = []
+
+        def look() -> bool:
+            weight = window.text(".weight")
+            if not weights or weights[-1] != weight:
+                weights.append(weight)
+            return "promoted" in window.text("#head")
+
+        window.until(look, "promoted", 90)
+        return weights
+
+    async def story() -> list[str]:
+        await site.admin.apply(rollout_text("good-v2", "good", steps=("20%", "50%", "100%"), min_step="2s"))
+        async with site.client.load(USERS, rate=RATE, host="good.test") as load:
+            weights = await asyncio.to_thread(watch)
+        assert load.failed == []
+        return weights
+
+    weights = runner.run(story())
+    assert weights[-1] == "100%"
+    assert {"20%", "50%"} <= set(weights), weights
+    assert weights == sorted(weights, key=lambda weight: float(weight.rstrip("%")))
+    assert window.script("return window.isTheSamePage") is True
+    # What runs, how far, is it worse, why is it there, what now: on the first screen.
+    head = window.text("#head")
+    for words in ("good-v2", "v1 → v2", "100%", "Is it worse?", "Why is it there?", "everyone has v2"):
+        assert words in head, head
+    assert window.text("#metrics").count("good enough") >= 1
+    assert "start at 20%" in window.text("#events")
+    assert window.faults == []
+
+
+def test_a_rollback_is_explained(runner: asyncio.Runner, site: Site, window: Browser) -> None:
+    async def story() -> None:
+        site.v2.failure_share = 0.5
+        async with site.client.load(USERS, rate=RATE, host="bad.test"):
+            await site.admin.apply(rollout_text("bad-v2", "bad", steps=("50%", "100%")))
+            await asyncio.to_thread(window.open, url_of(site, "/rollouts/bad-v2"))
+            await asyncio.to_thread(window.until_says, "rolled back", "#head")
+        site.v2.failure_share = 0.0
+
+    runner.run(story())
+    head = window.text("#head")
+    assert "✖ Worse: errors." in head
+    assert "errors: candidate" in head
+    assert "Everyone has v1. Mend v2, then retry." in head
+    assert "▼ rollback" in window.text("#events")
+    window.open(url_of(site, "/"))
+    assert "rolled back" in window.text("#ended")
+    assert window.faults == []
+
+
+def test_an_abort_is_clicked_asked_and_recorded(runner: asyncio.Runner, site: Site, window: Browser) -> None:
+    async def story() -> None:
+        async with site.client.load(USERS, rate=RATE, host="slow.test"):
+            await site.admin.apply(rollout_text("slow-v2", "slow", steps=("20%", "100%"), min_step="10m"))
+            await site.admin.until_observing("slow-v2", weight_bp=2_000)
+            await asyncio.to_thread(click)
+            view = await site.admin.rollout("slow-v2")
+        assert (view.phase, view.weight_bp) == ("aborted", 0)
+        assert "Ann" in {each.actor for each in view.events}
+
+    def click() -> None:
+        window.open(url_of(site, "/rollouts/slow-v2"))
+        window.until_says("20%", ".weight")
+        window.element('[data-verb="abort"]').click()
+        assert window.element("#ask").is_displayed()
+        assert "All users go back to v1 now." in window.text("#ask")
+        assert not window.element("#ask-yes").is_enabled(), "an abort needs a reason"
+        window.element("#ask-reason").send_keys("answers <b>look</b> odd")
+        window.element("#ask-name").send_keys("Ann")
+        window.element("#ask-yes").click()
+        window.until_says("aborted", "#head")
+        assert "answers <b>look</b> odd" in window.text("#events")
+        assert window.count("#events li b b, #head dd b b") == 0
+
+    runner.run(story())
+    assert window.faults == []
+
+
+def test_the_keyboard_is_enough(runner: asyncio.Runner, site: Site, window: Browser) -> None:
+    """On the page of the rollout that was rolled back, which may be tried again."""
+    window.open(url_of(site, "/rollouts/bad-v2"))
+    window.script("document.activeElement.blur()")
+    window.keys(Keys.TAB)
+    assert window.script("return document.activeElement.textContent") == "Skip to the content"
+    for _ in range(12):
+        window.keys(Keys.TAB)
+        if window.script("return document.activeElement.dataset.verb") == "retry":
+            break
+    window.keys(Keys.ENTER)
+    assert window.element("#ask").is_displayed()
+    window.keys(Keys.ESCAPE)
+    assert not window.element("#ask").is_displayed()
+    assert window.script("return document.activeElement.dataset.verb") == "retry", "the focus is where it was"
+    assert runner.run(site.admin.rollout("bad-v2")).phase == "rolled_back"
+
+
+@pytest.mark.parametrize("width", SIZES)
+def test_no_page_is_wider_than_its_window(site: Site, window: Browser, width: int) -> None:
+    window.resized(width, 900)
+    for path in ("/", "/rollouts/bad-v2", "/services/bad?headers=x-user-id:%20ann"):
+        window.open(url_of(site, path))
+        wide = window.script("return [document.documentElement.scrollWidth, window.innerWidth]")
+        assert wide[0] <= wide[1], (path, wide)
+    assert "Version" in window.text("#answer")
+    assert window.faults == []
+
+
+def test_a_wrong_token_is_refused_and_a_right_one_lets_in(tmp_path: Path, window: Browser) -> None:
+    file = tmp_path / "tokens"
+    text, kept = mint("ann", "viewer", secret=b"s" * 32, expires_s=10**10)
+    file.write_text(render([kept]))
+    file.chmod(0o600)
+
+    def visit(url: str) -> None:
+        window.open(f"{url}/rollouts/chat-v2")
+        window.element("#token").send_keys("srn_ann_guess" + Keys.ENTER)
+        window.until_says("the token is not known here", "[role=alert]")
+        window.element("#token").send_keys(text + Keys.ENTER)
+        window.until_says("chat-v2", "h1")
+        assert window.text(".who span") == "ann (viewer)"
+        assert window.count("[data-verb]") == 0
+        window.element(".who button").click()
+        window.until_says("Log in", "h1")
+        window.open(f"{url}/")
+        assert window.text("h1") == "Log in"
+
+    async def story() -> None:
+        async with plane(settings(tmp_path / "state", tokens=file)) as world:
+            files = [("chat.yaml", SERVICE + "---\n" + PLAN)]
+            await world.control.engine.apply(files, dry_run=False, actor="test")
+            await asyncio.to_thread(visit, f"http://{world.config.http}")
+
+    asyncio.run(story())
+    # The refusal itself: 401.
+    assert [fault for fault in window.faults if "401" not in fault] == []
