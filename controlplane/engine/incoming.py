@@ -14,8 +14,8 @@ from controlplane.rollout.events import AlertsFact
 from controlplane.rollout.model import Rollout
 from controlplane.store.port import Record, StoreError
 
-# `@` begins no name of a manifest.
-JOURNAL = "@alerts"
+# No manifest has such a name, and of such a journal the store keeps the newest record.
+JOURNAL = "@@alerts"
 FORMAT = 1
 # Each is some 500 bytes in every record. More alerts than this of releases alone are no sign of anything.
 FIRING_MAX = 1_000

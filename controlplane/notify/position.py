@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from controlplane.store.port import Record
 
-# `@` begins no name of a manifest. Some hundred bytes for each few seconds in which something was told.
-JOURNAL = "@notify"
+# No manifest has such a name, and of such a journal the store keeps the newest record.
+JOURNAL = "@@notify"
 FORMAT = 1
 
 

@@ -52,8 +52,9 @@ class RolloutWatch:
 
     @property
     def told(self) -> tuple[str, ...]:
-        """Ids of what lasts, or did, and was told; oldest first."""
-        return tuple(self._told)
+        """Ids of what was told and may still last; oldest first. A hold that is over never comes back under its id."""
+        now = {each.id for each in (self._hold, self._approval) if each is not None}
+        return tuple(each for each in self._told if each in now or "/drift/" in each)
 
     def take(self, rollout: Rollout, records: Sequence[Record], is_new: Callable[[Record], bool]) -> list[Notice]:
         """The journal, oldest first; what was seen before is passed over. Of records that are not new is told nothing,

@@ -60,10 +60,17 @@ class MemoryStore:
         kept = [
             record
             for record in self._records
-            if record.moved or record.at_ms >= before_ms or record.serial in newest or record.rollout.startswith("@")
+            if record.moved or record.serial in newest or not _is_old(record, before_ms)
         ]
         count, self._records = len(self._records) - len(kept), kept
         return count
 
     def close(self) -> None:
         """Nothing to close."""
+
+
+def _is_old(record: Record, before_ms: int) -> bool:
+    """Of a journal of which the newest counts; or of a rollout's, by its time."""
+    if record.rollout.startswith("@"):
+        return record.rollout.startswith("@@")
+    return record.at_ms < before_ms

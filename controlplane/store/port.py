@@ -102,7 +102,8 @@ class Store(Protocol):
     def prune_holds(self, before_ms: int) -> int:
         """Drop records of rollouts older than a time that moved nothing, but the newest of each; how many went.
 
-        Journals whose name begins with `@` are no rollout's: they stay whole.
+        Journals whose name begins with `@` are no rollout's: they stay whole. Of those that begin with `@@` the newest
+        record says all: the others go, whenever they came.
         """
 
     def close(self) -> None: ...

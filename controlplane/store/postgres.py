@@ -42,7 +42,8 @@ _KEEP = """INSERT INTO serinus_batches (sidecar, epoch, seq, at_ms, payload) VAL
   ON CONFLICT (sidecar, epoch, seq) DO NOTHING"""
 _BATCHES = """SELECT serial, sidecar, epoch, seq, at_ms, payload FROM serinus_batches
   WHERE at_ms >= $1 AND serial > $2 ORDER BY serial LIMIT $3"""
-_PRUNE_HOLDS = """DELETE FROM serinus_journal WHERE NOT moved AND at_ms < $1 AND rollout NOT LIKE '@%'
+_PRUNE_HOLDS = """DELETE FROM serinus_journal WHERE NOT moved
+  AND (rollout LIKE '@@%' OR (rollout NOT LIKE '@%' AND at_ms < $1))
   AND serial NOT IN (SELECT max(serial) FROM serinus_journal GROUP BY rollout)"""
 # Waits for a write under way (its FOR SHARE), and is waited for by the next one. Who leads on keeps its epoch.
 _LEAD = """UPDATE serinus_lease SET holder = $1, expires_at = clock_timestamp() + make_interval(secs => $2),

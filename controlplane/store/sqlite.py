@@ -31,7 +31,8 @@ CREATE INDEX batches_at ON batches (at_ms);
 SCHEMA_VERSION = len(MIGRATIONS)
 # The file in a control plane's state directory.
 DATABASE = "serinus.db"
-_PRUNE_HOLDS = """DELETE FROM journal WHERE NOT moved AND at_ms < ? AND rollout NOT LIKE '@%'
+_PRUNE_HOLDS = """DELETE FROM journal WHERE NOT moved
+  AND (rollout LIKE '@@%' OR (rollout NOT LIKE '@%' AND at_ms < ?))
   AND serial NOT IN (SELECT max(serial) FROM journal GROUP BY rollout)"""
 _RECORD = "rollout, revision, at_ms, moved, state, action, code, text, actor"
 

@@ -13,8 +13,8 @@ from controlplane.engine.alerting.condition import Answer
 from controlplane.errors import SerinusError
 from controlplane.store.port import Record, StoreError
 
-# `@` begins no name of a manifest.
-JOURNAL = "@rules"
+# No manifest has such a name, and of such a journal the store keeps the newest record.
+JOURNAL = "@@rules"
 FORMAT = 1
 RESOLVE_AFTER_MS = 30_000
 NO_DATA_MS = 600_000

@@ -106,6 +106,15 @@ def test_old_holds_go_and_what_explains_a_rollout_stays(store: Store) -> None:
     assert [r.serial for r in store.records("r", 1)] == [9]
 
 
+def test_of_a_journal_that_begins_with_two_signs_the_newest_record_stays(store: Store) -> None:
+    for revision in (1, 2, 3):
+        store.append(record("@@notify", revision, moved=False))
+    store.append(record("@audit", 1, moved=False))
+    assert store.prune_holds(0) == 2
+    assert [each.revision for each in store.records("@@notify")] == [3]
+    assert len(store.records("@audit")) == 1
+
+
 def test_the_journal_can_be_read_while_batches_are(store: Store) -> None:
     for seq in range(3):
         store.save_batch(StoredBatch("edge-1", 7, seq, 1000, b"x"))
