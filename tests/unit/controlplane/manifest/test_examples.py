@@ -10,7 +10,7 @@ from controlplane.manifest.rules import check
 from controlplane.manifest.schema import ServiceSpec
 
 EXAMPLES = Path(__file__).parents[4] / "docs/examples"
-BUILDS_ON = {"chat-v2.yaml": ("chat.yaml",)}
+BUILDS_ON = {"chat-v2.yaml": ("chat.yaml",), "alerts.yaml": ("chat.yaml",)}
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.yaml")))
