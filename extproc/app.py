@@ -5,8 +5,10 @@ import gc
 import itertools
 import logging
 import secrets
+import sys
 
 from extproc.accesslog.ingest import Ingest
+from extproc.accesslog.told import RequestLog
 from extproc.aggregate.window import SlotWindow
 from extproc.clock import Clock, Prng
 from extproc.cohort.errors import BadFileError
@@ -62,7 +64,10 @@ class Sidecar:
         self._evaluator = Evaluator(self._ask, self._rated, self._catalogue.evaluations) if self._ask else None
         self._rating = Rating(settings.evaluate_bp, self._evaluator.offer) if self._evaluator else None
         self._window = SlotWindow(self._catalogue)
-        self._ingest = Ingest(policies=self._policies, window=self._window, catalogue=self._catalogue, clock=clock)
+        log = _request_log(settings.log_requests_bp, self._catalogue)
+        self._ingest = Ingest(
+            policies=self._policies, window=self._window, catalogue=self._catalogue, clock=clock, log=log
+        )
         self._queue = ReportQueue()
         self._policy_file = PolicyFile(settings.run_dir)
         self._files = PolicyFolder(settings.policy_dir, seed=secrets.randbits(64))
@@ -233,6 +238,14 @@ class Sidecar:
             clusters=tuple(wire.ClusterHealth(entry.name, entry.endpoints, entry.healthy) for entry in stats.clusters),
             read_ms=reading.read_ms,
         )
+
+
+def _request_log(share_bp: int, catalogue: Catalogue) -> RequestLog | None:
+    """On the standard output, a whole line at a time; the process's own log is on the standard error."""
+    if not share_bp:
+        return None
+    out = open(sys.stdout.fileno(), "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115  for its whole life
+    return RequestLog(share_bp, out.write, lambda: catalogue.overflow.add(("log_lines",)))
 
 
 def _calm_collector() -> None:

@@ -89,6 +89,8 @@ class Settings:
     # A URL, or module:function; "" none. Of the answers that it could rate, so many of 10000.
     evaluator: str = ""
     evaluate_bp: int = 0
+    # Of requests that have ended, so many of 10000 are told on the standard output.
+    log_requests_bp: int = 0
 
     @property
     def http_tls(self) -> TlsFiles | None:
@@ -126,6 +128,7 @@ def _parser(env: Mapping[str, str]) -> argparse.ArgumentParser:
     flag("follow-up", "10s", "TIME", "how long after its start a request is waited for, unless its service says")
     flag("evaluator", "", "URL|MODULE:FUNCTION", "rates a share of observed answers of services that take feedback")
     flag("evaluate", "5%", "PERCENT", "that share")
+    flag("log-requests", "", "PERCENT", "one line of JSON (ECS) on the standard output for that share of requests")
     flag("tls-ca", "", "FILE", "PEM of the authority that signed the peers' certificates")
     flag("tls-cert", "", "FILE", "PEM of this sidecar's certificate")
     flag("tls-key", "", "FILE", "PEM of its key")
@@ -165,6 +168,7 @@ def parse(argv: Sequence[str], env: Mapping[str, str], *, cores: int = 1) -> Set
         workers=workers,
         evaluator=args.evaluator,
         evaluate_bp=_share_bp("--evaluate", args.evaluate, faults),
+        log_requests_bp=_share_bp("--log-requests", args.log_requests, faults) if args.log_requests else 0,
     )
     faults += _contradictions(settings, is_insecure=args.insecure)
     if faults:

@@ -13,6 +13,7 @@ from extproc.accesslog.entry import Entry, outcome_of
 from extproc.accesslog.join import Join, Joined
 from extproc.accesslog.lane import FINISHED, HAS_FIRST_BYTE, OF_BASELINE, OF_CANDIDATE, RUNNING, Lane, Lanes, Request
 from extproc.accesslog.native import placed
+from extproc.accesslog.told import RequestLog
 from extproc.accesslog.wire import BadLogMessageError, Skipped, entries_of, line_head, lines_of
 from extproc.aggregate.window import SlotWindow
 from extproc.clock import Clock
@@ -37,11 +38,20 @@ _MINUS = ord("-")
 class Ingest:
     """Mutable, single-threaded."""
 
-    def __init__(self, *, policies: PolicyHolder, window: SlotWindow, catalogue: Catalogue, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        policies: PolicyHolder,
+        window: SlotWindow,
+        catalogue: Catalogue,
+        clock: Clock,
+        log: RequestLog | None = None,
+    ) -> None:
         self._policies = policies
         self._window = window
         self._catalogue = catalogue
         self._clock = clock
+        self._log = log
         self._join = Join()
         self._lanes = Lanes(policies, window.cell)
         self._received = 0
@@ -67,6 +77,9 @@ class Ingest:
                 values = line.split(b"\t")
                 if len(values) != _VALUES or _HEADS.get(len(line)) != values[0]:
                     raise ValueError(line)
+                if self._log is not None and self._log.wants(values[-1].decode()):
+                    unread.append(index)  # the plain way, which tells it too
+                    continue
                 lane = lanes.get(values[1]) or self._lanes.open(values[1])
                 if lane.skipped == RUNNING and _is_due(lane.follow_up_us, int(values[_RAN_MS]) * 1_000):
                     unread.append(index)
@@ -199,6 +212,8 @@ class Ingest:
             follow_up_ms = self._policies.follow_up_ms(request.service)
             outcome = outcome_of(request, seen, is_observed=self._observes(request))
             self._window.add(outcome, follow_up_ms, attempts=request.attempts)
+            if self._log is not None:
+                self._log.told(request, outcome, self._clock.now_ms())
             return
         cell, window = request.lane.cell(request.side, seen), self._window
         start_us, duration_us, key_hash = request.start_us, request.duration_us, request.key_hash

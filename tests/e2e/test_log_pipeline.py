@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from controlplane.telemetry.exporter import EcsFormatter
+from extproc.accesslog.entry import outcome_of
+from extproc.accesslog.told import RequestLog
 from tests import skips
+from tests.unit.extproc.messages import entry
 
 pytestmark = pytest.mark.e2e
 
@@ -58,6 +61,13 @@ def written(number: int) -> str:
     return EcsFormatter().format(record) + "\n"
 
 
+def ended(number: int) -> str:
+    lines: list[str] = []
+    request = entry(f"request-{number}")
+    RequestLog(10_000, lines.append, lambda: None).told(request, outcome_of(request, None), 0)
+    return lines[0]
+
+
 def test_every_line_arrives_as_it_was_written(tmp_path: Path) -> None:
     rsyslogd = shutil.which("rsyslogd", path="/usr/local/sbin:/usr/sbin:/sbin:/usr/bin") or shutil.which("rsyslogd")
     if rsyslogd is None:
@@ -66,24 +76,32 @@ def test_every_line_arrives_as_it_was_written(tmp_path: Path) -> None:
     modules.write_text('module(load="mmjsonparse")\nmodule(load="omelasticsearch")\naction(type="mmjsonparse")\n')
     if subprocess.run([rsyslogd, "-N1", "-f", str(modules)], check=False, capture_output=True, timeout=60).returncode:
         skips.skip("rsyslog has no Elasticsearch output", next_step="install Debian's rsyslog-elasticsearch")
-    log, conf = tmp_path / "controlplane.json", tmp_path / "rsyslog.conf"
+    log, requests, conf = (tmp_path / name for name in ("controlplane.json", "requests.json", "rsyslog.conf"))
     log.write_text("".join(map(written, range(LINES))) + "no JSON at all\n", encoding="utf-8")
+    requests.write_text("".join(map(ended, range(LINES))), encoding="utf-8")
     documents: list[Any] = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Kept", (Bulk,), {"documents": documents}))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     text = CONF.read_text(encoding="utf-8").replace("/var/log/serinus/controlplane.json", str(log))
+    text = text.replace("/var/log/serinus/requests.json", str(requests))
     text = text.replace("/var/spool/rsyslog", str(tmp_path)).replace('"9200"', f'"{server.server_port}"')
     conf.write_text(text, encoding="utf-8")
     process = subprocess.Popen([rsyslogd, "-n", "-f", str(conf), "-i", str(tmp_path / "pid")])
     try:
         deadline = time.monotonic() + DEADLINE_S
-        while len(documents) < LINES:
+        while len(documents) < 2 * LINES:
             assert process.poll() is None, "rsyslogd ended; next: rsyslogd -N1 -f docs/examples/logs/rsyslog.conf"
-            assert time.monotonic() < deadline, f"{len(documents)} of {LINES} lines came"
+            assert time.monotonic() < deadline, f"{len(documents)} of {2 * LINES} lines came"
             time.sleep(0.05)
     finally:
         process.terminate()
         process.wait(30)
         server.shutdown()
         server.server_close()
-    assert documents == [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()[:LINES]]
+    told = [
+        json.loads(line) for file in (log, requests) for line in file.read_text(encoding="utf-8").splitlines()[:LINES]
+    ]
+    for dataset in ("serinus.decisions", "serinus.requests"):
+        came = [each for each in documents if each["event.dataset"] == dataset]
+        assert came == [each for each in told if each["event.dataset"] == dataset]
+        assert len(came) == LINES
