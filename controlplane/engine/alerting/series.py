@@ -1,8 +1,8 @@
 """What rules look at, over the last hour: a value, or counts of which a window's share is one. Mutable, bounded."""
 
-from collections import deque
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 # A rule is at most this much later than its evidence; an hour is 720 points.
 EVERY_MS = 5_000
@@ -20,19 +20,26 @@ class Counts:
     bad: int
 
 
-@dataclass(slots=True)
 class Series:
-    """Points of (ms, value), oldest first; a value is a number, or running totals."""
+    """Times and values, oldest first; a value is a number, or running totals."""
 
-    points: deque[tuple[int, float | Counts]] = field(default_factory=lambda: deque(maxlen=POINTS_MAX))
+    def __init__(self) -> None:
+        self._times: list[int] = []
+        self._values: list[float | Counts] = []
+
+    def __len__(self) -> int:
+        return len(self._times)
 
     def add(self, at_ms: int, value: float | Counts | None) -> None:
         """None: nobody can say, which is not remembered."""
-        if value is None or (self.points and at_ms <= self.points[-1][0]):
+        if value is None or (self._times and at_ms <= self._times[-1]):
             return
-        if isinstance(value, Counts) and self.points and _began_anew(self.points[-1][1], value):
-            self.points.clear()
-        self.points.append((at_ms, value))
+        if isinstance(value, Counts) and self._values and _began_anew(self._values[-1], value):
+            self._times, self._values = [], []
+        self._times.append(at_ms)
+        self._values.append(value)
+        if len(self._times) > POINTS_MAX:
+            del self._times[0], self._values[0]
 
     def value(self, now_ms: int, window_ms: int) -> float | None:
         """Of the window that ends now: the share of its requests, or the newest number. None: not known."""
@@ -43,22 +50,24 @@ class Series:
         return self._at(now_ms, window_ms, lambda requests, _: requests / (window_ms / 1_000))
 
     def _at(self, now_ms: int, window_ms: int, of: Callable[[int, int], float | None]) -> float | None:
-        upto = [point for point in self.points if point[0] <= now_ms]
-        if not upto or now_ms - upto[-1][0] > 3 * EVERY_MS:
+        last = bisect_right(self._times, now_ms) - 1
+        if last < 0 or now_ms - self._times[last] > 3 * EVERY_MS:
             return None
-        newest = upto[-1][1]
+        newest = self._values[last]
         if not isinstance(newest, Counts):
             return newest
-        before = next((value for at_ms, value in reversed(upto) if at_ms <= now_ms - window_ms), Counts(0, 0))
+        first = bisect_right(self._times, now_ms - window_ms) - 1
+        before = self._values[first] if first >= 0 else Counts(0, 0)
         if not isinstance(before, Counts):
             return None
         return of(newest.requests - before.requests, newest.bad - before.bad)
 
     def path(self, now_ms: int, over_ms: int, window_ms: int, *, is_rate: bool = False) -> list[tuple[float, float]]:
         """(second, value) at each point of the last `over_ms`."""
-        found = []
-        for at_ms in [at_ms for at_ms, _ in self.points if now_ms - over_ms <= at_ms <= now_ms]:
-            value = self.rate(at_ms, window_ms) if is_rate else self.value(at_ms, window_ms)
+        found, look = [], self.rate if is_rate else self.value
+        first, end = bisect_left(self._times, now_ms - over_ms), bisect_right(self._times, now_ms)
+        for at_ms in self._times[first:end]:
+            value = look(at_ms, window_ms)
             if value is not None:
                 found.append((at_ms / 1_000, value))
         return found

@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,10 +12,14 @@ from aiohttp import web
 
 from controlplane.engine.incoming import FIRING_MAX, JOURNAL
 from controlplane.notify.server import PATH, AlertServer
+from controlplane.security.access import mint, render
 from controlplane.security.errors import UnauthenticatedError
 from controlplane.security.identity import LOCAL, Identity
+from controlplane.security.roles import Role
+from controlplane.settings import ControlPlaneSettings
 from controlplane.store.memory import MemoryStore
 from controlplane.store.port import Record, StoredObject, StoreError
+from tests.e2e.plane import plane, settings
 from tests.unit.controlplane.engine.test_runner import Story
 from tests.unit.controlplane.notify.test_alerts_in import alert, body
 
@@ -169,6 +174,31 @@ def test_the_door_knows_tokens_and_wants_json(headers: dict[str, str], status: i
             assert door.kept[0].actor == "alertmanager"
 
     served(tell, identify=by_token)
+
+
+def test_the_door_of_a_whole_control_plane_is_that_of_its_tokens(tmp_path: Path) -> None:
+    token, kept = mint("am", Role.OPERATOR.word, secret=bytes(32), expires_s=1 << 33)
+    (tmp_path / "tokens").write_text(render([kept]))
+    (tmp_path / "tokens").chmod(0o600)
+
+    async def post(config: ControlPlaneSettings, **headers: str) -> int:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"http://{config.http}{PATH}", data=body(alert()), headers=JSON | headers) as answer,
+        ):
+            return answer.status
+
+    async def run() -> None:
+        async with plane(settings(tmp_path / "a", tokens=tmp_path / "tokens")) as world:
+            assert await post(world.config) == 401
+            assert await post(world.config, authorization="Bearer srn_am_guess") == 401
+            assert await post(world.config, authorization=f"Bearer {token}") == 200
+            (kept,) = await world.control.engine.records(JOURNAL)
+            assert kept.actor == "am"
+        async with plane(settings(tmp_path / "b")) as world:
+            assert await post(world.config) == 200, "on loopback without tokens, as the admin port"
+
+    asyncio.run(run())
 
 
 def test_a_body_that_is_none_or_too_large_is_refused() -> None:

@@ -50,5 +50,6 @@ def test_an_hour_is_kept() -> None:
     series = Series()
     for number in range(3 * POINTS_MAX):
         series.add(T0 + number * EVERY_MS, float(number))
-    assert len(series.points) == POINTS_MAX
-    assert series.points[-1][0] - series.points[0][0] >= 3_600_000
+    assert len(series) == POINTS_MAX
+    path = series.path(T0 + 3 * POINTS_MAX * EVERY_MS, 1 << 40, 60_000)
+    assert path[-1][0] - path[0][0] >= 3_600
