@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from controlplane.engine.hooks.calls import HookReply
 from controlplane.engine.secrets import Reading, SecretSource
-from controlplane.manifest.notify import BY_DEFAULT, Target
+from controlplane.manifest.notify import BY_DEFAULT, Target, TargetKind
 from controlplane.notify.alerts_out import AlertBook
 from controlplane.notify.client import Sender
 from controlplane.notify.message import UnusableSecretError, alerts_call, call_of, failure, where
@@ -27,6 +27,7 @@ log = logging.getLogger("serinus.notify")
 AT_ONCE = 32
 # One an address in manifests; past this somebody writes addresses by program.
 LANES_MAX = 1_000
+OUTCOMES = ("delivered", "retried", "refused", "gave_up", "dropped")
 # An Alertmanager's lane looks so often whether anything is due.
 LOOK_S = 1.0
 
@@ -60,6 +61,10 @@ class Lanes:
         """`pause_s`: after so many calls without success, instead of the usual seconds."""
         self._sender, self._secrets, self._exporter, self._now_ms = sender, secrets, exporter, now_ms
         self._pause_s = pause_s
+        # A series that begins at 1 never rose: what was lost first would set off no alert.
+        for kind in TargetKind:
+            for outcome in OUTCOMES:
+                exporter.count(NOTIFICATIONS, kind, outcome, by=0)
         self._lanes: dict[Target, _Lane] = {}
         self._gate = asyncio.Semaphore(AT_ONCE)
 
