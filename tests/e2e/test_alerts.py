@@ -15,6 +15,7 @@ from aiosmtpd.smtp import SMTP, Envelope
 from controlplane.notify.payload import signature
 from controlplane.rollout.model import Observing, RolledBack
 from controlplane.rollout.transition import Action
+from serinus.v1 import admin_pb2
 from tests.e2e import alertmanager, prometheus
 from tests.e2e.fleet import FakeSidecar, running
 from tests.e2e.harness import wait_for
@@ -124,6 +125,9 @@ def test_a_rollback_reaches_everyone_who_is_to_hear_of_it_and_waits_for_nobody(t
                 await until(lambda: len(found.mails) == len(found.bodies.get("slack", [])) == 2, "people hear of it")
                 await until(lambda: "am" in found.bodies, "and those whom Alertmanager tells")
                 assert await am.names() == {"SerinusRolledBack"}
+                seen = await control.call("Get", admin_pb2.GetRequest(kind="rollout", name="chat-v2"))
+                assert isinstance(seen, admin_pb2.GetResponse)
+                assert any("/away answered 307" in finding for finding in seen.rollouts[0].findings)
             look(found, control)
 
     asyncio.run(story())
@@ -147,7 +151,6 @@ def look(found: Receivers, control: Plane) -> None:
     assert message_from_bytes(content)["Subject"] == "[serinus] chat-v2 is rolled back"
     (alert,) = found.bodies["am"][-1]["alerts"]
     assert (alert["status"], alert["labels"]["rollout"], alert["labels"]["severity"]) == ("firing", "chat-v2", "page")
-    assert any("/away answered 307" in note for note in control.control.engine.notes["chat-v2"])
 
 
 RULE = """\
