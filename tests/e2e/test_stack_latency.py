@@ -45,7 +45,7 @@ def site(runner: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def run(runner: asyncio.Runner, story: Coroutine[Any, Any, None]) -> None:
-    runner.run(asyncio.wait_for(story, 100))
+    runner.run(asyncio.wait_for(story, 160))
 
 
 def latency_of(view: admin_pb2.RolloutView) -> admin_pb2.MetricView | None:
@@ -67,7 +67,7 @@ async def until_ended(site: Site, rollout: str) -> admin_pb2.RolloutView:
         view = await site.admin.rollout(rollout)
         return view if view.terminal else None
 
-    view = await wait_for(ended, timeout_s=60, what="a rollback")
+    view = await wait_for(ended, timeout_s=120, what="a rollback")
     assert view is not None
     return view
 
@@ -112,7 +112,7 @@ def test_tokens_that_come_slowly_are_found_by_their_pace(runner: asyncio.Runner,
     """Each answer is well and as long as before."""
 
     async def story() -> None:
-        site.v1.chunk_gap_ms, site.v2.chunk_gap_ms = GAP_MS, 2 * GAP_MS
+        site.v1.chunk_gap_ms, site.v2.chunk_gap_ms = GAP_MS, 3 * GAP_MS
         site.v1.delay_ms = site.v2.delay_ms = 0.0
         guardrails = "[{metric: errors}, {metric: tokens, margin: 50%}, {metric: time_per_output_token, margin: 25%}]"
         async with site.client.load(USERS, rate=RATE, host="paced.test", stream=True) as load:
@@ -132,7 +132,7 @@ def test_streams_that_last_longer_are_found_beside_whole_answers_that_do_not(
     runner: asyncio.Runner, site: Site
 ) -> None:
     async def story() -> None:
-        site.v1.chunk_gap_ms, site.v2.chunk_gap_ms = GAP_MS, 2 * GAP_MS
+        site.v1.chunk_gap_ms, site.v2.chunk_gap_ms = GAP_MS, 3 * GAP_MS
         site.v1.delay_ms = site.v2.delay_ms = WELL_MS
         forms = "{metric: latency, of: streams, margin: 25%}, {metric: latency, of: whole, margin: 25%}"
         async with (

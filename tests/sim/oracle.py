@@ -96,7 +96,8 @@ class Oracle:
         need(self._weights.get(plane.target[0]) == plane.target[1], "nothing goes out that is not recorded")
 
     def proxy(self, proxy: Proxy) -> None:
-        need(self._weights.get(proxy.revision) == proxy.weight_bp, "a proxy runs only what is recorded")
+        need(not proxy.envoy.missing, f"routes name only clusters that the proxy holds: {set(proxy.envoy.missing)}")
+        need(proxy.weight_bp in self._weights.values(), "a proxy runs only what is recorded")
         kept = 10_000 - HOLDBACK_BP
         if "bake" in self.people.features and self._state is not None and not isinstance(self._state.phase, Promoted):
             need(proxy.weight_bp <= kept, "who is held back stays so until the end of the bake")

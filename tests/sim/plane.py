@@ -1,7 +1,8 @@
 """The control plane of a simulation: the real machine, journal codec, registry, merge and judge over a disk that may fail.
 
 The order of a step is that of `engine/runner.py`: the record first, then its effects. Everything but the disk is lost
-in a crash and comes back through `engine/recover.py`. xDS is a model here: a weight with a number that grows.
+in a crash and comes back through `engine/recover.py`. What goes out to the proxies is made and sent by the real
+publisher and xDS streams (`streams.py`).
 """
 
 from dataclasses import dataclass, replace
@@ -24,10 +25,10 @@ from controlplane.store.port import Record, StoredBatch, StoreError
 from serinus.v1 import outcomes_pb2
 from tests.sim.disk import Disk
 from tests.sim.plans import NAME, begun, service_spec
+from tests.sim.rules import need
+from tests.sim.streams import Streams
 
 POLICY = "p1"
-# A proxy that was not heard for this long is not connected.
-AWAY_MS = 3_000
 
 
 def begin(disk: Disk, spec: RolloutSpec) -> None:
@@ -75,6 +76,7 @@ class Plane:
         self.disk, self.decoy, self.term = disk, decoy, term
         spec = blind(spec, decoy)
         records = disk.store.records(NAME)
+        need(bool(disk.store.latest()), "what was written stays")
         (latest,) = disk.store.latest()
         self.rollout = decode(NAME, spec, latest.state)
         self.target = target_of(records, spec)
@@ -86,10 +88,7 @@ class Plane:
         replay({NAME: self.tracker}, disk.store.batches(0))
         self.seen: Facts | None = None  # what the last tick was decided on
         self.calls: dict[str, Call] = {}
-        self._proxies: dict[str, tuple[int, int]] = {}  # node -> revision in force there, heard at
-
-    def proxy_says(self, node: str, revision: int, now_ms: int) -> None:
-        self._proxies[node] = (revision, now_ms)
+        self.streams = Streams(self.rollout, rash=decoy == "rash")
 
     def hello(self, hello: Hello, now_ms: int) -> None:
         self.registry.hello(hello, now_ms)
@@ -105,31 +104,24 @@ class Plane:
         self.registry.batch(hello, batch, now_ms)
         self.tracker.add(batch.rows, now_slot=now_ms // 1000)
 
-    @property
-    def published(self) -> tuple[int, int] | None:
-        """What goes out to the proxies: revision and weight."""
-        return None if self.decoy == "mute" and self.target == (self.target[0], 0) else self.target
-
-    def connected(self, now_ms: int) -> list[str]:
-        if self.decoy == "sulks" and self.last_code == "no_proxy":
-            return []
-        return sorted(node for node, (_, heard_ms) in self._proxies.items() if now_ms - heard_ms <= AWAY_MS)
+    def connected(self) -> list[str]:
+        return [] if self.decoy == "sulks" and self.last_code == "no_proxy" else self.streams.nodes
 
     def facts(self, now_ms: int) -> Facts:
-        nodes = self.connected(now_ms)
-        waiting = tuple(node for node in nodes if self._proxies[node][0] != self.target[0])
+        nodes, fleet = self.connected(), self.streams.fact()
         if self.decoy == "deaf":
-            waiting = ()
+            fleet = replace(fleet, waiting=(), warming=())
         return Facts(
-            fleet=FleetFact(len(nodes), waiting),
+            fleet=fleet if nodes else FleetFact(0),
             sidecars=self.registry.sidecar_fact(nodes, POLICY, now_ms),
             health=HealthFact(tuple((node, 1, 1) for node in nodes)),
             data=self.registry.data_fact(nodes, now_ms),
-            routing=self.tracker.routing_fact(f"s{self.target[0]}"),
+            routing=self.tracker.routing_fact(self.streams.revision),
             evidence=self.tracker.evidence_fact(),
         )
 
     def tick(self, now_ms: int) -> Transition:
+        self.streams.tick()
         closed = self.registry.closed_through(now_ms)
         if closed is not None:
             self.tracker.close(closed)
@@ -173,6 +165,8 @@ class Plane:
         before_bp, self.rollout = self.target[1], transition.state
         if weight_bp_of(self.rollout) != before_bp:
             self.target = (self.rollout.revision, weight_bp_of(self.rollout))
+        if not (self.decoy == "mute" and self.target[1] == 0):
+            self.streams.bring(self.rollout)
         for effect in transition.effects:
             if isinstance(effect, BeginStep):
                 self.tracker.begin(effect)

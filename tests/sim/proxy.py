@@ -1,4 +1,4 @@
-"""One proxy with its sidecar: a model of Envoy's routing, the real slot window, report queue and wire form."""
+"""One proxy with its sidecar: a model Envoy, the real slot window, report queue and wire form."""
 
 import random
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from extproc.uplink import wire
 from extproc.uplink.queue import ReportQueue
 from serinus.contract.outcome import OutcomeClass
 from serinus.v1 import outcomes_pb2
+from tests.sim.envoy import Envoy
 
 USERS, FOLLOW_UP_MS = 4_000, 1_000
 
@@ -24,9 +25,10 @@ class Proxy:
     skew_ms: int
     bad_share: float
     random: random.Random
+    envoy: Envoy
     epoch: int = 1
-    revision: int = 0
     weight_bp: int = 0
+    snapshot: str = ""
     answered: int = 0
     seat: int = 0  # the control plane that its sidecar speaks to
     sent: int = 0  # the highest number that was delivered
@@ -38,11 +40,12 @@ class Proxy:
     def hello(self) -> Hello:
         return Hello(self.node, self.epoch, "edge")
 
-    def take(self, revision: int, weight_bp: int) -> bool:
-        """What comes late does not replace what is newer. True: the weight went down, so users may go back."""
-        if revision <= self.revision:
+    def take(self) -> bool:
+        """What its routes do now. True: the weight went down, so users may go back."""
+        runs = self.envoy.runs
+        if runs is None:
             return False
-        is_back, self.revision, self.weight_bp = weight_bp < self.weight_bp, revision, weight_bp
+        is_back, (self.weight_bp, self.snapshot) = runs[0] < self.weight_bp, runs
         return is_back
 
     def serve(self, now_ms: int, requests: int) -> list[tuple[int, str]]:
@@ -53,7 +56,7 @@ class Proxy:
             version = "v2" if user * 10_000 // USERS < self.weight_bp else "v1"
             is_bad = draw() < (self.bad_share if version == "v2" else 0.02)
             outcome = Outcome(
-                "chat", "chat-v2", f"s{self.revision}", self.weight_bp, str(self.weight_bp), "everyone", version,
+                "chat", "chat-v2", self.snapshot, self.weight_bp, str(self.weight_bp), "everyone", version,
                 (now_ms + self.skew_ms) * 1_000, 50_000, user, False,
                 OutcomeClass.SERVER_ERROR if is_bad else OutcomeClass.OK,
             )  # fmt: skip

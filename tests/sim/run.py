@@ -10,11 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from controlplane.manifest.proxy_group import DEFAULT_GROUP
 from controlplane.rollout.events import Facts
 from controlplane.rollout.model import Paused, RollingBack
+from controlplane.snapshot.mode import Mode
 from controlplane.store.port import NotLeaderError, StoreError
+from controlplane.xds.events import Node
 from serinus.v1 import outcomes_pb2
 from tests.sim.disk import CrashError, Disk, Files, Lease
+from tests.sim.envoy import Envoy
+from tests.sim.links import Links
 from tests.sim.network import Network
 from tests.sim.oracle import Oracle
 from tests.sim.people import HookServers, Operators
@@ -70,6 +75,7 @@ class Simulation:
         self.disk.lease = Lease() if self.weather.has_twins else None
         self.seats = [Seat(number, self.weather) for number in range(2 if self.weather.has_twins else 1)]
         self.network = Network(self.weather, self.proxies)
+        self.links = Links(self.weather, self.proxies, self.seats, self.network.is_cut)
         self.digest = hashlib.sha256()
 
     def _fleet(self) -> list[Proxy]:
@@ -79,11 +85,13 @@ class Simulation:
         fleet = []
         for number in range(self.random.choice(FLEETS)):
             skew_ms = self.random.randint(-SKEW_MS, SKEW_MS) if self.random.random() < 0.3 else 0
-            if number and self.weather.comes(0.02, "sidecar clock 40 s ahead"):
+            if self.weather.comes(0.01, "sidecar clock 40 s ahead"):
                 skew_ms += 40_000
             elif abs(skew_ms) > 1_000:
                 self.weather.met["sidecar clock off by > 1 s"] += 1
-            fleet.append(Proxy(f"edge-{number}", number, skew_ms, bad_share, self.random))
+            mode = self.random.choice((Mode.DELTA, Mode.SOTW))
+            envoy = Envoy(Node(f"edge-{number}", DEFAULT_GROUP), mode)
+            fleet.append(Proxy(f"edge-{number}", number, skew_ms, bad_share, self.random, envoy))
         return fleet
 
     def run(self) -> Result:
@@ -138,24 +146,26 @@ class Simulation:
                 proxy.queue.rewind()  # a new connection: all that is not acknowledged goes out again
             for batch in proxy.unsent():
                 self.network.post(proxy, batch, now_ms, is_calm=is_calm)
+        self.links.change(now_ms, is_calm=is_calm)
         self._deliver(now_ms + 500)
+        self.links.deliver(now_ms + 500, self._applied, is_calm=is_calm)
         for seat in self.seats:
             if not seat.is_stalled:
                 self._guard(seat, partial(self._decide, seat, now_ms + 500, is_calm), now_ms)
-        for seat in self.seats:
-            self._publish(seat.plane, now_ms + 500, is_calm=is_calm)
+                self.links.flush(seat, now_ms + 500, is_calm=is_calm)
         self._deliver(now_ms + 999)
+        self.links.deliver(now_ms + 999, self._applied, is_calm=is_calm)
 
-    def _publish(self, plane: Plane | None, at_ms: int, *, is_calm: bool) -> None:
-        if plane is not None and (target := plane.published) is not None:
-            for proxy in self.proxies:
-                self.network.post(proxy, target, at_ms, is_calm=is_calm)
+    def _applied(self, proxy: Proxy) -> None:
+        if proxy.take():
+            proxy.arms.clear()
+        self.oracle.proxy(proxy)
 
     def _guard(self, seat: Seat, act: Callable[[], None], now_ms: int) -> None:
         try:
             act()
         except CrashError:
-            self._publish(seat.plane, now_ms, is_calm=False)  # what it had published goes on its way
+            self.links.flush(seat, now_ms, is_calm=False)  # what it had published goes on its way
             seat.plane = seat.term = None
             self.digest.update(b"crash")
         except NotLeaderError:
@@ -167,11 +177,6 @@ class Simulation:
 
     def _deliver(self, until_ms: int) -> None:
         for at_ms, proxy, item in self.network.due(until_ms):
-            if isinstance(item, tuple):
-                if proxy.take(*item):
-                    proxy.arms.clear()
-                self.oracle.proxy(proxy)
-                continue
             seat = self.seats[proxy.seat]
             if not seat.is_stalled:
                 self._guard(seat, partial(self._report, seat, proxy, item, at_ms), at_ms)
@@ -187,7 +192,6 @@ class Simulation:
         plane.report(proxy.hello, item, now_ms)
         proxy.queue.ack(item.seq)
         self.oracle.acknowledged(proxy.node, proxy.epoch, item.seq)
-        plane.proxy_says(proxy.node, proxy.revision, now_ms)
 
     def _open(self, seat: Seat, at_ms: int) -> Plane | None:
         """The seat's plane, begun anew where it may lead and does not. None: it follows."""
@@ -211,7 +215,8 @@ class Simulation:
             self._events(plane, now_ms, is_calm)
         finally:
             self._journal(None, [])
-        before, heard, plane.seen = plane.rollout, plane.connected(now_ms), None
+        plane.streams.now_ms = at_ms
+        before, heard, plane.seen = plane.rollout, plane.connected(), None
         try:
             plane.tick(now_ms)
         finally:
@@ -247,6 +252,8 @@ class Simulation:
             return "one control plane leads"
         if isinstance(plane.rollout.phase, RollingBack | Paused):
             return "what was on its way has ended"
-        if any((proxy.revision, proxy.weight_bp) != plane.target for proxy in self.proxies):
+        if any(
+            (proxy.weight_bp, proxy.snapshot) != (plane.target[1], plane.streams.revision) for proxy in self.proxies
+        ):
             return "every proxy has the weight in force"
         return "reports are acknowledged" if any(len(proxy.queue) > 2 for proxy in self.proxies) else ""

@@ -24,6 +24,11 @@ class Seat:
     def is_stalled(self) -> bool:
         return self._stalled_s > 0
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it answers a proxy that connects."""
+        return self.plane is not None and not self.is_stalled
+
     def change(self, *, is_calm: bool, is_followed: bool) -> None:
         """The faults of a second. `is_followed`: another leads now."""
         random = self._weather.random

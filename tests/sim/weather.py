@@ -14,6 +14,7 @@ from tests.sim.plans import FEATURES
 FAULTS = (
     "crash before a write", "crash after a write", "torn write", "full disk",
     "message lost", "message late by > 1 s", "message twice", "message overtaken", "partition",
+    "xds stream broken", "xds reconnect", "clusters warm slowly",
     "sidecar killed", "sidecar clock off by > 1 s", "sidecar clock 40 s ahead",
     "plane clock back", "plane clock ahead", "leader stalled", "twin leaders", "write of an old term refused",
     "hook said no", "hook's answer lost", "hook called again", "second approval refused", "candidate is broken",
@@ -53,6 +54,8 @@ class Weather:
         self.cut_share = self.random.choice([0.0, 0.06])
         self.kill_share = self.random.choice([0.0, 0.03])
         self.jump_share = self.random.choice([0.0, 0.0, 0.06])
+        self.break_share = self.random.choice([0.0, 0.0, 0.05])
+        self.cold_share = self.random.choice([0.0, 0.2])
         self.stall_share = 0.08 if self.has_twins else 0.0
 
     def comes(self, share: float, *names: str) -> bool:
