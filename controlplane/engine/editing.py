@@ -1,13 +1,13 @@
 """Problems of an apply that one manifest has by itself, or with the rollout that it changes. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from controlplane.manifest.errors import Problem
 from controlplane.manifest.load import Manifest
 from controlplane.manifest.proxy_group import ProxyGroupSpec
 from controlplane.manifest.schema import DataPath, RolloutSpec, ServiceSpec
-from controlplane.rollout.edit import EditError, edited
-from controlplane.rollout.model import Rollout, weight_bp_of
+from controlplane.rollout.edit import EditError, edited, is_same_plan
+from controlplane.rollout.model import Queued, Rollout, weight_bp_of
 from controlplane.snapshot.datapath import obstacle
 from serinus.contract.weight import format_bp
 
@@ -29,9 +29,16 @@ def edit_note(before: Rollout | None, after: Rollout) -> str:
     """What a change of a running plan means for the traffic; "" where nothing ran."""
     if before is None or before.is_terminal:
         return ""
+    if after.started_at_ms == before.started_at_ms and is_same_plan(before.spec, after.spec):
+        return "who is told, or what holds it from outside; nothing else changes"
     was, now = weight_bp_of(before), weight_bp_of(after)
     where = f"goes on at {format_bp(now)}" if now == was else f"goes back from {format_bp(was)} to {format_bp(now)}"
     return f"{where}, judged anew"
+
+
+def judged_anew(touched: Iterable[Rollout], now_ms: int) -> list[Rollout]:
+    """Of the rollouts that an apply touched, those whose evidence begins now, and those that wait for their turn."""
+    return [each for each in touched if each.started_at_ms == now_ms or isinstance(each.phase, Queued)]
 
 
 def unlistenable(manifests: Sequence[Manifest]) -> list[Problem]:

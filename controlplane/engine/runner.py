@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from controlplane.clock import Clock
-from controlplane.engine import audit, queue
+from controlplane.engine import audit, editing, queue
 from controlplane.engine.alerting.desk import AlertDesk
 from controlplane.engine.deleting import Named, plan_delete
 from controlplane.engine.delivery import Delivery
@@ -154,8 +154,8 @@ class Engine:
             await self.stored(self.store.apply, objects, [*records, *audit.applied(by, plan.changes, now_ms)])
             self.world = plan.world
             self.trackers = {name: one for name, one in self.trackers.items() if name in self.world.rollouts}
-            for record in records:
-                self._track(self.world.rollout(record.rollout))
+            for rollout in editing.judged_anew((self.world.rollout(each.rollout) for each in records), now_ms):
+                self._track(rollout)
             self._warn(self.delivery.take(self.world, planned, now_ms))
         return plan.changes
 

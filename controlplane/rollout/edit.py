@@ -31,6 +31,16 @@ class EditError(SerinusError):
     code = "edit"
 
 
+# Who is told, and what holds from outside: none of it is in the evidence.
+_BESIDE = ("notify", "alerts", "promql")
+
+
+def is_same_plan(before: RolloutSpec, after: RolloutSpec) -> bool:
+    """Whether what is judged, and the way to 100 %, is the same."""
+    update = {name: getattr(after, name) for name in _BESIDE}
+    return before.model_copy(update=update) == after
+
+
 def edited(before: Rollout, spec: RolloutSpec, now_ms: int) -> Rollout:
     """The rollout under the new plan. Raises EditError; a rollout that has ended is begun anew, not edited."""
     assert not before.is_terminal, "the caller begins it anew"
@@ -39,7 +49,7 @@ def edited(before: Rollout, spec: RolloutSpec, now_ms: int) -> Rollout:
             f"rollout {before.name} is running: its service and candidate are fixed", next_step=_abort(before)
         )
     phase = unpaused(before.phase)
-    if isinstance(phase, Queued):
+    if isinstance(phase, Queued) or is_same_plan(before.spec, spec):
         return replace(before, spec=spec, revision=before.revision + 1)
     if isinstance(phase, RollingBack):
         raise EditError(f"rollout {before.name} is rolling back", next_step="wait until it has, then apply again")

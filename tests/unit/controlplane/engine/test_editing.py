@@ -46,6 +46,25 @@ def test_the_weight_goes_back_at_once_and_the_judge_begins_anew() -> None:
     asyncio.run(run())
 
 
+def test_a_change_of_who_is_told_keeps_the_evidence_also_over_a_restart() -> None:
+    async def run() -> None:
+        store = MemoryStore()
+        async with started(store) as story:
+            await observing(story)
+            tracker, before = story.engine.trackers["chat-v2"], story.engine.world.rollout("chat-v2")
+            told = rollout("chat").rstrip() + '\n  notify: [{webhook: "http://127.0.0.1:9000/hook"}]\n'
+            await story.apply(told)
+            now = story.engine.world.rollout("chat-v2")
+            assert story.engine.trackers["chat-v2"] is tracker
+            assert (now.phase, now.started_at_ms) == (before.phase, before.started_at_ms)
+            record = (await story.engine.records("chat-v2"))[-1]
+            assert record.text == "plan edited by ada: who is told, or what holds it from outside; nothing else changes"
+        async with started(store) as story:
+            assert story.engine.world.rollout("chat-v2") == now
+
+    asyncio.run(run())
+
+
 def test_a_change_that_cannot_be_is_refused_with_its_line_and_changes_nothing() -> None:
     async def run() -> None:
         async with started() as story:

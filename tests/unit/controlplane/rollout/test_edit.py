@@ -51,7 +51,8 @@ def test_no_change_of_the_steps_ever_moves_a_user_to_the_candidate(phase: str, s
     assert weight_bp_of(after) <= weight_bp_of(before)
     assert (weight_bp_of(after) == 0) == (weight_bp_of(before) == 0)
     assert isinstance(after.phase, Paused) == (phase == "paused")
-    assert (after.revision, after.started_at_ms) == (before.revision + 1, LATER_MS)
+    begun_ms = T0_MS if steps == PLANS[0] else LATER_MS
+    assert (after.revision, after.started_at_ms) == (before.revision + 1, begun_ms)
 
 
 def at(phase: Phase, steps: str) -> Rollout:
@@ -83,9 +84,13 @@ def test_a_plan_whose_first_step_is_above_the_weight_is_refused() -> None:
 @pytest.mark.parametrize(
     ("phase", "text", "part"),
     [
-        (RollingBack("worse", False, NOW_MS), ROLLOUT, "is rolling back"),
-        (Publishing(2, NOW_MS, waived=True), ROLLOUT, "is being promoted without analysis"),
-        (Paused(Observing(2, NOW_MS, waived=True), NOW_MS, "ada", ""), ROLLOUT, "is being promoted without analysis"),
+        (RollingBack("worse", False, NOW_MS), plan(PLANS[1]), "is rolling back"),
+        (Publishing(2, NOW_MS, waived=True), plan(PLANS[1]), "is being promoted without analysis"),
+        (
+            Paused(Observing(2, NOW_MS, waived=True), NOW_MS, "ada", ""),
+            plan(PLANS[1]),
+            "is being promoted without analysis",
+        ),
         (Observing(0, NOW_MS), ROLLOUT.replace("candidate: v2", "candidate: v3"), "service and candidate are fixed"),
         (Observing(0, NOW_MS), ROLLOUT.replace("service: chat", "service: talk"), "service and candidate are fixed"),
     ],
@@ -93,3 +98,20 @@ def test_a_plan_whose_first_step_is_above_the_weight_is_refused() -> None:
 def test_what_cannot_be_changed_says_so(phase: Phase, text: str, part: str) -> None:
     with pytest.raises(EditError, match=part):
         edited(rollout(phase), spec(text), LATER_MS)
+
+
+TOLD = (
+    ROLLOUT.rstrip()
+    + """
+  notify: [{webhook: "http://127.0.0.1:9000/hook"}]
+  alerts: {on_firing: hold}
+"""
+)
+
+
+@pytest.mark.parametrize("phase", [*RUNNING.values(), RollingBack("worse", False, NOW_MS)])
+def test_who_is_told_may_change_in_any_phase_and_nothing_else_does(phase: Phase) -> None:
+    before = rollout(phase)
+    after = edited(before, spec(TOLD), LATER_MS)
+    assert after.spec.notify
+    assert (after.phase, after.started_at_ms, after.revision) == (phase, before.started_at_ms, before.revision + 1)
