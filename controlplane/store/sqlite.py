@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from controlplane.store.port import NewerSchemaError, Record, StoredBatch, StoredObject, StoreError
 
@@ -71,9 +72,7 @@ class SqliteStore:
             ) from error
 
     def objects(self) -> list[StoredObject]:
-        rows = self._db.execute(
-            "SELECT kind, name, data, baseline, applied_at_ms FROM objects ORDER BY kind DESC, name"
-        )
+        rows = self._read("SELECT kind, name, data, baseline, applied_at_ms FROM objects ORDER BY kind DESC, name")
         return [StoredObject(kind, name, json.loads(data), baseline, at) for kind, name, data, baseline, at in rows]
 
     def apply(self, objects: Sequence[StoredObject], records: Sequence[Record]) -> None:
@@ -107,7 +106,7 @@ class SqliteStore:
         return self._records(where, rollout, -1 if last is None else last)[::-1]
 
     def journals(self) -> list[str]:
-        return [name for (name,) in self._db.execute("SELECT DISTINCT rollout FROM journal ORDER BY rollout")]
+        return [name for (name,) in self._read("SELECT DISTINCT rollout FROM journal ORDER BY rollout")]
 
     def latest(self) -> list[Record]:
         return self._records(
@@ -115,7 +114,7 @@ class SqliteStore:
         )
 
     def _records(self, where: str, *values: str | int) -> list[Record]:
-        rows = self._db.execute(f"SELECT {_RECORD}, serial FROM journal {where}", values)
+        rows = self._read(f"SELECT {_RECORD}, serial FROM journal {where}", values)
         return [
             Record(rollout, revision, at_ms, bool(moved), state, action, code, text, actor, serial)
             for rollout, revision, at_ms, moved, state, action, code, text, actor, serial in rows
@@ -133,17 +132,31 @@ class SqliteStore:
         return cursor.rowcount == 1
 
     def batches(self, since_ms: int) -> Iterator[StoredBatch]:
-        rows = self._db.execute(
-            "SELECT sidecar, epoch, seq, at_ms, payload FROM batches WHERE at_ms >= ? ORDER BY serial", (since_ms,)
-        )
+        sql = "SELECT sidecar, epoch, seq, at_ms, payload FROM batches WHERE at_ms >= ? ORDER BY serial"
+        rows = self._read(sql, (since_ms,))
         for sidecar, epoch, seq, at_ms, payload in rows:
             yield StoredBatch(sidecar, int(epoch), seq, at_ms, payload)
 
     def prune_batches(self, before_ms: int) -> int:
-        return self._db.execute("DELETE FROM batches WHERE at_ms < ?", (before_ms,)).rowcount
+        return self._delete("DELETE FROM batches WHERE at_ms < ?", before_ms)
 
     def prune_holds(self, before_ms: int) -> int:
-        return self._db.execute(_PRUNE_HOLDS, (before_ms,)).rowcount
+        return self._delete(_PRUNE_HOLDS, before_ms)
+
+    def _delete(self, sql: str, before_ms: int) -> int:
+        try:
+            return self._db.execute(sql, (before_ms,)).rowcount
+        except sqlite3.Error as error:
+            raise _cannot_write(error) from error
+
+    def _read(self, sql: str, values: Sequence[str | int] = ()) -> Iterator[Any]:
+        """The rows, one by one. Raises StoreError where the file is damaged, whether at once or on the way."""
+        try:
+            yield from self._db.execute(sql, values)
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"cannot read the state: {error}", next_step="restore it from a backup (`serinus restore`)"
+            ) from error
 
     def back_up(self, path: Path) -> None:
         """A copy as of one moment, while others write. Raises StoreError."""
