@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
+from controlplane.dashboard.web.access import NotOurPageError, check_host
+from controlplane.dashboard.web.visitors.server import Handler
+
 
 class HttpServer:
     """`metrics` gives Prometheus text; `not_ready` gives the reason why this process must not be used yet, or ""."""
@@ -13,7 +16,8 @@ class HttpServer:
     ) -> None:
         self._metrics = metrics
         self._not_ready = not_ready
-        app = web.Application()
+        self._host = ""
+        app = web.Application(middlewares=[self._under_its_name])
         app.router.add_get("/metrics", self._get_metrics)
         app.router.add_get("/healthz", self._get_healthz)
         app.router.add_get("/readyz", self._get_readyz)
@@ -22,11 +26,23 @@ class HttpServer:
 
     async def start(self, host: str, port: int) -> None:
         """Raises OSError if the address is taken."""
+        self._host = host
         await self._runner.setup()
         await web.TCPSite(self._runner, host, port).start()
 
     async def stop(self) -> None:
         await self._runner.cleanup()
+
+    @web.middleware
+    async def _under_its_name(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Whoever changes something must call a port on loopback by a name of loopback: a page elsewhere that has a
+        browser here cannot (DNS rebinding)."""
+        if request.method not in ("GET", "HEAD"):
+            try:
+                check_host(request.host, self._host)
+            except NotOurPageError as error:
+                return web.Response(status=403, text=f"{error}\n")
+        return await handler(request)
 
     async def _get_metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})

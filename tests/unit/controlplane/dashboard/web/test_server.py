@@ -163,6 +163,10 @@ def test_a_page_elsewhere_that_calls_us_by_its_name_reads_nothing(tmp_path: Path
         assert status == 403
         assert "observing" not in text
         assert (await visitor.get("/events?page=home", Host="evil.example"))[0] == 403
+        headers = {"Host": "evil.example", "Content-Type": "application/json"}
+        for path in ("/api/v1/alerts", "/login"):
+            async with visitor.session.post(visitor.url + path, data=b"{}", headers=headers) as answer:
+                assert answer.status == 403, path
 
     told(settings(tmp_path), tell)
 
