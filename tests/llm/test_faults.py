@@ -20,7 +20,7 @@ from serinus.v1 import admin_pb2
 from tests.e2e.harness import Admin, rollout_text, service_text, wait_for
 from tests.llm import models
 from tests.llm.chat import CLIENTS, Users
-from tests.llm.quantise import Q2_K, Q8_0
+from tests.llm.quantise import F32, Q2_K
 
 pytestmark = pytest.mark.llm
 
@@ -224,7 +224,7 @@ def test_the_same_model_in_wider_numbers_is_slower_a_token_and_nothing_else(
     runner: asyncio.Runner, world: World
 ) -> None:
     async def story() -> None:
-        model = await asyncio.to_thread(models.requantised, world.folder, Q8_0)
+        model = await asyncio.to_thread(models.requantised, world.folder, F32)
         # Edges come from 200 answers of the baseline, before the candidate gets any. One at a time: two cores are few.
         more = '  approvals: {before: ["50%"]}\n'
         await world.apply("wide", await world.models.start("wide", model=model), PACE, more=more)
