@@ -6,6 +6,7 @@ at both ends, and the proxy connects anew in its next second, to whichever contr
 
 import heapq
 import itertools
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,8 @@ class _Link:
     seat: Seat
     plane: Plane
     last_ms: dict[bool, int] = field(default_factory=dict)  # by direction: when what was sent last arrives
+    # By direction, in the order in which it was sent: whatever arrives is the oldest, also after it was held up.
+    sent: dict[bool, deque[Any]] = field(default_factory=lambda: {True: deque(), False: deque()})
 
 
 class Links:
@@ -36,7 +39,7 @@ class Links:
     ) -> None:
         self._weather, self._proxies, self._seats, self._is_cut = weather, proxies, seats, is_cut
         self._links: dict[int, _Link] = {}  # by proxy number
-        self._mail: list[tuple[int, int, int, int, bool, Any]] = []
+        self._mail: list[tuple[int, int, int, int, bool]] = []
         self._ids, self._posted = itertools.count(1), itertools.count()
 
     def change(self, now_ms: int, *, is_calm: bool) -> None:
@@ -90,19 +93,21 @@ class Links:
             delay_ms += random.randint(500, 3_000)
         at_ms = max(now_ms + delay_ms, link.last_ms.get(to_plane, 0))
         link.last_ms[to_plane] = at_ms
-        heapq.heappush(self._mail, (at_ms, next(self._posted), proxy.number, link.stream_id, to_plane, item))
+        link.sent[to_plane].append(item)
+        heapq.heappush(self._mail, (at_ms, next(self._posted), proxy.number, link.stream_id, to_plane))
 
     def deliver(self, until_ms: int, applied: Callable[[Proxy], None], *, is_calm: bool) -> None:
         """`applied`: a proxy has taken something in."""
         while self._mail and self._mail[0][0] <= until_ms:
-            at_ms, order, number, stream_id, to_plane, item = heapq.heappop(self._mail)
+            at_ms, order, number, stream_id, to_plane = heapq.heappop(self._mail)
             link, proxy = self._links.get(number), self._proxies[number]
             if link is None or link.stream_id != stream_id:
                 continue
             if self._is_cut(proxy) or (to_plane and link.seat.is_stalled):
                 # The whole stream waits, in its order.
-                heapq.heappush(self._mail, (at_ms + HELD_MS, order, number, stream_id, to_plane, item))
+                heapq.heappush(self._mail, (at_ms + HELD_MS, order, number, stream_id, to_plane))
                 continue
+            item = link.sent[to_plane].popleft()
             if link.seat.plane is not link.plane:
                 continue
             if to_plane:
