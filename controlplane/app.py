@@ -17,6 +17,7 @@ from controlplane.admin.direct.server import DirectCalls
 from controlplane.clock import SystemClock
 from controlplane.dashboard.server import HttpServer
 from controlplane.dashboard.web.server import Dashboard
+from controlplane.engine.history.runner import HistoryRunner
 from controlplane.engine.hooks.client import HookClient
 from controlplane.engine.leadership.runner import Leadership
 from controlplane.engine.promql.client import ask
@@ -115,6 +116,7 @@ class ControlPlane:
         )
         self._leadership = Leadership(self.engine, shared) if shared is not None else None
         self.notify = NotifyRunner(self.engine, store, self._exporter, self._lanes, is_leading=lambda: self._is_leading)
+        self._history = HistoryRunner(self.engine, store, is_leading=lambda: self._is_leading)
         self._alerts = AlertServer(
             self.engine, store, self._exporter, identify=self._who, is_leading=lambda: self._is_leading
         )
@@ -198,7 +200,7 @@ class ControlPlane:
             book=lambda: self.engine.alerts.queries,
             now_ms=self.engine.now_ms,
         )
-        parts = (signals, queries, self.notify, self._alerts, self._pages)
+        parts = (signals, queries, self.notify, self._alerts, self._pages, self._history)
         beside = [asyncio.create_task(each.run()) for each in parts]
         try:
             await (self._leadership or self.engine).run()

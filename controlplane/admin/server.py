@@ -17,6 +17,7 @@ from controlplane.admin.applied.wire import apply_response, spec_sha256
 from controlplane.admin.audit.wire import AUDIT_READ_MAX, audit_response
 from controlplane.admin.feedback.server import Teller
 from controlplane.admin.reading.server import InvalidRequestError, Reader
+from controlplane.admin.trends.server import TrendTeller
 from controlplane.engine.audit import JOURNAL
 from controlplane.engine.people import interval_sentence, more_sentence
 from controlplane.engine.routing import place
@@ -53,6 +54,7 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         self._reader = Reader(engine)
         self._teller = Teller(engine)
         self._alerts = AlertTeller(engine)
+        self._trends = TrendTeller(engine)
         self._watchers = 0
 
     async def Apply(  # noqa: N802
@@ -200,6 +202,11 @@ class AdminServicer(admin_pb2_grpc.AdminServicer):
         self, request: admin_pb2.FeedbackRequest, context: grpc.aio.ServicerContext
     ) -> admin_pb2.FeedbackResponse:
         return await _answer(context, lambda: self._teller.tell(request))
+
+    async def Trends(  # noqa: N802
+        self, request: admin_pb2.TrendsRequest, context: grpc.aio.ServicerContext
+    ) -> admin_pb2.TrendsResponse:
+        return await _answer(context, lambda: self._trends.tell(request))
 
     async def Alerts(  # noqa: N802
         self, request: admin_pb2.AlertsRequest, context: grpc.aio.ServicerContext

@@ -131,7 +131,7 @@ def rollout_view(engine: Engine, rollout: Rollout, records: Sequence[Record]) ->
     if tracker is not None:
         named = tracker.named(engine.publisher.snapshot_of(rollout))
         view.finding, view.finding_text = (named.finding.value, named.sentence) if named else ("", "")
-        add_notes(view, tracker)
+        add_notes(view, tracker, engine.unusual)
     return view
 
 

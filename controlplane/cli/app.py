@@ -21,6 +21,7 @@ from controlplane.cli import (
     report,
     storage,
     tokens,
+    trends,
 )
 
 app = typer.Typer(
@@ -61,6 +62,7 @@ VERBS: tuple[Callable[..., None], ...] = (
     objects.cohort,
     records.history,
     records.audit,
+    trends.trends,
     alerts.alerts,
     alerts.ack,
     alerts.silence,

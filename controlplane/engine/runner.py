@@ -19,6 +19,7 @@ from controlplane.engine.delivery import Delivery
 from controlplane.engine.evidence import EvidenceTracker, tracker_of
 from controlplane.engine.facts import Sources, facts_of
 from controlplane.engine.feedback import OPERATORS, FeedbackDesk
+from controlplane.engine.history.unusual import Unusual
 from controlplane.engine.hooks.calls import HookCaller, NoHooks
 from controlplane.engine.hooks.runner import HookRunner
 from controlplane.engine.publisher import Publisher
@@ -87,9 +88,8 @@ class Engine:
         self._hooks = HookRunner(hooks or NoHooks(), self._source, now_ms=self.now_ms, ended=self.command)
         self.delivery = Delivery(self.publisher, gateway)
         self.world, self._decides, self.notes = World(), True, dict[str, tuple[str, ...]]()
-        self.trackers: dict[str, EvidenceTracker] = {}
-        self.feedback = FeedbackDesk()
-        self.last: dict[str, LastDecision] = {}
+        self.feedback, self.unusual = FeedbackDesk(), dict[tuple[str, str], Unusual]()
+        self.trackers, self.last = dict[str, EvidenceTracker](), dict[str, LastDecision]()
 
     async def start(self, claim: Callable[[], None] = lambda: None, *, decides: bool = True) -> None:
         """Read the state and publish it; nothing was served before this returned. Called again, it forgets what it had.

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from controlplane.ingest.history import HistoryBook
 from controlplane.ingest.merge import AHEAD_S_MAX
 from controlplane.ingest.rows import Batch, ClusterHealth, Hello, ProxyCounters
 from controlplane.ingest.traffic import TrafficBook
@@ -68,7 +69,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._sidecars: dict[str, _Sidecar] = {}
-        self.traffic = TrafficBook()
+        self.traffic, self.history = TrafficBook(), HistoryBook()
 
     def hello(self, hello: Hello, now_ms: int) -> None:
         """A stream opened."""
@@ -90,6 +91,7 @@ class Registry:
         state = sidecar.epochs.setdefault(hello.epoch, _EpochState(connected=True, heard_ms=now_ms))
         state.heard_ms = now_ms
         self.traffic.add(batch.rows)
+        self.history.add(batch.rows)
         now_slot = now_ms // 1_000
         state.ahead_s = _ahead_s(batch, now_slot)
         # Nobody closes a second that has not come; rows of such are no evidence (`merge.AHEAD_S_MAX`).

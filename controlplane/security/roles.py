@@ -35,6 +35,7 @@ ROLE_BY_METHOD: dict[str, Role] = {
     f"{_ADMIN}Explain": Role.VIEWER,
     f"{_ADMIN}Cohort": Role.VIEWER,
     f"{_ADMIN}Alerts": Role.VIEWER,
+    f"{_ADMIN}Trends": Role.VIEWER,
     f"{_ADMIN}Acknowledge": Role.OPERATOR,
     f"{_ADMIN}Silence": Role.OPERATOR,
     f"{_ADMIN}Apply": Role.OPERATOR,

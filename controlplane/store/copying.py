@@ -6,6 +6,7 @@ from controlplane.store.port import INSTALLATION, Record, Store, StoredObject, S
 
 # A rollout writes at most a few records a second; reading them all takes milliseconds.
 TRIES = 20
+END_MS = 1 << 62
 
 
 def copy_store(source: Store, target: Store, newest: Callable[[], int]) -> tuple[int, int]:
@@ -19,6 +20,8 @@ def copy_store(source: Store, target: Store, newest: Callable[[], int]) -> tuple
         raise StoreError("there is something already: nothing was changed", next_step="name an empty one")
     objects, records = _read(source, newest)
     target.apply(objects, records)
+    for service in {each.name for each in objects if each.kind == "Service"}:
+        target.save_points(source.points(service, 0, END_MS))
     return len(records), sum(target.save_batch(batch) for batch in source.batches(0))
 
 

@@ -1,9 +1,9 @@
 """The store in memory: the shipped fake, for tests and simulation. Same contract as SQLite, without durability."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from controlplane.store.port import Record, StoredBatch, StoredObject
+from controlplane.store.port import Record, StoredBatch, StoredObject, StoredPoint
 
 
 class MemoryStore:
@@ -12,6 +12,8 @@ class MemoryStore:
         self._records: list[Record] = []
         self._serial = 0
         self._batches: dict[tuple[str, int, int], StoredBatch] = {}
+        self._points: list[StoredPoint] = []
+        self._points_kept = 0
 
     def objects(self) -> list[StoredObject]:
         return list(self._objects.values())
@@ -63,6 +65,27 @@ class MemoryStore:
             if record.moved or record.serial in newest or not _is_old(record, before_ms)
         ]
         count, self._records = len(self._records) - len(kept), kept
+        return count
+
+    def save_points(self, points: Sequence[StoredPoint], gone: Sequence[StoredPoint] = ()) -> None:
+        serials = {point.serial for point in gone}
+        self._points = [point for point in self._points if point.serial not in serials]
+        for point in points:
+            self._points_kept += 1
+            self._points.append(replace(point, serial=self._points_kept))
+
+    def points(self, service: str, since_ms: int, until_ms: int) -> list[StoredPoint]:
+        return self._found(lambda point: point.service == service and since_ms <= point.at_ms < until_ms)
+
+    def old_points(self, span_ms: int, before_ms: int, count: int) -> list[StoredPoint]:
+        return self._found(lambda point: point.span_ms == span_ms and point.at_ms < before_ms)[:count]
+
+    def _found(self, chosen: Callable[[StoredPoint], bool]) -> list[StoredPoint]:
+        return sorted(filter(chosen, self._points), key=lambda point: (point.at_ms, point.serial))
+
+    def prune_points(self, before_ms: int) -> int:
+        kept = [point for point in self._points if point.at_ms >= before_ms]
+        count, self._points = len(self._points) - len(kept), kept
         return count
 
     def close(self) -> None:

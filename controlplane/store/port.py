@@ -72,6 +72,19 @@ class StoredBatch:
     payload: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPoint:
+    """What one version of a service did in `span_ms` from `at_ms` on; `data` is the text of `ingest.history`. Several
+    of the same time add up. `serial` is dealt by the store."""
+
+    service: str
+    version: str
+    at_ms: int
+    span_ms: int
+    data: str
+    serial: int = 0
+
+
 class Store(Protocol):
     def objects(self) -> list[StoredObject]: ...
 
@@ -105,6 +118,18 @@ class Store(Protocol):
         Journals whose name begins with `@` are no rollout's: they stay whole. Of those that begin with `@@` the newest
         record says all: the others go, whenever they came.
         """
+
+    def save_points(self, points: Sequence[StoredPoint], gone: Sequence[StoredPoint] = ()) -> None:
+        """Keep points, and drop others in the same transaction."""
+
+    def points(self, service: str, since_ms: int, until_ms: int) -> list[StoredPoint]:
+        """Of a service, those that began in a time; oldest first."""
+
+    def old_points(self, span_ms: int, before_ms: int, count: int) -> list[StoredPoint]:
+        """At most so many points of a span that began before a time; oldest first."""
+
+    def prune_points(self, before_ms: int) -> int:
+        """Drop points that began before a time; how many went."""
 
     def close(self) -> None: ...
 

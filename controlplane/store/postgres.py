@@ -21,6 +21,7 @@ from controlplane.store.port import (
     Record,
     StoredBatch,
     StoredObject,
+    StoredPoint,
     StoreError,
 )
 from controlplane.store.schema import MIGRATE_LOCK, MIGRATIONS, SCHEMA_VERSION
@@ -33,6 +34,7 @@ BATCHES_AT_ONCE = 1_000
 # A follower tells each second. Of one that was silent so long the proxies count as gone, as those of a broken stream.
 TOLD_S_MAX = 5.0
 _RECORD = "rollout, revision, at_ms, moved, state, action, code, text, actor"
+_POINT = "service, version, at_ms, span_ms, data"
 _OBJECTS = """SELECT kind, name, data, baseline, applied_at_ms FROM serinus_objects
   ORDER BY kind COLLATE "C" DESC, name COLLATE "C" """
 _PUT = """INSERT INTO serinus_objects VALUES ($1, $2, $3, $4, $5) ON CONFLICT (kind, name)
@@ -189,6 +191,36 @@ class PostgresStore:
 
     def prune_holds(self, before_ms: int) -> int:
         done = self._write(lambda c: c.execute(_PRUNE_HOLDS, before_ms))
+        return int(done.removeprefix("DELETE "))
+
+    def save_points(self, points: Sequence[StoredPoint], gone: Sequence[StoredPoint] = ()) -> None:
+        values = [(p.service, p.version, p.at_ms, p.span_ms, p.data) for p in points]
+
+        async def work(connection: asyncpg.Connection) -> str:
+            serials = [point.serial for point in gone]
+            await connection.execute("DELETE FROM serinus_points WHERE serial = ANY($1::bigint[])", serials)
+            if values:
+                await connection.executemany(
+                    f"INSERT INTO serinus_points ({_POINT}) VALUES ($1, $2, $3, $4, $5)", values
+                )
+            return "done"
+
+        self._write(work)
+
+    def points(self, service: str, since_ms: int, until_ms: int) -> list[StoredPoint]:
+        where = "WHERE service = $1 AND at_ms >= $2 AND at_ms < $3 ORDER BY at_ms, serial"
+        return self._points(where, service, since_ms, until_ms)
+
+    def old_points(self, span_ms: int, before_ms: int, count: int) -> list[StoredPoint]:
+        where = "WHERE span_ms = $1 AND at_ms < $2 ORDER BY at_ms, serial LIMIT $3"
+        return self._points(where, span_ms, before_ms, count)
+
+    def _points(self, where: str, *values: str | int) -> list[StoredPoint]:
+        sql = f"SELECT {_POINT}, serial FROM serinus_points {where}"
+        return [StoredPoint(*row) for row in self._main.run(lambda c: c.fetch(sql, *values))]
+
+    def prune_points(self, before_ms: int) -> int:
+        done = self._write(lambda c: c.execute("DELETE FROM serinus_points WHERE at_ms < $1", before_ms))
         return int(done.removeprefix("DELETE "))
 
     def close(self) -> None:

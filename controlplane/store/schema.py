@@ -26,6 +26,13 @@ MIGRATIONS = (
     """,
     # What each control plane sees of its proxies, for the one that leads. Worth nothing after a crash: not logged.
     "CREATE UNLOGGED TABLE serinus_planes (holder text PRIMARY KEY, at timestamptz NOT NULL, seen text NOT NULL);",
+    """
+    CREATE TABLE serinus_points (
+      serial bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, service text NOT NULL, version text NOT NULL,
+      at_ms bigint NOT NULL, span_ms bigint NOT NULL, data text NOT NULL);
+    CREATE INDEX serinus_points_of ON serinus_points (service, at_ms);
+    CREATE INDEX serinus_points_at ON serinus_points (span_ms, at_ms);
+    """,
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 # Two that start at once take turns; the number is ours alone within the database.

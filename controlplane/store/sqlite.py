@@ -3,11 +3,11 @@
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from controlplane.store.port import NewerSchemaError, Record, StoredBatch, StoredObject, StoreError
+from controlplane.store.port import NewerSchemaError, Record, StoredBatch, StoredObject, StoredPoint, StoreError
 
 # Another process holding the file (a backup, a second control plane by mistake) is waited for this long.
 BUSY_MS_MAX = 5_000
@@ -28,6 +28,13 @@ CREATE TABLE batches (
   at_ms INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (sidecar, epoch, seq));
 CREATE INDEX batches_at ON batches (at_ms);
 """,
+    """
+CREATE TABLE points (
+  serial INTEGER PRIMARY KEY AUTOINCREMENT, service TEXT NOT NULL, version TEXT NOT NULL, at_ms INTEGER NOT NULL,
+  span_ms INTEGER NOT NULL, data TEXT NOT NULL);
+CREATE INDEX points_of ON points (service, at_ms);
+CREATE INDEX points_at ON points (span_ms, at_ms);
+""",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 # The file in a control plane's state directory.
@@ -35,6 +42,7 @@ DATABASE = "serinus.db"
 _PRUNE_HOLDS = """DELETE FROM journal WHERE NOT moved
   AND (rollout LIKE '@@%' OR (rollout NOT LIKE '@%' AND at_ms < ?))
   AND serial NOT IN (SELECT max(serial) FROM journal GROUP BY rollout)"""
+_POINT = "service, version, at_ms, span_ms, data"
 _RECORD = "rollout, revision, at_ms, moved, state, action, code, text, actor"
 
 
@@ -76,26 +84,16 @@ class SqliteStore:
         return [StoredObject(kind, name, json.loads(data), baseline, at) for kind, name, data, baseline, at in rows]
 
     def apply(self, objects: Sequence[StoredObject], records: Sequence[Record]) -> None:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.executemany(
-                    "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)",
-                    [(o.kind, o.name, json.dumps(o.data), o.baseline, o.applied_at_ms) for o in objects],
-                )
-                self._db.executemany(
-                    f"INSERT INTO journal ({_RECORD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    [
-                        (r.rollout, r.revision, r.at_ms, r.moved, r.state, r.action, r.code, r.text, r.actor)
-                        for r in records
-                    ],
-                )
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise _cannot_write(error) from error
+        puts = [(o.kind, o.name, json.dumps(o.data), o.baseline, o.applied_at_ms) for o in objects]
+        appends = [
+            (r.rollout, r.revision, r.at_ms, r.moved, r.state, r.action, r.code, r.text, r.actor) for r in records
+        ]
+
+        def work() -> None:
+            self._db.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", puts)
+            self._db.executemany(f"INSERT INTO journal ({_RECORD}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", appends)
+
+        self._write(work)
 
     def append(self, record: Record, objects: Sequence[StoredObject] = ()) -> None:
         self.apply(objects, [record])
@@ -142,6 +140,42 @@ class SqliteStore:
 
     def prune_holds(self, before_ms: int) -> int:
         return self._delete(_PRUNE_HOLDS, before_ms)
+
+    def save_points(self, points: Sequence[StoredPoint], gone: Sequence[StoredPoint] = ()) -> None:
+        values = [(p.service, p.version, p.at_ms, p.span_ms, p.data) for p in points]
+
+        def work() -> None:
+            self._db.executemany("DELETE FROM points WHERE serial = ?", [(point.serial,) for point in gone])
+            self._db.executemany(f"INSERT INTO points ({_POINT}) VALUES (?, ?, ?, ?, ?)", values)
+
+        self._write(work)
+
+    def points(self, service: str, since_ms: int, until_ms: int) -> list[StoredPoint]:
+        where = "WHERE service = ? AND at_ms >= ? AND at_ms < ? ORDER BY at_ms, serial"
+        return self._points(where, service, since_ms, until_ms)
+
+    def old_points(self, span_ms: int, before_ms: int, count: int) -> list[StoredPoint]:
+        where = "WHERE span_ms = ? AND at_ms < ? ORDER BY at_ms, serial LIMIT ?"
+        return self._points(where, span_ms, before_ms, count)
+
+    def _points(self, where: str, *values: str | int) -> list[StoredPoint]:
+        return [StoredPoint(*row) for row in self._read(f"SELECT {_POINT}, serial FROM points {where}", values)]
+
+    def prune_points(self, before_ms: int) -> int:
+        return self._delete("DELETE FROM points WHERE at_ms < ?", before_ms)
+
+    def _write(self, work: Callable[[], None]) -> None:
+        """All of it, or nothing. Raises StoreError."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                work()
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise _cannot_write(error) from error
 
     def _delete(self, sql: str, before_ms: int) -> int:
         try:

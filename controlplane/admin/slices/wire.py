@@ -3,23 +3,28 @@
 Neither decides anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from controlplane.engine.annotations import annotation_sentences
 from controlplane.engine.evidence import EvidenceTracker
+from controlplane.engine.history.unusual import Unusual, annotation_of
 from controlplane.engine.slices import named_sentences
 from controlplane.evidence.slices import SliceRow
 from serinus.v1 import admin_pb2
 
 
-def add_notes(view: admin_pb2.RolloutView, tracker: EvidenceTracker) -> None:
+def add_notes(
+    view: admin_pb2.RolloutView, tracker: EvidenceTracker, unusual: Mapping[tuple[str, str], Unusual]
+) -> None:
     """All slices in their order; what feedback told; a sentence of each that is worse; the diagnostics'."""
     slices = tracker.slices.rows()
     view.slices.extend(slice_views(slices))
     told = tracker.labels.sentences(is_over=view.terminal)
-    view.findings.extend(
-        (*told, *named_sentences(slices), *annotation_sentences(tracker.samples(), tracker.drift.annotations()))
-    )
+    strange = [
+        unusual[each] for each in ((view.service, view.baseline), (view.service, view.candidate)) if each in unusual
+    ]
+    more = (*tracker.drift.annotations(), *map(annotation_of, strange))
+    view.findings.extend((*told, *named_sentences(slices), *annotation_sentences(tracker.samples(), more)))
 
 
 def slice_views(rows: Sequence[SliceRow]) -> list[admin_pb2.SliceView]:

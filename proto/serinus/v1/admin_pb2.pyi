@@ -6,6 +6,60 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class TrendsRequest(_message.Message):
+    __slots__ = ("service", "from_ms", "until_ms", "every_ms", "version")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    FROM_MS_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    EVERY_MS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    from_ms: int
+    until_ms: int
+    every_ms: int
+    version: str
+    def __init__(self, service: _Optional[str] = ..., from_ms: _Optional[int] = ..., until_ms: _Optional[int] = ..., every_ms: _Optional[int] = ..., version: _Optional[str] = ...) -> None: ...
+
+class TrendsResponse(_message.Message):
+    __slots__ = ("rows", "every_ms")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    EVERY_MS_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedCompositeFieldContainer[TrendView]
+    every_ms: int
+    def __init__(self, rows: _Optional[_Iterable[_Union[TrendView, _Mapping]]] = ..., every_ms: _Optional[int] = ...) -> None: ...
+
+class TrendView(_message.Message):
+    __slots__ = ("at_ms", "version", "requests", "errors_ratio", "length_ratio", "ttft_p50_seconds", "ttft_p95_seconds", "latency_p50_seconds", "latency_p95_seconds", "time_per_output_token_p50_seconds", "tokens_out_p50", "tokens_in", "tokens_out", "unusual")
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_RATIO_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_RATIO_FIELD_NUMBER: _ClassVar[int]
+    TTFT_P50_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TTFT_P95_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_P50_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_P95_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TIME_PER_OUTPUT_TOKEN_P50_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_OUT_P50_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_IN_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_OUT_FIELD_NUMBER: _ClassVar[int]
+    UNUSUAL_FIELD_NUMBER: _ClassVar[int]
+    at_ms: int
+    version: str
+    requests: int
+    errors_ratio: float
+    length_ratio: float
+    ttft_p50_seconds: float
+    ttft_p95_seconds: float
+    latency_p50_seconds: float
+    latency_p95_seconds: float
+    time_per_output_token_p50_seconds: float
+    tokens_out_p50: float
+    tokens_in: int
+    tokens_out: int
+    unusual: str
+    def __init__(self, at_ms: _Optional[int] = ..., version: _Optional[str] = ..., requests: _Optional[int] = ..., errors_ratio: _Optional[float] = ..., length_ratio: _Optional[float] = ..., ttft_p50_seconds: _Optional[float] = ..., ttft_p95_seconds: _Optional[float] = ..., latency_p50_seconds: _Optional[float] = ..., latency_p95_seconds: _Optional[float] = ..., time_per_output_token_p50_seconds: _Optional[float] = ..., tokens_out_p50: _Optional[float] = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., unusual: _Optional[str] = ...) -> None: ...
+
 class AlertsRequest(_message.Message):
     __slots__ = ("rule",)
     RULE_FIELD_NUMBER: _ClassVar[int]

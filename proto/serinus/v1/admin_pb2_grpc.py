@@ -102,6 +102,11 @@ class AdminStub:
                 request_serializer=serinus_dot_v1_dot_admin__pb2.FeedbackRequest.SerializeToString,
                 response_deserializer=serinus_dot_v1_dot_admin__pb2.FeedbackResponse.FromString,
                 _registered_method=True)
+        self.Trends = channel.unary_unary(
+                '/serinus.v1.Admin/Trends',
+                request_serializer=serinus_dot_v1_dot_admin__pb2.TrendsRequest.SerializeToString,
+                response_deserializer=serinus_dot_v1_dot_admin__pb2.TrendsResponse.FromString,
+                _registered_method=True)
         self.Alerts = channel.unary_unary(
                 '/serinus.v1.Admin/Alerts',
                 request_serializer=serinus_dot_v1_dot_admin__pb2.AlertsRequest.SerializeToString,
@@ -210,6 +215,13 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Trends(self, request, context):
+        """what versions did before, from the store
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Alerts(self, request, context):
         """rules and their states, silences, alerts of others
         """
@@ -298,6 +310,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.Feedback,
                     request_deserializer=serinus_dot_v1_dot_admin__pb2.FeedbackRequest.FromString,
                     response_serializer=serinus_dot_v1_dot_admin__pb2.FeedbackResponse.SerializeToString,
+            ),
+            'Trends': grpc.unary_unary_rpc_method_handler(
+                    servicer.Trends,
+                    request_deserializer=serinus_dot_v1_dot_admin__pb2.TrendsRequest.FromString,
+                    response_serializer=serinus_dot_v1_dot_admin__pb2.TrendsResponse.SerializeToString,
             ),
             'Alerts': grpc.unary_unary_rpc_method_handler(
                     servicer.Alerts,
@@ -669,6 +686,33 @@ class Admin:
             '/serinus.v1.Admin/Feedback',
             serinus_dot_v1_dot_admin__pb2.FeedbackRequest.SerializeToString,
             serinus_dot_v1_dot_admin__pb2.FeedbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Trends(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/serinus.v1.Admin/Trends',
+            serinus_dot_v1_dot_admin__pb2.TrendsRequest.SerializeToString,
+            serinus_dot_v1_dot_admin__pb2.TrendsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -78,6 +78,7 @@ class EngineAtRest:
     trackers: dict[str, PlayedTracker]
     last: dict[str, object] = field(default_factory=dict)
     publisher: NothingPublished = field(default_factory=NothingPublished)
+    unusual: dict[tuple[str, str], object] = field(default_factory=dict)
 
     def now_ms(self) -> int:
         return T0_MS + 1_000

@@ -7,7 +7,7 @@ import pytest
 
 from controlplane.store.copying import copy_store
 from controlplane.store.memory import MemoryStore
-from controlplane.store.port import INSTALLATION, Record, StoredBatch, StoredObject, StoreError
+from controlplane.store.port import INSTALLATION, Record, StoredBatch, StoredObject, StoredPoint, StoreError
 from controlplane.store.sqlite import SqliteStore
 
 
@@ -16,6 +16,7 @@ def filled() -> MemoryStore:
     store.apply([StoredObject("Service", "chat", {"b": 1, "a": 2}, "v1", 5)], [])
     for revision, name in enumerate(["r", "audit", "r", "s"]):
         store.append(Record(name, revision, revision, name != "audit", "state", "hold", "code", "text", "ada"))
+    store.save_points([StoredPoint("chat", "v1", 60_000, 60_000, "{}"), StoredPoint("gone", "v1", 0, 60_000, "{}")])
     store.save_batch(StoredBatch("edge-1", 2**64 - 1, 1, 1000, b"x"))
     return store
 
@@ -27,6 +28,8 @@ def test_everything_is_copied_in_its_order(tmp_path: Path) -> None:
     assert target.latest() == source.latest()
     assert [target.records(name) for name in target.journals()] == [source.records(n) for n in source.journals()]
     assert list(target.batches(0)) == list(source.batches(0))
+    assert [point.at_ms for point in target.points("chat", 0, 1 << 50)] == [60_000]
+    assert target.points("gone", 0, 1 << 50) == [], "of services that are no more nothing is taken along"
     target.close()
 
 

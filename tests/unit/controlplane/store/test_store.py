@@ -19,9 +19,9 @@ from controlplane.rollout.model import (
 )
 from controlplane.store.journal import decode, encode
 from controlplane.store.memory import MemoryStore
-from controlplane.store.port import NewerSchemaError, Record, Store, StoredBatch, StoredObject, StoreError
+from controlplane.store.port import NewerSchemaError, Record, Store, StoredBatch, StoredObject, StoredPoint, StoreError
 from controlplane.store.postgres import PostgresStore
-from controlplane.store.sqlite import SqliteStore
+from controlplane.store.sqlite import MIGRATIONS, SqliteStore
 from tests.postgres import postgres
 from tests.unit.controlplane.rollout.facts import rollout, spec
 
@@ -153,7 +153,7 @@ def test_a_newer_schema_is_refused_and_nothing_is_changed(tmp_path: Path) -> Non
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA user_version=99")
     db.close()
-    with pytest.raises(NewerSchemaError, match="schema 99, this one knows 1"):
+    with pytest.raises(NewerSchemaError, match=f"schema 99, this one knows {len(MIGRATIONS)}"):
         SqliteStore(path)
 
 
@@ -186,3 +186,36 @@ def test_a_state_comes_back_from_the_journal_as_it_was(phase: Phase) -> None:
 def test_a_journal_that_cannot_be_read_is_a_typed_error(text: str) -> None:
     with pytest.raises(StoreError, match="journal of rollout chat-v2"):
         decode("chat-v2", spec(), text)
+
+
+def point(at_ms: int, *, service: str = "chat", span_ms: int = 60_000, data: str = "{}") -> StoredPoint:
+    return StoredPoint(service, "v1", at_ms, span_ms, data)
+
+
+def test_points_are_those_of_a_service_and_a_time_oldest_first(store: Store) -> None:
+    store.save_points([point(120_000, data="b"), point(60_000, data="a"), point(60_000, service="other")])
+    store.save_points([point(60_000, data="late")])
+    assert [each.data for each in store.points("chat", 60_000, 180_000)] == ["a", "late", "b"]
+    assert [each.data for each in store.points("chat", 60_001, 120_000)] == []
+    assert [each.data for each in store.points("chat", 0, 120_000)] == ["a", "late"]
+
+
+def test_points_are_thinned_in_one_transaction(store: Store) -> None:
+    store.save_points([point(60_000 * number) for number in range(5)])
+    store.save_points([point(0, span_ms=3_600_000)])
+    old = store.old_points(60_000, 180_000, 2)
+    assert [each.at_ms for each in old] == [0, 60_000]
+    store.save_points([point(0, span_ms=3_600_000, data="hour")], old)
+    assert [(each.at_ms, each.span_ms) for each in store.points("chat", 0, 1 << 50)] == [
+        (0, 3_600_000),
+        (0, 3_600_000),
+        (120_000, 60_000),
+        (180_000, 60_000),
+        (240_000, 60_000),
+    ]
+
+
+def test_points_that_are_too_old_leave(store: Store) -> None:
+    store.save_points([point(60_000 * number) for number in range(5)])
+    assert store.prune_points(120_000) == 2
+    assert [each.at_ms for each in store.points("chat", 0, 1 << 50)] == [120_000, 180_000, 240_000]

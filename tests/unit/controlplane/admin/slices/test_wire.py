@@ -7,7 +7,7 @@ from tests.unit.controlplane.engine.test_slices import told
 
 def test_every_slice_is_shown_and_a_worse_one_is_noted_in_words() -> None:
     view = admin_pb2.RolloutView()
-    add_notes(view, told(cohorts=("eu", "quiet"), bad={"eu": 6}))
+    add_notes(view, told(cohorts=("eu", "quiet"), bad={"eu": 6}), {})
     assert [(row.dimension, row.value, row.named) for row in view.slices] == [
         ("cohort", "eu", True),
         ("cohort", "everyone", False),
@@ -21,5 +21,5 @@ def test_every_slice_is_shown_and_a_worse_one_is_noted_in_words() -> None:
 
 def test_a_service_without_cohorts_shows_no_slices() -> None:
     view = admin_pb2.RolloutView()
-    add_notes(view, told(cohorts=(), bad={"eu": 6}))
+    add_notes(view, told(cohorts=(), bad={"eu": 6}), {})
     assert not view.slices
