@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pytest
 
 from controlplane.engine.history.unusual import ALPHA, annotation_of, unusual
 from controlplane.evidence.diagnostics.annotation import Effect
