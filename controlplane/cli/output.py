@@ -34,8 +34,8 @@ def as_dict(message: Message) -> dict[str, Any]:
     return _numbers(data)  # type: ignore[no-any-return]
 
 
-_INT64_SUFFIXES = ("_ms", "_n", "_bad", "requests", "tokens_in", "tokens_out", "_keys", "_recent", "_mismatches")
-_INT64_SUFFIXES += ("revision", "serial")
+_REQUESTS_AND_TOKENS = ("requests", "tokens_in", "tokens_out")
+_INT64_SUFFIXES = ("_ms", "_n", "_bad", *_REQUESTS_AND_TOKENS, "_keys", "_recent", "_mismatches", "revision", "serial")
 
 
 def _numbers(value: Any, key: str = "") -> Any:
