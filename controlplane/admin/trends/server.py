@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from controlplane.admin.reading.server import InvalidRequestError, NoSuchServiceError
-from controlplane.admin.trends.wire import trends_response
+from controlplane.admin.trends.wire import total_response, trends_response
 from controlplane.engine.history.runner import points_of
 from controlplane.engine.history.unusual import Unusual, unusual
 from controlplane.engine.runner import Engine
@@ -35,7 +35,7 @@ class TrendTeller:
         from_ms = request.from_ms or until_ms - DAY_MS
         if not 0 <= from_ms < until_ms <= AT_MS_MAX:
             raise InvalidRequestError("the time begins after its end", next_step="give --since as a time ago: 24h")
-        every_ms = request.every_ms or _span_of(until_ms - from_ms)
+        every_ms = HOUR_MS if request.total else request.every_ms or _span_of(until_ms - from_ms)
         if every_ms % MINUTE_MS or every_ms < MINUTE_MS:
             raise InvalidRequestError("the span is no whole minutes", next_step="give --every 1m, 10m, 1h …")
         if until_ms - from_ms > 400 * AT_ONCE_MS or (until_ms - from_ms) // every_ms > ROWS_MAX:
@@ -45,7 +45,7 @@ class TrendTeller:
         found = await self._points(request.service, from_ms, until_ms)
         if request.version:
             found = [point for point in found if point.version == request.version]
-        return await asyncio.to_thread(_answer, found, every_ms)
+        return await asyncio.to_thread(_total if request.total else _answer, found, every_ms)
 
     async def _points(self, service: str, from_ms: int, until_ms: int) -> list[Point]:
         """What is in the store, and the minutes that are not there yet are not told."""
@@ -70,6 +70,10 @@ def _answer(found: Sequence[Point], every_ms: int) -> admin_pb2.TrendsResponse:
     if every_ms == MINUTE_MS:
         strange = {(each.version, each.at_ms): each for each in _strange(rows)}
     return trends_response(rows[-ROWS_MAX:], every_ms, strange)
+
+
+def _total(found: Sequence[Point], _every_ms: int) -> admin_pb2.TrendsResponse:
+    return total_response(merged(found, AT_MS_MAX), AT_MS_MAX)
 
 
 def _strange(minutes: Sequence[Point]) -> list[Unusual]:

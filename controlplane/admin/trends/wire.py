@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from controlplane.engine.history.unusual import Unusual
 from controlplane.ingest.history import Counts, Point
-from serinus.contract.edge import lower_edge
+from serinus.contract.edge import BIN_COUNT, lower_edge
 from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, TOKENS_IN, TOKENS_OUT, TPOT, TTFT
 from serinus.v1 import admin_pb2
 
@@ -39,6 +39,25 @@ def _row(point: Point, strange: Unusual | None) -> admin_pb2.TrendView:
     )
 
 
+def total_response(points: Sequence[Point], span_ms: int) -> admin_pb2.TrendsResponse:
+    """One row a version, with distributions."""
+    response = trends_response(points, span_ms, {})
+    for row, point in zip(response.rows, points, strict=True):
+        row.distributions.extend(_distribution(metric, bins) for metric, bins in sorted(point.counts.bins.items()))
+    return response
+
+
+def _distribution(metric: str, bins: Mapping[int, int]) -> admin_pb2.DistributionView:
+    is_time, total, below = metric in (TTFT, LATENCY, TPOT), sum(bins.values()), 0
+    view = admin_pb2.DistributionView(metric=metric, unit="s" if is_time else "tokens")
+    for place in sorted(bins):
+        below += bins[place]
+        upper = lower_edge(min(place + 1, BIN_COUNT - 1))
+        view.upper.append(upper * _US if is_time else upper)
+        view.ratio.append(below / total)
+    return view
+
+
 def _seconds(counts: Counts, metric: str, part: float) -> float | None:
     found = counts.quantile(metric, part)
     return None if found is None else found * _US
@@ -47,6 +66,5 @@ def _seconds(counts: Counts, metric: str, part: float) -> float | None:
 def _sum(counts: Counts, metric: str) -> int:
     """By the middles of the bins."""
     bins = counts.bins.get(metric, {})
-    return round(
-        sum(count * (lower_edge(place) + lower_edge(min(place + 1, 255))) / 2 for place, count in bins.items())
-    )
+    middles = ((lower_edge(place) + lower_edge(min(place + 1, BIN_COUNT - 1))) / 2 for place in bins)
+    return round(sum(middle * count for middle, count in zip(middles, bins.values(), strict=True)))

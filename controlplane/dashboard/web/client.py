@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from controlplane.dashboard.web.history import Plot, distributions, over_time
 from controlplane.dashboard.web.port import Api
-from controlplane.dashboard.web.wire import RolloutLine, ServiceLine, rollout_line, service_line
+from controlplane.dashboard.web.wire import RolloutLine, ServiceLine, rollout_line, service_line, spans
 from controlplane.errors import SerinusError
 from controlplane.security.identity import Caller
 from serinus.v1 import admin_pb2
@@ -33,6 +34,21 @@ async def home_lines(api: Api, caller: Caller) -> tuple[list[RolloutLine], list[
 async def service(api: Api, name: str, caller: Caller) -> ServiceLine:
     got = await api.call("Get", admin_pb2.GetRequest(kind="service", name=name), caller)
     return service_line(got.services[0])
+
+
+async def history(api: Api, service_name: str, caller: Caller) -> list[Plot]:
+    """Its last day, as far as it is known."""
+    got = await api.call("Trends", admin_pb2.TrendsRequest(service=service_name), caller)
+    return over_time(spans(got), got.every_ms)
+
+
+async def curves(
+    api: Api, service_name: str, caller: Caller, *, from_ms: int = 0, versions: tuple[str, ...] = ()
+) -> list[Plot]:
+    """Distributions since a time, or of the last day; of these versions, or all."""
+    request = admin_pb2.TrendsRequest(service=service_name, from_ms=from_ms, total=True)
+    got = await api.call("Trends", request, caller)
+    return distributions([span for span in spans(got) if not versions or span.version in versions])
 
 
 async def place(api: Api, name: str, text: str, caller: Caller) -> Any:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from controlplane.dashboard.web.page import RolloutPage
-from controlplane.dashboard.web.wire import PlaceLine, RolloutLine, ServiceLine
+from controlplane.dashboard.web.wire import RolloutLine, ServiceLine
 
 ROLLOUT_PARTS = ("head", "steps", "metrics", "slices", "events")
 HOME_PARTS = ("running", "ended", "services")
@@ -59,8 +59,9 @@ class Renderer:
             "services": home.services(services),  # type: ignore[attr-defined]
         }
 
-    def service(self, row: ServiceLine, *, asked: str, place: PlaceLine | None, problem: str, **values: object) -> str:
-        return self.page("service", row=row, asked=asked, place=place, problem=problem, **values)
+    def service(self, row: ServiceLine, **values: object) -> str:
+        """`asked`, `place`, `problem`: the form's; `history`, `curves`: plots."""
+        return self.page("service", row=row, **values)
 
 
 _PAGES = ("home", "rollout", "service", "login", "problem")

@@ -17,6 +17,7 @@ from controlplane.clock import Clock
 from controlplane.dashboard.web import client
 from controlplane.dashboard.web.access import NotOurPageError, TooManyTriesError, check_host
 from controlplane.dashboard.web.feed.runner import Feed, Sections
+from controlplane.dashboard.web.history import Plot
 from controlplane.dashboard.web.page import rollout_page
 from controlplane.dashboard.web.port import Api, Subject, Tokens
 from controlplane.dashboard.web.render import HOME_PARTS, ROLLOUT_PARTS, Renderer
@@ -134,6 +135,7 @@ class Dashboard:
         text = self._render.page(
             "rollout",
             rollout=name,
+            curves=await self._curves(name, self._caller(request, identity)),
             sections=sections,
             parts_of_page=ROLLOUT_PARTS,
             may_operate=role_of(identity) >= Role.OPERATOR,
@@ -148,6 +150,12 @@ class Dashboard:
         may_operate = role_of(caller.identity) >= Role.OPERATOR
         page = rollout_page(rollout_record(response), beside(response.rollout), may_operate=may_operate)
         return self._render.rollout_sections(page)
+
+    async def _curves(self, name: str, caller: Caller) -> list[Plot]:
+        """Of the rollout's two versions since it began; made when the page is loaded."""
+        view = (await client.explained(self._api, name, caller)).rollout
+        versions = (view.baseline, view.candidate)
+        return await client.curves(self._api, view.service, caller, from_ms=view.started_at_ms, versions=versions)
 
     async def _decisions(self, request: web.Request) -> web.Response:
         identity, _ = self._visitors.who(request)
@@ -169,7 +177,10 @@ class Dashboard:
                 place = place_line(await client.place(self._api, name, asked, caller))
             except SerinusError as error:
                 problem = str(error)
-        return html(self._render.service(row, asked=asked, place=place, problem=problem, **shared(identity, csrf)))
+        shown = {"asked": asked, "place": place, "problem": problem, **shared(identity, csrf)}
+        shown["history"] = await client.history(self._api, name, caller)
+        shown["curves"] = await client.curves(self._api, name, caller)
+        return html(self._render.service(row, **shown))
 
     # --- acting ---
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from controlplane.dashboard.web.history import Curve, Span
 from controlplane.dashboard.web.page import PHASES, Beside, SliceLine
 from controlplane.manifest.units import in_time
 from serinus.contract.weight import format_bp
@@ -48,6 +49,21 @@ def _servers(one: admin_pb2.ServersView) -> list[str]:
     sizes = (("memory", "resident_memory_bytes"), ("GPU memory", "gpu_memory_used_bytes"))
     lines += [f"{what} {getattr(one, name) / _GIB:.2f} GiB" for what, name in sizes if one.HasField(name)]
     return [*lines, *(["full"] if one.full else []), *(["its memory grows steadily"] if one.leaks else [])]
+
+
+def spans(response: admin_pb2.TrendsResponse) -> list[Span]:
+    return [
+        Span(
+            row.at_ms,
+            row.version,
+            row.requests,
+            row.errors_ratio if row.HasField("errors_ratio") else None,
+            row.ttft_p95_seconds if row.HasField("ttft_p95_seconds") else None,
+            row.latency_p95_seconds if row.HasField("latency_p95_seconds") else None,
+            tuple(Curve(one.metric, one.unit, tuple(one.upper), tuple(one.ratio)) for one in row.distributions),
+        )
+        for row in response.rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TrendsRequest(_message.Message):
-    __slots__ = ("service", "from_ms", "until_ms", "every_ms", "version")
+    __slots__ = ("service", "from_ms", "until_ms", "every_ms", "version", "total")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     FROM_MS_FIELD_NUMBER: _ClassVar[int]
     UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
     EVERY_MS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
     service: str
     from_ms: int
     until_ms: int
     every_ms: int
     version: str
-    def __init__(self, service: _Optional[str] = ..., from_ms: _Optional[int] = ..., until_ms: _Optional[int] = ..., every_ms: _Optional[int] = ..., version: _Optional[str] = ...) -> None: ...
+    total: bool
+    def __init__(self, service: _Optional[str] = ..., from_ms: _Optional[int] = ..., until_ms: _Optional[int] = ..., every_ms: _Optional[int] = ..., version: _Optional[str] = ..., total: _Optional[bool] = ...) -> None: ...
 
 class TrendsResponse(_message.Message):
     __slots__ = ("rows", "every_ms")
@@ -29,7 +31,7 @@ class TrendsResponse(_message.Message):
     def __init__(self, rows: _Optional[_Iterable[_Union[TrendView, _Mapping]]] = ..., every_ms: _Optional[int] = ...) -> None: ...
 
 class TrendView(_message.Message):
-    __slots__ = ("at_ms", "version", "requests", "errors_ratio", "length_ratio", "ttft_p50_seconds", "ttft_p95_seconds", "latency_p50_seconds", "latency_p95_seconds", "time_per_output_token_p50_seconds", "tokens_out_p50", "tokens_in", "tokens_out", "unusual")
+    __slots__ = ("at_ms", "version", "requests", "errors_ratio", "length_ratio", "ttft_p50_seconds", "ttft_p95_seconds", "latency_p50_seconds", "latency_p95_seconds", "time_per_output_token_p50_seconds", "tokens_out_p50", "tokens_in", "tokens_out", "unusual", "distributions")
     AT_MS_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +46,7 @@ class TrendView(_message.Message):
     TOKENS_IN_FIELD_NUMBER: _ClassVar[int]
     TOKENS_OUT_FIELD_NUMBER: _ClassVar[int]
     UNUSUAL_FIELD_NUMBER: _ClassVar[int]
+    DISTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
     at_ms: int
     version: str
     requests: int
@@ -58,7 +61,20 @@ class TrendView(_message.Message):
     tokens_in: int
     tokens_out: int
     unusual: str
-    def __init__(self, at_ms: _Optional[int] = ..., version: _Optional[str] = ..., requests: _Optional[int] = ..., errors_ratio: _Optional[float] = ..., length_ratio: _Optional[float] = ..., ttft_p50_seconds: _Optional[float] = ..., ttft_p95_seconds: _Optional[float] = ..., latency_p50_seconds: _Optional[float] = ..., latency_p95_seconds: _Optional[float] = ..., time_per_output_token_p50_seconds: _Optional[float] = ..., tokens_out_p50: _Optional[float] = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., unusual: _Optional[str] = ...) -> None: ...
+    distributions: _containers.RepeatedCompositeFieldContainer[DistributionView]
+    def __init__(self, at_ms: _Optional[int] = ..., version: _Optional[str] = ..., requests: _Optional[int] = ..., errors_ratio: _Optional[float] = ..., length_ratio: _Optional[float] = ..., ttft_p50_seconds: _Optional[float] = ..., ttft_p95_seconds: _Optional[float] = ..., latency_p50_seconds: _Optional[float] = ..., latency_p95_seconds: _Optional[float] = ..., time_per_output_token_p50_seconds: _Optional[float] = ..., tokens_out_p50: _Optional[float] = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., unusual: _Optional[str] = ..., distributions: _Optional[_Iterable[_Union[DistributionView, _Mapping]]] = ...) -> None: ...
+
+class DistributionView(_message.Message):
+    __slots__ = ("metric", "unit", "upper", "ratio")
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    UPPER_FIELD_NUMBER: _ClassVar[int]
+    RATIO_FIELD_NUMBER: _ClassVar[int]
+    metric: str
+    unit: str
+    upper: _containers.RepeatedScalarFieldContainer[float]
+    ratio: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, metric: _Optional[str] = ..., unit: _Optional[str] = ..., upper: _Optional[_Iterable[float]] = ..., ratio: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class AlertsRequest(_message.Message):
     __slots__ = ("rule",)

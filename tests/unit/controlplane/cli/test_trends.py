@@ -12,6 +12,7 @@ from controlplane.cli.app import app
 from controlplane.cli.trends import spark
 from controlplane.ingest.history import HOUR_MS, MINUTE_MS, packed
 from controlplane.store.port import StoredPoint
+from serinus.v1 import admin_pb2
 from tests.e2e.plane import Plane, plane, settings
 from tests.unit.controlplane.engine.history.test_unusual import minute
 from tests.unit.controlplane.manifest.samples import SERVICE
@@ -59,6 +60,12 @@ async def look(world: Plane) -> None:
     )
     found = json.loads((await run(world, "chat", "--since", "72h", "--every", "1m", "-o", "json"))[1])
     assert found["every_ms"] == HOUR_MS
+
+    request = admin_pb2.TrendsRequest(service="chat", total=True, from_ms=now_ms - HOUR_MS)
+    (total,) = (await world.call("Trends", request)).rows  # type: ignore[attr-defined]
+    ttft = next(each for each in total.distributions if each.metric == "ttft")
+    assert (ttft.unit, ttft.ratio[-1], list(ttft.upper)) == ("s", 1.0, sorted(ttft.upper))
+    assert 58 * 250 < total.requests < 62 * 950, "of the last hour alone"
 
     for args, words in (
         (("nothing",), "no service nothing; services: chat"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from controlplane.dashboard.record import MetricRecord
 from controlplane.dashboard.web import chart
+from controlplane.dashboard.web.history import Line, Plot
 from controlplane.dashboard.web.page import PHASES, Beside, RolloutPage, SliceLine, rollout_page
 from controlplane.dashboard.web.render import ROLLOUT_PARTS, Renderer
 from controlplane.dashboard.web.wire import beside, place_line, rollout_line, service_line
@@ -132,14 +133,16 @@ def everywhere(text: str) -> str:
     service = service_line(
         admin_pb2.ServiceView(name=text, protocol=text, hosts=[text], versions=[text], baseline=text, rollout=text)
     )
+    plots = [Plot(text, text, text, text, (Line(text, 0, "0,0 1,1", text), Line(text, 1, "", text)))]
     parts = [
         RENDER.page(
             "rollout", rollout=text, sections=sections, parts_of_page=ROLLOUT_PARTS, may_operate=True, asks_name=True,
-            csrf=text, who=text, feed=text,
+            csrf=text, who=text, feed=text, curves=plots,
         ),
         *RENDER.home_sections([rollout_line(view)], [service]).values(),
         RENDER.service(
-            service, asked=text, problem=text, place=place_line(admin_pb2.CohortResponse(version=text, rule=text))
+            service, asked=text, problem=text, place=place_line(admin_pb2.CohortResponse(version=text, rule=text)),
+            history=plots, curves=plots,
         ),
         RENDER.page("problem", heading=text, words=text),
         RENDER.page("login", to=text, problem=text, has_tokens=True),
