@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from typer.exceptions import TyperException
 from typer.testing import CliRunner
 
+from controlplane.admin.access.client import read_tokens
 from controlplane.cli.app import app
 from controlplane.local import envoy_binary
 from controlplane.local.demo import simserver
@@ -175,11 +176,39 @@ def test_prometheus_scrapes_the_ports_that_are_served() -> None:
     assert SCRAPES["serinus-sidecar"]["static_configs"] == [{"targets": [f"{owner}:{port('sidecar', 'http')}"]}]
 
 
+def test_prometheus_tells_alertmanager_which_tells_the_control_plane_with_its_token() -> None:
+    (told,) = yaml_of("envoy/observability/prometheus.yml")["alerting"]["alertmanagers"]
+    assert told["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+    receivers = {each["name"]: each for each in yaml_of("envoy/observability/alertmanager.yml")["receivers"]}
+    (hook,) = receivers["serinus"]["webhook_configs"]
+    assert hook["url"] == f"http://controlplane:{port('controlplane', 'http')}/api/v1/alerts"
+    token = hook["http_config"]["authorization"]["credentials_file"]
+    (line,) = SERVICES["tokens"]["command"]
+    assert line.endswith(f"> {token}")
+    reader, writer = mount_of("alertmanager", token), mount_of("tokens", token)
+    assert reader is not None
+    assert writer is not None
+    assert (reader.source, reader.is_read_only) == (writer.source, True)
+
+
+def test_the_token_is_one_that_the_control_plane_takes(tmp_path: Path) -> None:
+    file, mount = flag("tokens", "file"), mount_of("controlplane", flag("controlplane", "tokens"))
+    assert file == flag("controlplane", "tokens")
+    assert mount is not None
+    assert mount.source == getattr(mount_of("tokens", file), "source", "")
+    here = tmp_path / "tokens"
+    for _ in range(2):  # at each `up` anew
+        serinus(*(str(here) if word == file else word for word in argv("tokens")))
+        (token,) = read_tokens(here)
+        assert (token.name, token.role) == ("alertmanager", "operator")
+
+
 def test_published_ports_are_ports_that_somebody_listens_on() -> None:
     served = {
         "envoy": {port("controlplane", "listen")},
         "controlplane": {port("controlplane", "http")},
         "prometheus": {9090},
+        "alertmanager": {9093},
         "grafana": {3000},
     }
     published = {
@@ -208,7 +237,7 @@ def test_the_manifests_are_valid_and_name_the_model_servers() -> None:
 def test_the_commands_in_the_head_of_the_file_parse() -> None:
     lines = (ROOT / "docker-compose.yml").read_text(encoding="utf-8").splitlines()
     shown = [line.partition("run --rm cli ")[2].split() for line in lines if line.startswith("#   docker compose")]
-    assert len(shown) == 3
+    assert len(shown) == 4
     for words in shown:
         assert parse(words)
     assert DOCUMENT["name"] == "serinus"

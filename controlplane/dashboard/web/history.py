@@ -82,7 +82,7 @@ def _over_time(
         if len(own) > 1:
             points = line(own, width=WIDTH, height=HEIGHT, top=top)
             lines.append(Line(version, place, points, word(own[-1][1])))
-    return Plot(title, _ago(last - first), "now", word(top), tuple(lines)) if lines else None
+    return Plot(title, _ago(last - first), "now", f"up to {word(top)}", tuple(lines)) if lines else None
 
 
 def distributions(spans: Sequence[Span]) -> list[Plot]:
@@ -112,7 +112,7 @@ def _distribution(metric: str, unit: str, spans: Sequence[Span]) -> Plot | None:
         points = line(corners, width=WIDTH, height=HEIGHT, top=1.0)
         lines.append(Line(version, place, points, f"median {word(middle)}"))
     title = metric if unit == "s" else f"{metric}, {unit}"
-    return Plot(title, word(math.exp(low)), word(math.exp(low + width)), "all", tuple(lines))
+    return Plot(title, word(math.exp(low)), word(math.exp(low + width)), "0 to 100%", tuple(lines))
 
 
 def versions_of(spans: Sequence[Span]) -> list[str]:
