@@ -74,7 +74,7 @@ def run(rounds: int = ROUNDS) -> Result:
 
 async def _measured(rounds: int) -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as folder:
-        _fill(Path(folder) / DATABASE)
+        fill(Path(folder) / DATABASE)
         async with plane(settings(Path(folder))) as world:
             proxy = FakeProxy(world.config.xds)
             sidecar = FakeSidecar(world.config.xds, world.rows())
@@ -88,7 +88,7 @@ async def _measured(rounds: int) -> dict[str, list[float]]:
                 return dict(json.loads(out))
 
 
-def _fill(path: Path) -> None:
+def fill(path: Path, *, ended_ms: int = 1) -> None:
     """A service, and all its rollouts but one, which have ended."""
     service, one = load(
         [("old.yaml", (SERVICE + "---\n" + ROLLOUT).replace("chat", "old").replace('["*"]', '["old"]'))]
@@ -100,7 +100,7 @@ def _fill(path: Path) -> None:
         name = f"old-{index}"
         objects.append(StoredObject("Rollout", name, one.data, "", 1))
         for revision in range(1, RECORDS_EACH + 1):
-            rollout = Rollout(name, one.spec, "v1", index, revision, Promoted(index + 1))
+            rollout = Rollout(name, one.spec, "v1", index, revision, Promoted(ended_ms + index))
             text = "300 of 40,000 users of the candidate had an error, and 290 of 40,000 of the baseline"
             records.append(Record(name, revision, index, True, encode(rollout), "hold", "thin_evidence", text, ""))
     store = SqliteStore(path)
