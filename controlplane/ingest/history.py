@@ -17,6 +17,8 @@ MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 # A sidecar reports a slot some seconds after its end (the follow-up); most of a minute comes with its first point.
 LATE_S = 30
+# Most of a minute has come by then: a rule need not wait for its last requests.
+SETTLED_S = 10
 # Minutes that were not taken yet, of all services together: a leader takes every 15 s.
 OPEN_MAX = 10_000
 KEPT = (TTFT, LATENCY, TPOT, TOKENS_IN, TOKENS_OUT)
@@ -90,6 +92,8 @@ class HistoryBook:
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, str, int], Counts] = {}
+        # Of each version the newest that was taken, for who asks what is now.
+        self._newest: dict[tuple[str, str], Point] = {}
 
     def add(self, rows: Iterable[Row]) -> None:
         for row in rows:
@@ -101,7 +105,18 @@ class HistoryBook:
     def take(self, now_ms: int) -> list[Point]:
         """The minutes that ended `LATE_S` ago or earlier; they are forgotten here."""
         due = [key for key in self._open if key[2] + MINUTE_MS + LATE_S * 1_000 <= now_ms]
-        return [Point(*key, MINUTE_MS, self._open.pop(key)) for key in sorted(due)]
+        taken = [Point(*key, MINUTE_MS, self._open.pop(key)) for key in sorted(due)]
+        self._newest = {key: point for key, point in self._newest.items() if point.at_ms >= now_ms - 3 * MINUTE_MS}
+        self._newest |= {(point.service, point.version): point for point in taken}
+        return taken
+
+    def newest(self, service: str, version: str, now_ms: int) -> Counts | None:
+        """Of the last minute that ended `SETTLED_S` ago or earlier; None if nothing came in it."""
+        at_ms = (now_ms - SETTLED_S * 1_000) // MINUTE_MS * MINUTE_MS - MINUTE_MS
+        if (counts := self._open.get((service, version, at_ms))) is not None:
+            return counts
+        point = self._newest.get((service, version))
+        return point.counts if point is not None and point.at_ms == at_ms else None
 
     def put_back(self, points: Iterable[Point]) -> None:
         """They could not be kept: tried again with the next."""

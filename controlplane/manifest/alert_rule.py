@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from controlplane.manifest.field import DurationMs, Name, Spec, as_tuple, choice
 from controlplane.manifest.notify import NotifyList
 from controlplane.manifest.units import parse_duration_ms, parse_percent_bp
-from serinus.contract.metric import BODY_METRICS, ERRORS, TTFT
+from serinus.contract.metric import BODY_METRICS, ERRORS, LATENCY, TPOT, TTFT
 from serinus.contract.weight import WEIGHT_TOTAL_BP
 
 # Of what a rollout is judged by, the share of requests that were bad.
@@ -27,7 +27,13 @@ SERVER = {
     "memory": "resident_memory_bytes",
     "connections": "connections",
 }
-METRICS = (*SHARES, REQUESTS, WEIGHT, HELD, SIDECARS_MISSING, PROXIES, *SERVER)
+# Seconds below which that part of a minute's requests were: metric and part.
+QUANTILES = {
+    f"{name}_p{part}": (metric, part / 100)
+    for name, metric in (("ttft", TTFT), ("latency", LATENCY), ("time_per_output_token", TPOT))
+    for part in (50, 95, 99)
+}
+METRICS = (*SHARES, *QUANTILES, REQUESTS, WEIGHT, HELD, SIDECARS_MISSING, PROXIES, *SERVER)
 WINDOW_MS_MIN, WINDOW_MS_MAX = 10_000, 3_600_000
 CONDITIONS_MAX = 10
 # Past this somebody writes rules by program; each is looked at every few seconds.

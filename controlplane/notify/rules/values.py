@@ -1,8 +1,8 @@
 """What the metrics of rules are now, from the parts that know them. It reads and changes nothing."""
 
-from controlplane.engine.alerting.series import Counts
+from controlplane.engine.alerting.series import REQUESTS_MIN, Counts
 from controlplane.engine.runner import Engine
-from controlplane.manifest.alert_rule import HELD, PROXIES, REQUESTS, SERVER, SIDECARS_MISSING, WEIGHT, Arm
+from controlplane.manifest.alert_rule import HELD, PROXIES, QUANTILES, REQUESTS, SERVER, SIDECARS_MISSING, WEIGHT, Arm
 from controlplane.notify.watch import ORDINARY
 from controlplane.rollout.model import Rollout, weight_bp_of
 from controlplane.rollout.transition import Action
@@ -18,6 +18,8 @@ def value_of(engine: Engine, service: str, metric: str, arm: Arm, now_ms: int) -
         nodes = engine.publisher.connected_nodes(service)
         missing = sum(not engine.registry.connected(node, now_ms) for node in nodes)
         return float(missing if metric == SIDECARS_MISSING else len(nodes))
+    if metric in QUANTILES:
+        return _quantile(engine, service, QUANTILES[metric], arm, now_ms)
     if metric in SERVER:
         return _server(engine, service, Signal(SERVER[metric]), arm, now_ms)
     if metric == HELD:
@@ -29,13 +31,26 @@ def value_of(engine: Engine, service: str, metric: str, arm: Arm, now_ms: int) -
 
 
 def _server(engine: Engine, service: str, signal: Signal, arm: Arm, now_ms: int) -> float | None:
-    known, rollout = engine.world.services.get(service), engine.world.active(service)
-    if known is None or (rollout is None and arm is Arm.CANDIDATE):
+    version = _version(engine, service, arm)
+    return engine.signals.of(service, version, now_ms).reading.get(signal) if version else None
+
+
+def _quantile(engine: Engine, service: str, of: tuple[str, float], arm: Arm, now_ms: int) -> float | None:
+    """Seconds, of the newest whole minute; too few requests are a matter of luck."""
+    version = _version(engine, service, arm)
+    counts = engine.registry.history.newest(service, version, now_ms) if version else None
+    if counts is None or sum(counts.bins.get(of[0], {}).values()) < REQUESTS_MIN:
         return None
-    version = known.baseline if rollout is None else rollout.baseline
-    if rollout is not None and arm is Arm.CANDIDATE:
-        version = rollout.spec.candidate
-    return engine.signals.of(service, version, now_ms).reading.get(signal)
+    found = counts.quantile(*of)
+    return found / 1_000_000 if found is not None else None
+
+
+def _version(engine: Engine, service: str, arm: Arm) -> str:
+    """Without a rollout there is the baseline in force, and no candidate."""
+    known, rollout = engine.world.services.get(service), engine.world.active(service)
+    if rollout is not None:
+        return rollout.spec.candidate if arm is Arm.CANDIDATE else rollout.baseline
+    return known.baseline if known is not None and arm is Arm.BASELINE else ""
 
 
 def _held_s(engine: Engine, rollout: Rollout | None, now_ms: int) -> float:

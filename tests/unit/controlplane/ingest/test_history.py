@@ -11,6 +11,7 @@ from controlplane.ingest.history import (
     LATE_S,
     MINUTE_MS,
     OPEN_MAX,
+    SETTLED_S,
     Counts,
     HistoryBook,
     Point,
@@ -53,6 +54,22 @@ def test_a_minute_is_taken_once_and_half_a_minute_after_its_end() -> None:
     assert book.take(due_ms) == []
     (second,) = book.take(due_ms + MINUTE_MS)
     assert (second.at_ms, second.counts.requests) == (MINUTE_MS, 10)
+
+
+def test_the_newest_minute_is_known_before_and_after_it_was_taken_and_not_for_longer() -> None:
+    book = HistoryBook()
+    book.add([row(30)])
+    ended = MINUTE_MS + SETTLED_S * 1_000
+    assert book.newest("chat", "v1", ended - 1) is None, "it has just ended"
+    for now_ms in (ended, ended + 25_000, ended + 40_000):
+        book.take(now_ms)
+        found = book.newest("chat", "v1", now_ms)
+        assert found is not None
+        assert found.requests == 10
+    assert book.newest("chat", "v2", ended) is None
+    assert book.newest("chat", "v1", ended + MINUTE_MS) is None, "nothing came in the minute after"
+    book.take(ended + 10 * MINUTE_MS)
+    assert not book._newest, "what is old is forgotten"
 
 
 def test_what_comes_late_is_one_more_point_that_adds_up() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from controlplane.engine.alerting.book import Silence
 from controlplane.store.memory import MemoryStore
 from tests.unit.controlplane.engine.test_runner import rollout, service
+from tests.unit.controlplane.ingest.test_history import row
 from tests.unit.controlplane.manifest.test_alert_rule import rule_text
 from tests.unit.controlplane.notify.lanes.test_runner import Receivers
 from tests.unit.controlplane.notify.test_runner import NOTIFY, Notified, played
@@ -143,3 +144,20 @@ def test_a_rule_survives_a_restart_and_an_apply_of_the_same_changes_nothing() ->
 
     played(first, store=store)
     played(second, store=store)
+
+
+def test_a_quantile_of_the_newest_minute_is_looked_at_without_a_rollout() -> None:
+    slow = rule_text("{metric: ttft_p95, of: baseline, above: 800ms}", f"  for: 0s\n{HOOK}")
+
+    async def tell(notified: Notified) -> None:
+        await apply(notified, slow)
+        clock, book = notified.story.clock, notified.engine.registry.history
+        book.add([row(clock.at_ms // 1_000, requests=10, ttft_us=2_000_000)])
+        await looks(notified, 30)
+        assert state_of(notified) == "inactive", "ten requests are a matter of luck"
+        book.add([row(clock.at_ms // 1_000, requests=100, ttft_us=2_000_000)])
+        await looks(notified, 30)
+        assert state_of(notified) == "firing"
+        assert bodies(notified)[0]["text"].startswith("chat-errors: ttft_p95 of the baseline ")
+
+    played(tell)
