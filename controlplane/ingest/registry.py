@@ -91,8 +91,8 @@ class Registry:
         state = sidecar.epochs.setdefault(hello.epoch, _EpochState(connected=True, heard_ms=now_ms))
         state.heard_ms = now_ms
         self.traffic.add(batch.rows)
-        self.history.add(batch.rows)
         now_slot = now_ms // 1_000
+        self.history.add(row for row in batch.rows if row.slot <= now_slot + AHEAD_S_MAX)
         state.ahead_s = _ahead_s(batch, now_slot)
         # Nobody closes a second that has not come; rows of such are no evidence (`merge.AHEAD_S_MAX`).
         state.closed_through = max(min(batch.closed_through_slot, now_slot), state.closed_through or 0)

@@ -41,6 +41,7 @@ class HistoryRunner:
         while True:
             await asyncio.sleep(EVERY_S)
             if not self._is_leading():
+                self._engine.unusual = {}
                 continue
             try:
                 if await self.keep():

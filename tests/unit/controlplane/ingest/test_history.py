@@ -19,7 +19,9 @@ from controlplane.ingest.history import (
     packed,
     unpacked,
 )
-from controlplane.ingest.rows import HistogramCount, MetricCount, Row
+from controlplane.ingest.merge import AHEAD_S_MAX
+from controlplane.ingest.registry import Registry
+from controlplane.ingest.rows import Batch, Hello, HistogramCount, MetricCount, Row
 from serinus.contract.edge import bin_of
 from serinus.contract.metric import ERRORS, TTFT
 
@@ -141,3 +143,11 @@ def test_what_was_not_observed_is_not_known() -> None:
 def test_what_is_no_point_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no point of the history"):
         unpacked(text)
+
+
+def test_what_a_clock_far_ahead_tells_is_not_waited_for() -> None:
+    registry, hello, now_ms = Registry(), Hello("edge-1", 1, "default"), 1_000 * HOUR_MS
+    registry.hello(hello, now_ms)
+    rows = (row(now_ms // 1_000), row(now_ms // 1_000 + AHEAD_S_MAX + 1, requests=5))
+    registry.batch(hello, Batch(1, now_ms // 1_000, rows, None, 0), now_ms)
+    assert [point.counts.requests for point in registry.history.take(now_ms + HOUR_MS)] == [10]
