@@ -14,7 +14,7 @@ from serinus.v1 import admin_pb2
 # Of a metric over time, highest last.
 _BARS = "▁▂▃▄▅▆▇█"
 SPARK_CHARS = 60
-# name -> (field, what a number of it is written as)
+# name -> field of a row
 METRICS = {
     "requests": "requests",
     "errors": "errors_ratio",
@@ -64,7 +64,7 @@ def trends(
         "UNUSUAL",
     ]
     table(names, [_row(row) for row in response.rows])
-    table(["LAST", "VERSION", f"OVER {in_time(since_ms / 1_000)}", "FROM", "TO"], list(_sparks(response.rows)))
+    table(["LAST", "VERSION", f"OVER {in_time(since_ms / 1_000)}", "FROM", "TO"], _sparks(response.rows))
 
 
 def _row(row: admin_pb2.TrendView) -> tuple[str, ...]:

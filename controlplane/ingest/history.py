@@ -25,6 +25,16 @@ KEPT = (TTFT, LATENCY, TPOT, TOKENS_IN, TOKENS_OUT)
 SHARES = (ERRORS, FINISH_LENGTH)
 
 
+def upper_of(number: int) -> int:
+    """The first value above a bin; of the last bin its lowest, since it has no end."""
+    return lower_edge(min(number + 1, BIN_COUNT - 1))
+
+
+def middle_of(number: int) -> float:
+    """What an observation of a bin counts as."""
+    return (lower_edge(number) + upper_of(number)) / 2
+
+
 @dataclass(slots=True)
 class Counts:
     """`shares`: metric -> [observed, bad]. `bins`: metric -> bin -> observations (`serinus.contract.edge`)."""
@@ -71,8 +81,7 @@ class Counts:
         for number in sorted(bins):
             seen += bins[number]
             if bins[number] and seen >= wanted:
-                low = lower_edge(number)
-                return (low + lower_edge(min(number + 1, BIN_COUNT - 1))) / 2 if number + 1 < BIN_COUNT else float(low)
+                return middle_of(number)
         return None
 
 

@@ -45,7 +45,9 @@ class TrendTeller:
         found = await self._points(request.service, from_ms, until_ms)
         if request.version:
             found = [point for point in found if point.version == request.version]
-        return await asyncio.to_thread(_total if request.total else _answer, found, every_ms)
+        if request.total:
+            return await asyncio.to_thread(_total, found)
+        return await asyncio.to_thread(_answer, found, every_ms)
 
     async def _points(self, service: str, from_ms: int, until_ms: int) -> list[Point]:
         """What is in the store, and the minutes that are not there yet are not told."""
@@ -72,7 +74,7 @@ def _answer(found: Sequence[Point], every_ms: int) -> admin_pb2.TrendsResponse:
     return trends_response(rows[-ROWS_MAX:], every_ms, strange)
 
 
-def _total(found: Sequence[Point], _every_ms: int) -> admin_pb2.TrendsResponse:
+def _total(found: Sequence[Point]) -> admin_pb2.TrendsResponse:
     return total_response(merged(found, AT_MS_MAX), AT_MS_MAX)
 
 

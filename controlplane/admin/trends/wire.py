@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from controlplane.engine.history.unusual import Unusual
-from controlplane.ingest.history import Counts, Point
-from serinus.contract.edge import BIN_COUNT, lower_edge
+from controlplane.ingest.history import Counts, Point, middle_of, upper_of
 from serinus.contract.metric import ERRORS, FINISH_LENGTH, LATENCY, TOKENS_IN, TOKENS_OUT, TPOT, TTFT
 from serinus.v1 import admin_pb2
 
@@ -52,7 +51,7 @@ def _distribution(metric: str, bins: Mapping[int, int]) -> admin_pb2.Distributio
     view = admin_pb2.DistributionView(metric=metric, unit="s" if is_time else "tokens")
     for place in sorted(bins):
         below += bins[place]
-        upper = lower_edge(min(place + 1, BIN_COUNT - 1))
+        upper = upper_of(place)
         view.upper.append(upper * _US if is_time else upper)
         view.ratio.append(below / total)
     return view
@@ -66,5 +65,4 @@ def _seconds(counts: Counts, metric: str, part: float) -> float | None:
 def _sum(counts: Counts, metric: str) -> int:
     """By the middles of the bins."""
     bins = counts.bins.get(metric, {})
-    middles = ((lower_edge(place) + lower_edge(min(place + 1, BIN_COUNT - 1))) / 2 for place in bins)
-    return round(sum(middle * count for middle, count in zip(middles, bins.values(), strict=True)))
+    return round(sum(middle_of(place) * count for place, count in bins.items()))

@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
@@ -131,12 +132,13 @@ class Dashboard:
     async def _rollout(self, request: web.Request) -> web.Response:
         identity, csrf = self._visitors.who(request)
         name = request.match_info["name"]
-        sections = await self._rollout_sections(name, self._caller(request, identity))
+        caller = self._caller(request, identity)
+        response = await client.explained(self._api, name, caller)
         text = self._render.page(
             "rollout",
             rollout=name,
-            curves=await self._curves(name, self._caller(request, identity)),
-            sections=sections,
+            curves=await self._curves(response.rollout, caller),
+            sections=self._sections_of(response, caller),
             parts_of_page=ROLLOUT_PARTS,
             may_operate=role_of(identity) >= Role.OPERATOR,
             asks_name=identity is LOCAL,
@@ -146,14 +148,15 @@ class Dashboard:
         return html(text)
 
     async def _rollout_sections(self, name: str, caller: Caller) -> Sections:
-        response = await client.explained(self._api, name, caller)
+        return self._sections_of(await client.explained(self._api, name, caller), caller)
+
+    def _sections_of(self, response: Any, caller: Caller) -> Sections:
         may_operate = role_of(caller.identity) >= Role.OPERATOR
         page = rollout_page(rollout_record(response), beside(response.rollout), may_operate=may_operate)
         return self._render.rollout_sections(page)
 
-    async def _curves(self, name: str, caller: Caller) -> list[Plot]:
+    async def _curves(self, view: Any, caller: Caller) -> list[Plot]:
         """Of the rollout's two versions since it began; made when the page is loaded."""
-        view = (await client.explained(self._api, name, caller)).rollout
         versions = (view.baseline, view.candidate)
         return await client.curves(self._api, view.service, caller, from_ms=view.started_at_ms, versions=versions)
 

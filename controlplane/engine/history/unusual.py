@@ -75,11 +75,19 @@ def unusual(points: Sequence[Point], since_ms: int) -> list[Unusual]:
         found = GaussianModel.fit(Moments.of(usual)).distance(new)
     except EvidenceError:
         return []
-    by = _by_rank(usual, new)
+    places = np.flatnonzero(found.p_value * len(asked) <= ALPHA)
+    if not len(places):
+        return []  # a forest takes a tenth of a second to grow
     return [
-        Unusual(each.service, each.version, each.at_ms, float(p), names[int(top)], tuple(sorted(marks)))
-        for each, p, top, marks in zip(asked, found.p_value, found.top, by, strict=True)
-        if p * len(asked) <= ALPHA
+        Unusual(
+            service=asked[place].service,
+            version=asked[place].version,
+            at_ms=asked[place].at_ms,
+            p_value=float(found.p_value[place]),
+            most=names[int(found.top[place])],
+            by=tuple(sorted(marks)),
+        )
+        for place, marks in zip(places, _by_rank(usual, new[places]), strict=True)
     ]
 
 
