@@ -5,7 +5,7 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import Collection, Hashable
+from collections.abc import Collection
 from pathlib import Path
 
 import grpc
@@ -16,6 +16,7 @@ from controlplane.admin.access.server import Door
 from controlplane.admin.direct.server import DirectCalls
 from controlplane.clock import SystemClock
 from controlplane.dashboard.server import HttpServer
+from controlplane.dashboard.web.moves import Moves
 from controlplane.dashboard.web.server import Dashboard
 from controlplane.engine.history.runner import HistoryRunner
 from controlplane.engine.hooks.client import HookClient
@@ -23,11 +24,12 @@ from controlplane.engine.leadership.runner import Leadership
 from controlplane.engine.promql.client import ask
 from controlplane.engine.promql.runner import QueryRunner
 from controlplane.engine.runner import Engine
-from controlplane.engine.secrets import Reading
+from controlplane.engine.secrets import Reading, credential_of
 from controlplane.engine.series import refresh
 from controlplane.engine.world import World
 from controlplane.ingest.server import OutcomesServicer
 from controlplane.manifest.errors import ManifestError
+from controlplane.manifest.schema import ServiceSpec
 from controlplane.notify.client import Sender
 from controlplane.notify.lanes.runner import Lanes
 from controlplane.notify.runner import NotifyRunner
@@ -38,8 +40,13 @@ from controlplane.security.listen import parse_listen, require_safe_listen
 from controlplane.security.secrets.client import read_secret_file
 from controlplane.security.server import SERVER_OPTIONS, server_credentials
 from controlplane.settings import ControlPlaneSettings, SettingsError
+from controlplane.signals.logs.runner import LogRunner
+from controlplane.signals.logs.targets import log_targets_of
+from controlplane.signals.probes.book import probes_of
+from controlplane.signals.probes.client import ask as ask_probe
+from controlplane.signals.probes.runner import ProbeRunner
 from controlplane.signals.runner import SignalRunner
-from controlplane.signals.targets import Target, targets_of
+from controlplane.signals.targets import targets_of
 from controlplane.snapshot.errors import SnapshotError
 from controlplane.snapshot.model import Gateway
 from controlplane.store.postgres import PostgresStore
@@ -71,21 +78,6 @@ class SecretDirectory:
             except SecretReadError as error:
                 faults[name] = str(error)
         return Reading(files, faults)
-
-
-class Moves:
-    """What the pages are about, as far as it decides when they are made anew."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.changed = engine.changed
-
-    def state(self, rollout: str) -> Hashable:
-        world = self._engine.world
-        if not rollout:
-            return tuple((each.rollout.name, each.rollout.revision) for each in world.rollouts.values())
-        found = world.rollouts.get(rollout)
-        return found.rollout.revision if found is not None else 0
 
 
 class ControlPlane:
@@ -192,15 +184,31 @@ class ControlPlane:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        signals = SignalRunner(self.engine.signals, self._server_targets, self.engine.now_ms)
+        book, now_ms = self.engine.signals, self.engine.now_ms
+        secrets = SecretDirectory(self._settings.secrets)
+        signals = SignalRunner(book, lambda: targets_of(*self._followed()), now_ms)
+        logs = LogRunner(
+            book.logs,
+            lambda: log_targets_of(*self._followed()),
+            now_ms,
+            directory=self._settings.server_logs,
+            units=self._settings.server_units,
+        )
+        probes = ProbeRunner(
+            book.probes,
+            lambda: probes_of(*self._followed()),
+            now_ms,
+            ask=ask_probe,
+            credential=lambda probe: credential_of(secrets, probe.auth),
+        )
         queries = QueryRunner(
             ask,
-            SecretDirectory(self._settings.secrets),
+            secrets,
             world=lambda: self.engine.world if self._is_leading else World(),
             book=lambda: self.engine.alerts.queries,
-            now_ms=self.engine.now_ms,
+            now_ms=now_ms,
         )
-        parts = (signals, queries, self.notify, self._alerts, self._pages, self._history)
+        parts = (signals, logs, probes, queries, self.notify, self._alerts, self._pages, self._history)
         beside = [asyncio.create_task(each.run()) for each in parts]
         try:
             await (self._leadership or self.engine).run()
@@ -221,13 +229,14 @@ class ControlPlane:
         secrets = SecretDirectory(self._settings.secrets)
         return Lanes(Sender(HookClient()), secrets, self._exporter, self.engine.now_ms)
 
-    def _server_targets(self) -> tuple[Target, ...]:
-        """The servers that manifests ask to read, those of running rollouts first; who does not lead reads none."""
+    def _followed(self) -> tuple[dict[str, ServiceSpec], list[str]]:
+        """The services whose servers are read, logs followed and dependencies asked, and which of them go first; who
+        does not lead asks nobody."""
         if not self._is_leading:
-            return ()
+            return {}, []
         world = self.engine.world
         specs = {name: service.spec for name, service in world.services.items()}
-        return targets_of(specs, [rollout.spec.service for rollout in world.active_rollouts])
+        return specs, [rollout.spec.service for rollout in world.active_rollouts]
 
     async def stop(self) -> None:
         self._not_ready = "stopping"

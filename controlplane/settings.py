@@ -46,6 +46,8 @@ class ControlPlaneSettings:
     proxy_timeout_s: float = PROXY_TIMEOUT_S
     tokens: Path | None = None  # of people and programs on the admin port; None: certificates alone tell who calls
     store: str | None = field(default=None, repr=False)  # postgresql://…, perhaps with a password; None: SQLite
+    server_logs: Path | None = None  # below it lie the logs that manifests may name; None: none
+    server_units: tuple[str, ...] = ()  # globs of the journald units that they may name
     admin_asks_certificate: bool = True  # with TLS; without, only a token tells who calls
 
     def __post_init__(self) -> None:

@@ -213,9 +213,12 @@ def _describe_rollout(view: admin_pb2.RolloutView) -> None:
         typer.echo(f"\nfinding: {finding_words(view)}")
     for finding in view.findings:
         typer.echo(f"\nnote: {finding}")
-    if view.servers:
+    if asked := [each for each in view.servers if each.sources]:
         typer.echo("\nservers: what they say of themselves, no evidence")
-        table(servers.HEADERS, [servers.server_row(each) for each in view.servers])
+        table(servers.HEADERS, [servers.server_row(each) for each in asked])
+    if logged := servers.log_rows(view.servers):
+        typer.echo("\nlogs: lines with a pattern, no evidence")
+        table(servers.LOG_HEADERS, logged)
     if view.slices:
         typer.echo("\nslices: bad requests since the start, shown and never decisive")
         headers = ["BY", "SLICE", "METRIC", "BASELINE", "CANDIDATE", "EVIDENCE (LN)", "NAMED"]

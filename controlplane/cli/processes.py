@@ -85,6 +85,17 @@ AdminTlsOption = Annotated[
     typer.Option("--admin-tls", envvar="SERINUS_ADMIN_TLS", help="server: callers show a token and no certificate."),
 ]
 
+ServerLogs = Annotated[
+    Path | None,
+    typer.Option(
+        "--server-logs", envvar="SERINUS_SERVER_LOGS", help="Directory of the server logs that manifests may name."
+    ),
+]
+ServerUnits = Annotated[
+    list[str] | None,
+    typer.Option("--server-unit", envvar="SERINUS_SERVER_UNITS", help="Glob of journald units that they may name."),
+]
+
 DEFAULT_STATE = Path("~/.local/state/serinus")
 
 
@@ -164,6 +175,8 @@ def controlplane(
         list[Path] | None, typer.Option("--manifest", help="Applied at the start; may be repeated.")
     ] = None,
     secrets: Secrets = None,
+    server_logs: ServerLogs = None,
+    server_unit: ServerUnits = None,
     proxy_timeout: ProxyTimeout = PROXY_TIMEOUT_S,
     tokens: Tokens = None,
     admin_tls: AdminTlsOption = AdminTls.MUTUAL,
@@ -177,12 +190,8 @@ def controlplane(
     ] = LogFormat.JSON,
 ) -> None:
     """The control plane: xDS, rollouts, judge, admin API. Example: serinus controlplane --state /var/lib/serinus"""
-    from controlplane.app import serve
-    from controlplane.telemetry.exporter import configure_logging
-
-    configure_logging(log_level, ecs=log_format is LogFormat.ECS)
-    try:
-        settings = ControlPlaneSettings(
+    _serve(
+        lambda: ControlPlaneSettings(
             state_dir=state.expanduser(),
             store=store,
             admin=admin,
@@ -193,13 +202,27 @@ def controlplane(
             tls=tls_files(tls_ca, tls_cert, tls_key),
             insecure=insecure,
             secrets_dir=secrets.expanduser() if secrets else None,
+            server_logs=server_logs.expanduser() if server_logs else None,
+            server_units=tuple(server_unit or ()),
             proxy_timeout_s=proxy_timeout,
             tokens=tokens.expanduser() if tokens else None,
             admin_asks_certificate=admin_tls is AdminTls.MUTUAL,
-        )
+        ),
+        log_level,
+        log_format,
+    )
+
+
+def _serve(settings: Callable[[], ControlPlaneSettings], log_level: str, log_format: LogFormat) -> None:
+    from controlplane.app import serve
+    from controlplane.telemetry.exporter import configure_logging
+
+    configure_logging(log_level, ecs=log_format is LogFormat.ECS)
+    try:
+        checked = settings()
     except SerinusError as error:
         raise fail(str(error), code=EXIT_USAGE) from error
-    _run(serve(settings), _fast_loop())
+    _run(serve(checked), _fast_loop())
 
 
 def extproc(context: typer.Context) -> None:

@@ -62,6 +62,18 @@ def server_row(view: admin_pb2.ServersView) -> list[str]:
     ]
 
 
+LOG_HEADERS = ["LOGS OF", "PATTERN", "LINES", "IN 5 MINUTES"]
+
+
+def log_rows(views: Iterable[admin_pb2.ServersView]) -> list[list[str]]:
+    """Below LOG_HEADERS; sources that are not followed are rows too."""
+    rows = []
+    for view in views:
+        rows += [[view.version, each.pattern, f"{each.lines:,}", f"{each.lately:,}"] for each in view.logs]
+        rows += [[view.version, f"not followed: {fault}", "-", "-"] for fault in view.log_faults]
+    return rows
+
+
 def _said(view: admin_pb2.ServersView, name: str, words: Callable[[float], str]) -> str:
     return words(getattr(view, name)) if view.answering and view.HasField(name) else "-"
 

@@ -13,6 +13,7 @@ from controlplane.engine.dry_run import DryRun
 from controlplane.engine.labels import RolloutLabels
 from controlplane.engine.plan import judge_plan
 from controlplane.engine.sentences import joined_sentence, metric_sentence
+from controlplane.engine.server_logs import LogRates
 from controlplane.engine.servers import explains
 from controlplane.engine.situation import RecentOutcomes
 from controlplane.engine.slices import RolloutSlices, declared_of, metrics_of
@@ -30,7 +31,7 @@ from controlplane.manifest.slices import COHORT
 from controlplane.rollout.effects import BeginStep
 from controlplane.rollout.events import EvidenceFact, RoutingFact
 from controlplane.rollout.model import Rollout
-from serinus.contract.metric import BADNESS_WHOLE
+from serinus.contract.metric import BADNESS_WHOLE, ERRORS
 from serinus.contract.weight import format_bp
 
 # One point a closed slot; past this the path is thinned to every second point. 4,096 seconds at full detail.
@@ -85,7 +86,8 @@ class EvidenceTracker:
         self.slices = RolloutSlices(slices or {}, rollout=rollout, versions=self._versions, shares=shares, sizes=sizes)
         inputs = {name: values for name, values in (slices or {}).items() if name != COHORT}
         self.drift = RolloutDrift(inputs, rollout=rollout, versions=self._versions)
-        self.full = ""  # as `Situation.full`
+        self.full = self.dependency = ""  # as in `Situation`
+        self.logs = LogRates()
         self._closed: tuple[int, int] | None = None  # the first and the last slot that were closed
         self._judge = Judge(judge_plan(spec))
         self.dry_run = DryRun(spec)
@@ -204,6 +206,12 @@ class EvidenceTracker:
     def samples(self) -> list[Sample]:
         return list(self._samples)
 
+    @property
+    def requests(self) -> tuple[int, int]:
+        """How many both versions have had: of those whose outcome is known."""
+        baseline, _, candidate, _ = self._totals[ERRORS]
+        return baseline, candidate
+
     def step_seconds(self) -> int:
         """How long the step in force has been judged; 0 before the first."""
         if self._begun is None or self._begun.step_index < 0:
@@ -245,6 +253,7 @@ class EvidenceTracker:
                 candidate=self._recent.level(self._versions[1], through),
                 labels_share=0.0 if self.labels.is_overdue(through) else None,
                 full=explains(self.full, self.assessment),
+                dependency=self.dependency,
             )
         )
         return None if found.finding is Finding.NONE else found

@@ -7,7 +7,7 @@ from controlplane.engine.evidence import EvidenceTracker
 from controlplane.engine.publisher import Publisher
 from controlplane.engine.servers import servers_fact, shortage
 from controlplane.ingest.registry import Registry
-from controlplane.rollout.events import Facts, HealthFact
+from controlplane.rollout.events import Facts, HealthFact, ProbesFact
 from controlplane.rollout.model import Rollout
 from controlplane.signals.book import SignalBook
 from controlplane.snapshot.model import cluster_name
@@ -25,9 +25,12 @@ class Sources:
 
 def facts_of(rollout: Rollout, sources: Sources, tracker: EvidenceTracker, *, policy: str, now_ms: int) -> Facts:
     """Of the proxies that serve the rollout's service. `policy` is the version of the cohort policy in force. What the
-    servers say goes to the tracker too, whose finding names a want of them."""
+    servers say, and what the service leans on, goes to the tracker too, whose finding names a want of either."""
     publisher, registry, service = sources.publisher, sources.registry, rollout.spec.service
-    tracker.full = shortage(sources.signals, rollout, now_ms)
+    signals, arms = sources.signals, (rollout.baseline, rollout.spec.candidate)
+    tracker.full, tracker.dependency = shortage(signals, rollout, now_ms), signals.probes.down(service, now_ms)
+    baseline, candidate = (signals.logs.of(service, version, now_ms) for version in arms)
+    tracker.logs.look(baseline, candidate, tracker.requests, now_ms)
     nodes = publisher.connected_nodes(service)
     return Facts(
         fleet=publisher.fleet_fact(service),
@@ -36,7 +39,8 @@ def facts_of(rollout: Rollout, sources: Sources, tracker: EvidenceTracker, *, po
         data=registry.data_fact(nodes, now_ms),
         routing=tracker.routing_fact(publisher.route_snapshot(service)),
         evidence=tracker.evidence_fact(),
-        servers=servers_fact(sources.signals, rollout, now_ms),
+        servers=servers_fact(signals, rollout, now_ms),
         alerts=sources.alerts.incoming.fact(rollout, now_ms),
         queries=sources.alerts.queries.fact(rollout, now_ms),
+        probes=ProbesFact(signals.probes.down(service, now_ms, holding=True), signals.probes.unknown(service, now_ms)),
     )

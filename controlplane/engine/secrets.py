@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from controlplane.engine.world import World
+from controlplane.manifest.credential import UpstreamAuth
 from controlplane.manifest.errors import Problem
 from controlplane.manifest.load import Manifest
 from controlplane.manifest.schema import ServiceSpec, secret_files
@@ -40,6 +41,31 @@ class NoSecrets:
 
     def read(self, names: Collection[str], /) -> Reading:
         return Reading(faults={name: f"secret file {name}: there is no directory of secrets" for name in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A header from a file, for calls of our own. `secret`: what no text may repeat. `fault`: why there is none."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret: str = field(default="", repr=False)
+    fault: str = ""
+
+
+def credential_of(source: SecretSource, auth: UpstreamAuth | None) -> Credential:
+    """Read anew for each call: a renewed file counts at once. Blocks."""
+    if auth is None:
+        return Credential()
+    read = source.read({auth.file})
+    if fault := read.faults.get(auth.file, ""):
+        return Credential(fault=fault)
+    try:
+        secret = read.files[auth.file].strip().decode("ascii")
+    except UnicodeDecodeError:
+        secret = ""
+    if not secret or not secret.isprintable():
+        return Credential(fault=f"secret file {auth.file} holds no text for a header")
+    return Credential({auth.header: auth.value_prefix + secret}, secret)
 
 
 def names_of(world: World) -> frozenset[str]:

@@ -1,13 +1,16 @@
 """Rollout series for Prometheus, refreshed from the engine at each scrape."""
 
 from controlplane.engine.runner import Engine
-from controlplane.engine.servers import server_series
+from controlplane.engine.server_logs import log_series
+from controlplane.engine.servers import probe_series, server_series
 from controlplane.evidence.finding import Finding
 from controlplane.rollout.model import Rollout, ended_at_ms_of, weight_bp_of
 from controlplane.telemetry.catalogue import FEEDBACK, SIDECARS, XDS_NACKS, XDS_PUSHES, XDS_STREAMS
 from controlplane.telemetry.exporter import Exporter
 from controlplane.telemetry.metric import Kind
+from controlplane.telemetry.probes import PROBE_METRICS
 from controlplane.telemetry.rollouts import LIVE_METRICS, RolloutSeries, series
+from controlplane.telemetry.server_logs import SERVER_LOG_METRICS
 from controlplane.telemetry.servers import SERVER_METRICS
 
 
@@ -33,10 +36,11 @@ def refresh(engine: Engine, exporter: Exporter) -> None:
 
 
 def _refresh_servers(engine: Engine, exporter: Exporter, now_ms: int) -> None:
-    for metric in SERVER_METRICS:
+    for metric in (*SERVER_METRICS, *SERVER_LOG_METRICS, *PROBE_METRICS):
         if metric.kind is Kind.GAUGE:
             exporter.clear(metric)
-    for metric, value, labels in server_series(engine.signals, now_ms):
+    book = engine.signals
+    for metric, value, labels in (*server_series(book, now_ms), *log_series(book, now_ms), *probe_series(book, now_ms)):
         if metric.kind is Kind.GAUGE:
             exporter.set(metric, value, *labels)
         else:

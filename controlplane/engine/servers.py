@@ -7,8 +7,10 @@ from controlplane.evidence.verdict import Assessment, Verdict
 from controlplane.rollout.events import ServersFact
 from controlplane.rollout.model import Rollout
 from controlplane.signals.book import CACHE_FULL, SignalBook, VersionSignals
+from controlplane.signals.probes.book import State
 from controlplane.signals.signal import Signal
 from controlplane.telemetry.metric import Metric
+from controlplane.telemetry.probes import PROBE_DURATION, PROBE_UP
 from controlplane.telemetry.servers import SERVER_MEMORY_GROWTH, SERVER_SIGNALS, SERVER_SOURCES
 from serinus.contract.metric import EITHER, ERRORS, FORMS, LATENCY, TTFT
 
@@ -52,6 +54,15 @@ def server_series(book: SignalBook, now_ms: int) -> Iterator[tuple[Metric, float
                 yield metric, seen.reading[signal], names
         if seen.growth is not None:
             yield SERVER_MEMORY_GROWTH, seen.growth.slope, (*names, str(seen.growth.is_steady).lower())
+
+
+def probe_series(book: SignalBook, now_ms: int) -> Iterator[tuple[Metric, float, tuple[str, ...]]]:
+    """Every sample of every probe that has an answer."""
+    for service in book.probes.services():
+        for one in book.probes.of(service, now_ms):
+            if one.state is not State.UNKNOWN:
+                yield PROBE_UP, float(one.state is State.UP), (service, one.probe.name)
+                yield PROBE_DURATION, one.seconds, (service, one.probe.name)
 
 
 def _full_words(seen: VersionSignals) -> str:

@@ -5,9 +5,10 @@ Asked in this order, the first that holds is named:
 3. the candidate is worse: *capacity* if most of what it fails more is overload, or if its servers are full and the
    baseline's are not, else *version worse*;
 4. both versions fail more than before while the comparison stands still: *dependency* if one and the same kind of
-   failure that no server answers with makes up most of it in both, else *shared incident*;
-5. *capacity* again: the candidate's servers alone are full, although its users have not suffered yet;
-6. label lag: the metric waits for labels; 7. nothing.
+   failure that no server answers with makes up most of it in both, or a probe of a dependency fails, else *shared
+   incident*;
+5. *dependency* again: a probe fails, although no user has suffered yet; 6. *capacity* likewise: the candidate's servers
+   alone are full; 7. label lag: the metric waits for labels; 8. nothing.
 "More than before" is a likelihood ratio of e^7 for another rate than before and at least half more: for a person's eye.
 """
 
@@ -53,7 +54,8 @@ class Level:
 class Situation:
     """`silent_s`: seconds since the last closed slot with requests. `labels_share`: of the requests old enough to have
     a label, those that have one; None where the metric needs none. `full`: how full the candidate's servers are while
-    the baseline's are not, in words; "": they are not, or nobody can see them."""
+    the baseline's are not, in words; "": they are not, or nobody can see them. `dependency`: which probe of what the
+    service leans on fails, in words; "": none."""
 
     silent_s: int
     is_worse: bool
@@ -63,6 +65,7 @@ class Situation:
     candidate: Level
     labels_share: float | None = None
     full: str = ""
+    dependency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,13 @@ def name(situation: Situation) -> Named:
     if not situation.is_split_plausible:
         return Named(Finding.ROUTING_FAULT, "the split that was seen cannot be the weight in force")
     if situation.is_worse:
-        return _worse(baseline, candidate, situation.full)
+        return _beside(_worse(baseline, candidate, situation.full), situation.dependency)
     if has_risen(baseline) and has_risen(candidate):
+        if situation.dependency:
+            return Named(Finding.DEPENDENCY, f"both versions fail more than before, and {situation.dependency}")
         return _shared(baseline, candidate)
+    if situation.dependency:
+        return Named(Finding.DEPENDENCY, f"{situation.dependency}; users have not suffered by it so far")
     if situation.full:
         return Named(Finding.CAPACITY, f"{situation.full}, and the baseline's are not: too few replicas?")
     if situation.labels_share is not None and situation.labels_share < _LABELS_NEEDED:
@@ -120,6 +127,11 @@ def _worse(baseline: Level, candidate: Level, full: str) -> Named:
             Finding.CAPACITY, f"{full}, and the baseline's are not: too few replicas, or a version that needs more?"
         )
     return Named(Finding.VERSION_WORSE, "the candidate fails where the baseline does not, in the same seconds")
+
+
+def _beside(found: Named, dependency: str) -> Named:
+    """The candidate alone is worse; it may be the only one that leans on what is away."""
+    return Named(found.finding, f"{found.sentence}; meanwhile {dependency}") if dependency else found
 
 
 def _shared(baseline: Level, candidate: Level) -> Named:

@@ -28,6 +28,7 @@ from controlplane.manifest.hook import Hook, Hooks
 from controlplane.manifest.limit import Limit, Limits
 from controlplane.manifest.notify import NotifyList
 from controlplane.manifest.pacing import Approvals, Bake, Confidence, Diagnostics, WhenBusy
+from controlplane.manifest.probe import Probes
 from controlplane.manifest.promql import PromQueries
 from controlplane.manifest.server_metrics import Capacity
 from controlplane.manifest.slices import SliceSpecs
@@ -149,6 +150,8 @@ class ServiceSpec(Spec):
     feedback: Annotated[Feedback | None, BeforeValidator(_parse_feedback)] = None
     # Names of proxy groups; None: every group serves it.
     proxies: Annotated[tuple[Name, ...], BeforeValidator(as_tuple), Field(min_length=1, max_length=100)] | None = None
+    # What it leans on.
+    probes: Probes = ()
 
     def version(self, name: str) -> Version:
         """The version of that name. Raises KeyError if there is none."""

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from controlplane.manifest.credential import UpstreamAuth, UpstreamTls
 from controlplane.manifest.endpoint import Endpoint, Endpoints, Locality, check_localities
 from controlplane.manifest.field import Name, PercentBp, Spec, TimerMs, as_tuple, choice
+from controlplane.manifest.server_logs import ServerLogs
 from controlplane.manifest.server_metrics import ServerMetrics
 
 # Loopback and data-centre handshakes take milliseconds; a host that needs 2 s to accept is as good as away.
@@ -113,6 +114,8 @@ class Version(Spec):
     slow_start_ms: TimerMs | None = Field(default=None, alias="slow_start")
     # None: its servers are not asked what they say of themselves.
     metrics: ServerMetrics | None = None
+    # None: their logs are not followed.
+    logs: ServerLogs | None = None
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> "Version":

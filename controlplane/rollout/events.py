@@ -100,6 +100,14 @@ class QueriesFact:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbesFact:
+    """What the service leans on and holds by: what does not answer, and what was not asked yet, in words."""
+
+    down: str = ""
+    unknown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     fleet: FleetFact
     sidecars: SidecarFact
@@ -110,6 +118,7 @@ class Facts:
     servers: ServersFact = field(default_factory=ServersFact)
     alerts: AlertsFact = field(default_factory=AlertsFact)
     queries: QueriesFact = field(default_factory=QueriesFact)
+    probes: ProbesFact = field(default_factory=ProbesFact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What alerts of others, and a Prometheus, mean for a rollout whose plan listens to them. Pure.
+"""What alerts of others, a Prometheus, and what a service leans on mean for a rollout that listens to them. Pure.
 
 They stand beside the judge, not in its place: an alert that fires, or an answer beyond its limit, holds every increase
 and the promotion. Only an alert rolls back, where the plan says so, once users are on the candidate.
@@ -10,7 +10,7 @@ from controlplane.rollout.transition import Action, Decision
 
 
 def outside_hold(facts: Facts) -> Hold | None:
-    """Before anything that goes forward: alerts that fire, and what the plan asks of a Prometheus."""
+    """Before anything that goes forward: alerts that fire, what the plan asks of a Prometheus, dependencies."""
     alerts, queries = facts.alerts, facts.queries
     if alerts.is_unknown:
         return Hold("alerts_unknown", "which alerts fire is not known yet: they are read from the store")
@@ -18,7 +18,11 @@ def outside_hold(facts: Facts) -> Hold | None:
         return Hold("external_alert", f"held by {alerts.firing}")
     if queries.beyond:
         return Hold("promql", queries.beyond)
-    return Hold("promql_missing", queries.missing) if queries.missing else None
+    if queries.missing:
+        return Hold("promql_missing", queries.missing)
+    if facts.probes.down:
+        return Hold("dependency", f"dependency {facts.probes.down}")
+    return Hold("dependency_unknown", f"dependency {facts.probes.unknown}") if facts.probes.unknown else None
 
 
 def alert_rollback(alerts: AlertsFact) -> Decision | None:

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from controlplane.signals.logs.book import LogBook
+from controlplane.signals.probes.book import ProbeBook
 from controlplane.signals.signal import Reading, Signal, merged
 from controlplane.signals.trend import POINTS_MAX, Trend, trend
 
@@ -75,7 +77,10 @@ class _Source:
 
 
 class SignalBook:
+    """`logs`: what the servers write to theirs. `probes`: whether what services lean on answers."""
+
     def __init__(self) -> None:
+        self.logs, self.probes = LogBook(), ProbeBook()
         self._sources: dict[Place, _Source] = {}
         # A thousand rollouts ask twice a second, of versions that mostly nobody reads.
         self._versions: dict[tuple[str, str], list[_Source]] = {}

@@ -5,6 +5,8 @@ code. A rollout's series leave an hour after it ends (`exporter.py`).
 """
 
 from controlplane.telemetry.metric import Kind, Metric
+from controlplane.telemetry.probes import PROBE_METRICS
+from controlplane.telemetry.server_logs import SERVER_LOG_METRICS
 from controlplane.telemetry.servers import SERVER_METRICS
 
 _ROLLOUT = ("service", "rollout")
@@ -100,4 +102,6 @@ CATALOGUE = (
     ALERTS_IN,
     RULE_STATE,
     *SERVER_METRICS,
+    *SERVER_LOG_METRICS,
+    *PROBE_METRICS,
 )

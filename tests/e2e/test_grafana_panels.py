@@ -48,7 +48,17 @@ def services(versions: Mapping[str, str], recorded: str) -> list[str]:
     text = service_text("chat", versions, host="chat.test", protocol="openai", observe_body=True)
     health = "health: {path: /health"
     metrics = f'metrics: {{scrape: false, urls: ["{recorded}/vllm", "{recorded}/dcgm"]}}'
-    return [text.replace(health, f"{metrics}, {health}")]
+    logs = 'logs: {files: [servers.log], patterns: {oom: "out of memory"}}'
+    probes = f'  probes: [{{name: store, url: "{recorded}/vllm", every: 1s}}]\n'
+    return [text.replace(health, f"{metrics}, {logs}, {health}") + probes]
+
+
+async def write_logs(path: Path) -> None:
+    """As servers do that fail now and then, until cancelled."""
+    while True:
+        with path.open("a", encoding="utf-8") as log:
+            log.write("CUDA error: out of memory\n")
+        await asyncio.sleep(0.5)
 
 
 def filled(expression: str) -> str:
@@ -117,12 +127,14 @@ async def watch_a_rollout(site: Site, source: Prometheus) -> None:
 
 
 def test_every_panel_has_data_from_a_real_rollout_and_its_first_step_is_marked(
-    runner: asyncio.Runner, tmp_path: Path
+    runner: asyncio.Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = prometheus.binary()
+    monkeypatch.setenv("SERINUS_SERVER_LOGS", str(tmp_path))
 
     async def story() -> None:
         recorded, url = await expositions()
+        logs = asyncio.create_task(write_logs(tmp_path / "servers.log"))
         try:
             async with await Site.start(tmp_path, lambda versions: services(versions, url)) as site:
                 site.v1.failure_share = site.v2.failure_share = 0.1
@@ -135,6 +147,7 @@ def test_every_panel_has_data_from_a_real_rollout_and_its_first_step_is_marked(
                 ):
                     await watch_a_rollout(site, source)
         finally:
+            logs.cancel()
             await recorded.cleanup()
 
     runner.run(asyncio.wait_for(story(), 170))

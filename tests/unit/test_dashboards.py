@@ -13,7 +13,7 @@ from tests.unit.compose_file import ROOT, yaml_of
 
 FOLDER = ROOT / "envoy/observability/grafana/dashboards"
 FILES = sorted(FOLDER.glob("*.json"))
-UNITS = {"short", "percentunit", "reqps", "ops", "s", "bytes", "Bps"}
+UNITS = {"short", "percentunit", "reqps", "cps", "ops", "s", "bytes", "Bps"}
 VARIABLES = {
     "fleet": ["datasource", "service"],
     "llm": ["datasource", "service", "rollout"],

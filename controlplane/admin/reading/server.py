@@ -7,7 +7,7 @@ second. How a rollout ended does not change any more, so its brief line is made 
 import asyncio
 
 from controlplane.admin import wire
-from controlplane.admin.signals.wire import leak_sentences, servers_views
+from controlplane.admin.signals.wire import leak_sentences, probe_views, servers_views
 from controlplane.engine.runner import Engine
 from controlplane.engine.world import Service
 from controlplane.errors import SerinusError
@@ -94,14 +94,15 @@ class Reader:
         engine, spec = self._engine, self._engine.world.services[rollout.spec.service].spec
         arms = [version for version in spec.versions if version.name in (rollout.baseline, rollout.spec.candidate)]
         servers = servers_views(rollout.spec.service, arms, engine.signals, engine.now_ms())
-        view.servers.extend(each for each in servers if each.sources)
+        view.servers.extend(each for each in servers if each.sources or each.log_sources)
         view.findings.extend(leak_sentences(view.servers))
 
     def _service(self, service: Service, *, brief: bool) -> admin_pb2.ServiceView:
         view = wire.service_view(service, self._engine.world.active(service.name))
         if not brief:
-            engine = self._engine
-            view.servers.extend(servers_views(service.name, service.spec.versions, engine.signals, engine.now_ms()))
+            signals, now_ms = self._engine.signals, self._engine.now_ms()
+            view.servers.extend(servers_views(service.name, service.spec.versions, signals, now_ms))
+            view.probes.extend(probe_views(service.name, signals, now_ms))
         return view
 
     async def _line(self, rollout: Rollout) -> admin_pb2.RolloutView:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from controlplane.manifest.version import Version
 from controlplane.signals.book import SignalBook, VersionSignals
+from controlplane.signals.logs.book import VersionLogs
 from controlplane.signals.signal import Signal
 from serinus.v1 import admin_pb2
 
@@ -29,7 +30,36 @@ def servers_views(
     service: str, versions: Iterable[Version], book: SignalBook, now_ms: int
 ) -> list[admin_pb2.ServersView]:
     """Of each version, in their order."""
-    return [_view(version, book.of(service, version.name, now_ms)) for version in versions]
+    return [
+        _with_logs(_view(version, book.of(service, version.name, now_ms)), book.logs.of(service, version.name, now_ms))
+        for version in versions
+    ]
+
+
+def _with_logs(view: admin_pb2.ServersView, seen: VersionLogs) -> admin_pb2.ServersView:
+    view.log_sources = seen.sources
+    view.log_faults.extend(seen.faults)
+    view.logs.extend(
+        admin_pb2.LogPatternView(pattern=name, lines=lines, lately=seen.lately[name])
+        for name, lines in sorted(seen.lines.items())
+    )
+    return view
+
+
+def probe_views(service: str, book: SignalBook, now_ms: int) -> list[admin_pb2.ProbeView]:
+    """What the service leans on, in the manifest's order."""
+    return [
+        admin_pb2.ProbeView(
+            name=one.probe.name,
+            target=one.probe.url or str(one.probe.tcp),
+            state=one.state,
+            since_ms=one.since_ms,
+            fault=one.fault,
+            seconds=one.seconds,
+            holds=one.probe.hold,
+        )
+        for one in book.probes.of(service, now_ms)
+    ]
 
 
 def leak_sentences(views: Iterable[admin_pb2.ServersView]) -> list[str]:

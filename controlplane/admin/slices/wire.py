@@ -23,7 +23,7 @@ def add_notes(
     strange = [
         unusual[each] for each in ((view.service, view.baseline), (view.service, view.candidate)) if each in unusual
     ]
-    more = (*tracker.drift.annotations(), *map(annotation_of, strange))
+    more = (*tracker.drift.annotations(), *tracker.logs.annotations(), *map(annotation_of, strange))
     view.findings.extend((*told, *named_sentences(slices), *annotation_sentences(tracker.samples(), more)))
 
 

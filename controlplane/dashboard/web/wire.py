@@ -41,13 +41,15 @@ def _slice(one: admin_pb2.SliceView) -> SliceLine:
 
 def _servers(one: admin_pb2.ServersView) -> list[str]:
     """What they say of themselves; what nobody says is left out."""
-    lines = [f"{one.answering} of {one.sources} sources answer"]
+    lines = [f"{one.answering} of {one.sources} sources answer"] if one.sources else []
     shares = (("KV cache", "kv_cache_used_ratio"), ("GPU", "gpu_utilisation_ratio"))
     lines += [f"{what} {100 * getattr(one, name):.0f}%" for what, name in shares if one.HasField(name)]
     counts = (("queue", "queue_depth"), ("running", "running_requests"), ("CPU cores", "cpu_cores"))
     lines += [f"{what} {getattr(one, name):.3g}" for what, name in counts if one.HasField(name)]
     sizes = (("memory", "resident_memory_bytes"), ("GPU memory", "gpu_memory_used_bytes"))
     lines += [f"{what} {getattr(one, name) / _GIB:.2f} GiB" for what, name in sizes if one.HasField(name)]
+    lines += [f"log {each.pattern}: {each.lines:,} lines ({each.lately:,} in 5 minutes)" for each in one.logs]
+    lines += [f"log not followed: {fault}" for fault in one.log_faults]
     return [*lines, *(["full"] if one.full else []), *(["its memory grows steadily"] if one.leaks else [])]
 
 
@@ -122,6 +124,7 @@ class ServiceLine:
     sticky: str
     datapath: str
     servers: tuple[tuple[str, tuple[str, ...]], ...]
+    probes: tuple[tuple[str, str], ...]  # name, how it is
 
 
 def service_line(view: admin_pb2.ServiceView) -> ServiceLine:
@@ -135,8 +138,17 @@ def service_line(view: admin_pb2.ServiceView) -> ServiceLine:
         view.rollout,
         view.sticky,
         f"{view.datapath_chosen}: {view.datapath_reason}" if view.datapath_reason else view.datapath_chosen,
-        tuple((one.version, tuple(_servers(one))) for one in view.servers if one.sources),
+        tuple((one.version, tuple(_servers(one))) for one in view.servers if one.sources or one.log_sources),
+        tuple((one.name, _probe(one)) for one in view.probes),
     )
+
+
+def _probe(one: admin_pb2.ProbeView) -> str:
+    """With a sign beside the word: it is read without colour too."""
+    if one.state == "up":
+        return f"✔ answers, in {one.seconds * 1000:.0f} ms"
+    holds = "; rollouts hold" if one.holds else ""
+    return f"✖ does not answer: {one.fault}{holds}" if one.state == "down" else f"· not asked yet{holds}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from controlplane.engine.hooks.calls import HookCaller, HookReply, backoff_s, call_of, refusal
-from controlplane.engine.secrets import SecretSource
+from controlplane.engine.secrets import SecretSource, credential_of
 from controlplane.engine.world import NotFoundError, World
 from controlplane.manifest.hook import Hook
 from controlplane.rollout.events import HooksEnded
@@ -83,32 +83,16 @@ class HookRunner:
     async def _call(self, rollout: Rollout, run: HookRun, index: int, hook: Hook) -> str:
         """Why it did not say yes; "" if it did."""
         for number in range(1, hook.retries + 2):
-            headers, secret, fault = await asyncio.to_thread(self._credential, hook)
-            reply = HookReply(0, fault)
-            if not fault:
-                reply = await self._caller.call(call_of(rollout, run, index, hook, headers))
+            credential = await asyncio.to_thread(credential_of, self._secrets, hook.auth)
+            reply = HookReply(0, credential.fault)
+            if not credential.fault:
+                reply = await self._caller.call(call_of(rollout, run, index, hook, dict(credential.headers)))
             if reply.is_yes:
                 return ""
             if reply.is_final or number > hook.retries:
-                return refusal(run, hook, reply, number, secret)
+                return refusal(run, hook, reply, number, credential.secret)
             await asyncio.sleep(self._wait_s(number))
         raise AssertionError("the last call returns")
-
-    def _credential(self, hook: Hook) -> tuple[dict[str, str], str, str]:
-        """The header, its secret and why there is none. Read anew for each call: a renewed file counts at once."""
-        auth = hook.auth
-        if auth is None:
-            return {}, "", ""
-        read = self._secrets.read({auth.file})
-        if fault := read.faults.get(auth.file, ""):
-            return {}, "", fault
-        try:
-            secret = read.files[auth.file].strip().decode("ascii")
-        except UnicodeDecodeError:
-            secret = ""
-        if not secret or not secret.isprintable():
-            return {}, "", f"secret file {auth.file} holds no text for a header"
-        return {auth.header: auth.value_prefix + secret}, secret, ""
 
     async def _tell(self, name: str, key: str, *, passed: bool, text: str) -> None:
         for number in range(1, 1 << 30):

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from controlplane.engine.promql.query import Key, QueryBook, Reply
-from controlplane.engine.secrets import SecretSource
+from controlplane.engine.secrets import SecretSource, credential_of
 from controlplane.engine.world import World
 from controlplane.manifest.promql import PromQuery
 
@@ -65,27 +65,14 @@ class QueryRunner:
 
     async def _one(self, key: Key, query: PromQuery) -> None:
         try:
-            headers, fault = await asyncio.to_thread(self._credential, query)
-            reply = Reply(fault=fault)
-            if not fault:
+            credential = await asyncio.to_thread(credential_of, self._secrets, query.auth)
+            reply = Reply(fault=credential.fault)
+            if not credential.fault:
                 async with self._gate:
-                    reply = await self._ask(query.url, query.query, headers)
+                    reply = await self._ask(query.url, query.query, dict(credential.headers))
             self._book().add(key, reply, self._now_ms())
         except Exception:
             # It has no answer then, and is asked again in its time.
             log.exception("a query cannot be asked", extra={"fields": {"rollout": key[0], "query": key[1]}})
         finally:
             del self._tasks[key]
-
-    def _credential(self, query: PromQuery) -> tuple[dict[str, str], str]:
-        """The header, and why there is none. Read anew each time: a renewed file counts at once."""
-        auth = query.auth
-        if auth is None:
-            return {}, ""
-        read = self._secrets.read({auth.file})
-        if fault := read.faults.get(auth.file, ""):
-            return {}, fault
-        text = read.files[auth.file].decode("ascii", "replace").strip()
-        if not text or not text.isprintable() or not text.isascii():
-            return {}, f"secret file {auth.file} holds no text for a header"
-        return {auth.header: auth.value_prefix + text}, ""

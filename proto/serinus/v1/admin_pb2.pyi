@@ -279,7 +279,7 @@ class RejectionView(_message.Message):
     def __init__(self, node: _Optional[str] = ..., group: _Optional[str] = ..., type: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class ServiceView(_message.Message):
-    __slots__ = ("name", "protocol", "hosts", "prefix", "versions", "baseline", "rollout", "sticky", "datapath", "datapath_chosen", "datapath_reason", "servers")
+    __slots__ = ("name", "protocol", "hosts", "prefix", "versions", "baseline", "rollout", "sticky", "datapath", "datapath_chosen", "datapath_reason", "servers", "probes")
     NAME_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     HOSTS_FIELD_NUMBER: _ClassVar[int]
@@ -292,6 +292,7 @@ class ServiceView(_message.Message):
     DATAPATH_CHOSEN_FIELD_NUMBER: _ClassVar[int]
     DATAPATH_REASON_FIELD_NUMBER: _ClassVar[int]
     SERVERS_FIELD_NUMBER: _ClassVar[int]
+    PROBES_FIELD_NUMBER: _ClassVar[int]
     name: str
     protocol: str
     hosts: _containers.RepeatedScalarFieldContainer[str]
@@ -304,10 +305,39 @@ class ServiceView(_message.Message):
     datapath_chosen: str
     datapath_reason: str
     servers: _containers.RepeatedCompositeFieldContainer[ServersView]
-    def __init__(self, name: _Optional[str] = ..., protocol: _Optional[str] = ..., hosts: _Optional[_Iterable[str]] = ..., prefix: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., baseline: _Optional[str] = ..., rollout: _Optional[str] = ..., sticky: _Optional[str] = ..., datapath: _Optional[str] = ..., datapath_chosen: _Optional[str] = ..., datapath_reason: _Optional[str] = ..., servers: _Optional[_Iterable[_Union[ServersView, _Mapping]]] = ...) -> None: ...
+    probes: _containers.RepeatedCompositeFieldContainer[ProbeView]
+    def __init__(self, name: _Optional[str] = ..., protocol: _Optional[str] = ..., hosts: _Optional[_Iterable[str]] = ..., prefix: _Optional[str] = ..., versions: _Optional[_Iterable[str]] = ..., baseline: _Optional[str] = ..., rollout: _Optional[str] = ..., sticky: _Optional[str] = ..., datapath: _Optional[str] = ..., datapath_chosen: _Optional[str] = ..., datapath_reason: _Optional[str] = ..., servers: _Optional[_Iterable[_Union[ServersView, _Mapping]]] = ..., probes: _Optional[_Iterable[_Union[ProbeView, _Mapping]]] = ...) -> None: ...
+
+class ProbeView(_message.Message):
+    __slots__ = ("name", "target", "state", "since_ms", "fault", "seconds", "holds")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    target: str
+    state: str
+    since_ms: int
+    fault: str
+    seconds: float
+    holds: bool
+    def __init__(self, name: _Optional[str] = ..., target: _Optional[str] = ..., state: _Optional[str] = ..., since_ms: _Optional[int] = ..., fault: _Optional[str] = ..., seconds: _Optional[float] = ..., holds: _Optional[bool] = ...) -> None: ...
+
+class LogPatternView(_message.Message):
+    __slots__ = ("pattern", "lines", "lately")
+    PATTERN_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    LATELY_FIELD_NUMBER: _ClassVar[int]
+    pattern: str
+    lines: int
+    lately: int
+    def __init__(self, pattern: _Optional[str] = ..., lines: _Optional[int] = ..., lately: _Optional[int] = ...) -> None: ...
 
 class ServersView(_message.Message):
-    __slots__ = ("version", "endpoints", "in_clear", "sources", "answering", "kv_cache_used_ratio", "queue_depth", "running_requests", "gpu_utilisation_ratio", "gpu_memory_used_bytes", "gpu_memory_bytes", "preemptions", "cpu_cores", "resident_memory_bytes", "disk_read_bytes", "disk_written_bytes", "connections", "memory_growth_per_second", "leaks", "full")
+    __slots__ = ("version", "endpoints", "in_clear", "sources", "answering", "kv_cache_used_ratio", "queue_depth", "running_requests", "gpu_utilisation_ratio", "gpu_memory_used_bytes", "gpu_memory_bytes", "preemptions", "cpu_cores", "resident_memory_bytes", "disk_read_bytes", "disk_written_bytes", "connections", "memory_growth_per_second", "leaks", "full", "logs", "log_faults", "log_sources")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     IN_CLEAR_FIELD_NUMBER: _ClassVar[int]
@@ -328,6 +358,9 @@ class ServersView(_message.Message):
     MEMORY_GROWTH_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
     LEAKS_FIELD_NUMBER: _ClassVar[int]
     FULL_FIELD_NUMBER: _ClassVar[int]
+    LOGS_FIELD_NUMBER: _ClassVar[int]
+    LOG_FAULTS_FIELD_NUMBER: _ClassVar[int]
+    LOG_SOURCES_FIELD_NUMBER: _ClassVar[int]
     version: str
     endpoints: _containers.RepeatedScalarFieldContainer[str]
     in_clear: bool
@@ -348,7 +381,10 @@ class ServersView(_message.Message):
     memory_growth_per_second: float
     leaks: bool
     full: bool
-    def __init__(self, version: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., in_clear: _Optional[bool] = ..., sources: _Optional[int] = ..., answering: _Optional[int] = ..., kv_cache_used_ratio: _Optional[float] = ..., queue_depth: _Optional[float] = ..., running_requests: _Optional[float] = ..., gpu_utilisation_ratio: _Optional[float] = ..., gpu_memory_used_bytes: _Optional[float] = ..., gpu_memory_bytes: _Optional[float] = ..., preemptions: _Optional[float] = ..., cpu_cores: _Optional[float] = ..., resident_memory_bytes: _Optional[float] = ..., disk_read_bytes: _Optional[float] = ..., disk_written_bytes: _Optional[float] = ..., connections: _Optional[float] = ..., memory_growth_per_second: _Optional[float] = ..., leaks: _Optional[bool] = ..., full: _Optional[bool] = ...) -> None: ...
+    logs: _containers.RepeatedCompositeFieldContainer[LogPatternView]
+    log_faults: _containers.RepeatedScalarFieldContainer[str]
+    log_sources: int
+    def __init__(self, version: _Optional[str] = ..., endpoints: _Optional[_Iterable[str]] = ..., in_clear: _Optional[bool] = ..., sources: _Optional[int] = ..., answering: _Optional[int] = ..., kv_cache_used_ratio: _Optional[float] = ..., queue_depth: _Optional[float] = ..., running_requests: _Optional[float] = ..., gpu_utilisation_ratio: _Optional[float] = ..., gpu_memory_used_bytes: _Optional[float] = ..., gpu_memory_bytes: _Optional[float] = ..., preemptions: _Optional[float] = ..., cpu_cores: _Optional[float] = ..., resident_memory_bytes: _Optional[float] = ..., disk_read_bytes: _Optional[float] = ..., disk_written_bytes: _Optional[float] = ..., connections: _Optional[float] = ..., memory_growth_per_second: _Optional[float] = ..., leaks: _Optional[bool] = ..., full: _Optional[bool] = ..., logs: _Optional[_Iterable[_Union[LogPatternView, _Mapping]]] = ..., log_faults: _Optional[_Iterable[str]] = ..., log_sources: _Optional[int] = ...) -> None: ...
 
 class ProxyView(_message.Message):
     __slots__ = ("node", "cluster", "envoy_version", "connected", "accepted_routes", "published_routes", "last_error", "sidecar_connected", "clusters", "group", "mode", "state")

@@ -8,6 +8,7 @@ from controlplane.engine.evidence import Sample
 from controlplane.engine.group import Group
 from controlplane.engine.labels import RolloutLabels
 from controlplane.engine.routing import GroupTarget
+from controlplane.engine.server_logs import LogRates
 from controlplane.engine.slices import RolloutSlices
 from controlplane.engine.world import Service
 from controlplane.evidence.finding import Finding, Named
@@ -56,6 +57,7 @@ class PlayedTracker:
     slices: RolloutSlices = field(default_factory=lambda: RolloutSlices({}, rollout="chat-v2", versions=("v1", "v2")))
     drift: RolloutDrift = field(default_factory=lambda: RolloutDrift({}, rollout="chat-v2", versions=("v1", "v2")))
     labels: RolloutLabels = field(default_factory=lambda: RolloutLabels(rollout().spec, since_slot=0))
+    logs: LogRates = field(default_factory=LogRates)
 
     def named(self, snapshot: str) -> Named | None:
         assert snapshot == "", "an ended rollout has no snapshot in force"

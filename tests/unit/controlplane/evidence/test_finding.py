@@ -15,6 +15,7 @@ def failing(n: int, **classes: int) -> Level:
     return Level(n=n, bad=sum(classes.values()), before_n=1000, before_bad=5, classes=by_class)
 
 
+AWAY = "store has not answered for 34 s (Connection refused)"
 SHARED = replace(QUIET, baseline=failing(900, server_error=60, timeout=30), candidate=failing(300, server_error=30))
 STORIES = {
     "nothing arrives": (replace(QUIET, silent_s=31, is_worse=True), Finding.NO_DATA),
@@ -34,6 +35,12 @@ STORIES = {
         replace(QUIET, baseline=failing(900, timeout=90, server_error=5), candidate=failing(300, timeout=30)),
         Finding.DEPENDENCY,
     ),
+    "both fail while a dependency is away": (replace(SHARED, dependency=AWAY), Finding.DEPENDENCY),
+    "a dependency is away, and nobody has suffered": (replace(QUIET, dependency=AWAY, full="full"), Finding.DEPENDENCY),
+    "the candidate fails while a dependency is away": (
+        replace(QUIET, is_worse=True, candidate=failing(100, server_error=30), dependency=AWAY),
+        Finding.VERSION_WORSE,
+    ),
     "labels are late": (replace(QUIET, labels_share=0.2), Finding.LABEL_LAG),
     "labels have come": (replace(QUIET, labels_share=0.9), Finding.NONE),
     "a quiet day": (QUIET, Finding.NONE),
@@ -47,6 +54,7 @@ def test_each_story_has_its_name(story: str) -> None:
     named = name(situation)
     assert named.finding is expected
     assert named.sentence
+    assert not situation.dependency or AWAY in named.sentence
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from controlplane.evidence.verdict import Verdict
-from controlplane.rollout.events import AlertsFact, Observed, QueriesFact
+from controlplane.rollout.events import AlertsFact, Observed, ProbesFact, QueriesFact
 from controlplane.rollout.machine import advance
 from controlplane.rollout.model import Baking, Observing, Paused, Phase, Preparing, Publishing, RollingBack
 from controlplane.rollout.transition import Action, Transition
@@ -50,6 +50,21 @@ def test_a_prometheus_holds_by_what_it_says_and_by_silence_and_never_rolls_back(
         held = advance(rollout(phase, text=PLAN), Observed(LATER_MS, facts))
         assert held.state.phase == phase
         assert (held.decision.action, held.decision.code) == (Action.HOLD, code)
+
+
+@pytest.mark.parametrize(
+    ("probes", "code", "text"),
+    [
+        (ProbesFact(down="store is away"), "dependency", "dependency store is away"),
+        (ProbesFact(unknown="store was not asked yet"), "dependency_unknown", "dependency store was not asked yet"),
+    ],
+)
+def test_a_dependency_that_holds_does_so_and_never_rolls_back(probes: ProbesFact, code: str, text: str) -> None:
+    for phase in (Preparing(T0_MS), Observing(0, T0_MS, approved_by="ada"), Baking(2, T0_MS)):
+        facts = without(right(step_index=0, verdict=Verdict.GOOD_ENOUGH), probes=probes)
+        held = advance(rollout(phase, text=PLAN), Observed(LATER_MS, facts))
+        assert held.state.phase == phase
+        assert (held.decision.action, held.decision.code, held.decision.text) == (Action.HOLD, code, text)
 
 
 def test_a_weight_that_is_on_its_way_arrives() -> None:
