@@ -36,7 +36,7 @@ $(APP_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(DEV_STAMP): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install --quiet -c constraints.txt -e '.[dev,anomaly]'
+	$(PIP) install --quiet -c constraints.txt -e '.[dev,anomaly,otlp]'
 	touch $@ $(APP_STAMP)
 
 $(LLM_STAMP): Makefile | $(BIN)/python

@@ -5,8 +5,7 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import Collection
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc
 
@@ -24,7 +23,8 @@ from controlplane.engine.leadership.runner import Leadership
 from controlplane.engine.promql.client import ask
 from controlplane.engine.promql.runner import QueryRunner
 from controlplane.engine.runner import Engine
-from controlplane.engine.secrets import Reading, credential_of
+from controlplane.engine.secret_files.client import SecretDirectory
+from controlplane.engine.secrets import credential_of
 from controlplane.engine.series import refresh
 from controlplane.engine.world import World
 from controlplane.ingest.server import OutcomesServicer
@@ -34,10 +34,9 @@ from controlplane.notify.client import Sender
 from controlplane.notify.lanes.runner import Lanes
 from controlplane.notify.runner import NotifyRunner
 from controlplane.notify.server import AlertServer
-from controlplane.security.errors import SecretReadError
+from controlplane.otlp.client import OtlpClient, read_headers
 from controlplane.security.identity import LOCAL, Caller, Identity
 from controlplane.security.listen import parse_listen, require_safe_listen
-from controlplane.security.secrets.client import read_secret_file
 from controlplane.security.server import SERVER_OPTIONS, server_credentials
 from controlplane.settings import ControlPlaneSettings, SettingsError
 from controlplane.signals.logs.runner import LogRunner
@@ -55,6 +54,9 @@ from controlplane.telemetry.exporter import Exporter
 from controlplane.xds.server import AdsServer
 from serinus.v1 import outcomes_pb2_grpc
 
+if TYPE_CHECKING:
+    from controlplane.otlp.runner import OtlpRunner
+
 log = logging.getLogger("serinus")
 
 # Streams are cut after this when the process ends; Envoy keeps serving and reconnects to the next one.
@@ -62,22 +64,6 @@ STOP_GRACE_S = 1.0
 BY_FLAG = Caller(LOCAL, "this machine", "the --manifest flag")
 # Python's own are 700, 10, 10. Garbage in cycles is rare here, the rest goes at once: 50,000 objects are some 10 MB.
 COLLECTOR_THRESHOLDS = (50_000, 20, 20)
-
-
-class SecretDirectory:
-    """The files of the secrets directory, read anew at each call."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def read(self, names: Collection[str]) -> Reading:
-        files, faults = {}, {}
-        for name in names:
-            try:
-                files[name] = read_secret_file(self._directory, name)
-            except SecretReadError as error:
-                faults[name] = str(error)
-        return Reading(files, faults)
 
 
 class ControlPlane:
@@ -108,6 +94,7 @@ class ControlPlane:
         )
         self._leadership = Leadership(self.engine, shared) if shared is not None else None
         self.notify = NotifyRunner(self.engine, store, self._exporter, self._lanes, is_leading=lambda: self._is_leading)
+        self._otlp = self._otlp_runner() if settings.otlp is not None else None
         self._history = HistoryRunner(self.engine, store, is_leading=lambda: self._is_leading)
         self._alerts = AlertServer(
             self.engine, store, self._exporter, identify=self._who, is_leading=lambda: self._is_leading
@@ -210,11 +197,33 @@ class ControlPlane:
         )
         parts = (signals, logs, probes, queries, self.notify, self._alerts, self._pages, self._history)
         beside = [asyncio.create_task(each.run()) for each in parts]
+        if self._otlp is not None:
+            beside.append(asyncio.create_task(self._otlp.run()))
         try:
             await (self._leadership or self.engine).run()
         finally:
             for task in beside:
                 task.cancel()
+
+    def _otlp_runner(self) -> "OtlpRunner":
+        """Raises SettingsError."""
+        assert self._settings.otlp is not None, "asked before"
+        try:
+            from controlplane.otlp.runner import OtlpRunner, origin_of
+        except ModuleNotFoundError as error:
+            raise SettingsError(
+                f"--otlp needs {error.name}, which is not installed", next_step="pip install 'serinus[otlp]'"
+            ) from None
+        headers = read_headers(self._settings.otlp_headers) if self._settings.otlp_headers else {}
+        client = OtlpClient(self._settings.otlp, headers)
+        return OtlpRunner(
+            self.engine,
+            client,
+            self._exporter,
+            origin_of(self.engine.now_ms()),
+            text=self._metrics,
+            is_leading=lambda: self._is_leading,
+        )
 
     @property
     def _is_leading(self) -> bool:

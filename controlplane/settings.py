@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from controlplane.errors import SerinusError
 
@@ -48,6 +49,8 @@ class ControlPlaneSettings:
     store: str | None = field(default=None, repr=False)  # postgresql://…, perhaps with a password; None: SQLite
     server_logs: Path | None = None  # below it lie the logs that manifests may name; None: none
     server_units: tuple[str, ...] = ()  # globs of the journald units that they may name
+    otlp: str | None = None  # http(s)://HOST:PORT of a receiver; None: nothing is sent
+    otlp_headers: Path | None = None  # a file of `NAME: VALUE` lines
     admin_asks_certificate: bool = True  # with TLS; without, only a token tells who calls
 
     def __post_init__(self) -> None:
@@ -56,6 +59,8 @@ class ControlPlaneSettings:
                 "--store is no address of a PostgreSQL database",
                 next_step="write postgresql://USER@HOST:PORT/DATABASE, or leave it out for SQLite in --state",
             )
+        if self.otlp is not None:
+            _check_otlp(self.otlp, has_headers=self.otlp_headers is not None)
         if not self.admin_asks_certificate and (self.tls is None or self.tokens is None):
             raise SettingsError(
                 "--admin-tls server asks callers for no certificate: they need tokens, and TLS to send them over",
@@ -72,6 +77,23 @@ class ControlPlaneSettings:
     def secrets(self) -> Path:
         """The directory whose files manifests may name."""
         return self.secrets_dir or self.state_dir / "secrets"
+
+
+def _check_otlp(url: str, *, has_headers: bool) -> None:
+    """A credential must not leave this machine in the clear. Raises SettingsError."""
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.username
+    except ValueError:
+        is_whole, parts = False, urlsplit("")
+    if not is_whole:
+        raise SettingsError(
+            "--otlp is no address of an OTLP receiver", next_step="write http://HOST:4318, without a password in it"
+        )
+    if has_headers and parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise SettingsError(
+            "--otlp-headers would go out in the clear", next_step="give --otlp https://…, or a receiver on 127.0.0.1"
+        )
 
 
 def tls_files(ca: Path | None, cert: Path | None, key: Path | None) -> TlsFiles | None:

@@ -1,4 +1,4 @@
-"""demo, up, controlplane, extproc, bootstrap: what starts processes, or prints what they start with.
+"""demo, up, extproc, bootstrap: what starts processes, or prints what they start with.
 
 Imports stand inside the functions: Envoy's message classes, scipy and matplotlib take a second to load, which
 `serinus get` and shell completion must not pay.
@@ -8,16 +8,15 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
 from controlplane.cli.client import EXIT_USAGE, fail
 from controlplane.errors import SerinusError
 from controlplane.security.listen import parse_listen
-from controlplane.settings import PROXY_TIMEOUT_S, ControlPlaneSettings, tls_files
+from controlplane.settings import tls_files
 from controlplane.snapshot.mode import Mode
 from serinus.contract.workers import WORKERS_MAX, worker_sockets
 
@@ -44,57 +43,7 @@ Secrets = Annotated[
         help="Directory of the CA, certificate and credential files that manifests name; default: STATE/secrets.",
     ),
 ]
-ProxyTimeout = Annotated[
-    float,
-    typer.Option(
-        "--proxy-timeout",
-        envvar="SERINUS_PROXY_TIMEOUT",
-        help="Seconds after which a proxy that is away or slow no longer keeps a change from the others.",
-    ),
-]
 
-
-class AdminTls(StrEnum):
-    """Whether callers of the admin API show a certificate (with TLS), or only the control plane does."""
-
-    MUTUAL = "mutual"
-    SERVER = "server"
-
-
-class LogFormat(StrEnum):
-    """Of the lines on standard error: all are JSON."""
-
-    JSON = "json"
-    ECS = "ecs"
-
-
-Tokens = Annotated[
-    Path | None,
-    typer.Option("--tokens", envvar="SERINUS_TOKENS", help="File of access tokens, made by `serinus access add`."),
-]
-Store = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        envvar="SERINUS_STORE",
-        help="postgresql://USER@HOST:PORT/DATABASE, for several control planes; default: SQLite in --state.",
-    ),
-]
-AdminTlsOption = Annotated[
-    AdminTls,
-    typer.Option("--admin-tls", envvar="SERINUS_ADMIN_TLS", help="server: callers show a token and no certificate."),
-]
-
-ServerLogs = Annotated[
-    Path | None,
-    typer.Option(
-        "--server-logs", envvar="SERINUS_SERVER_LOGS", help="Directory of the server logs that manifests may name."
-    ),
-]
-ServerUnits = Annotated[
-    list[str] | None,
-    typer.Option("--server-unit", envvar="SERINUS_SERVER_UNITS", help="Glob of journald units that they may name."),
-]
 
 DEFAULT_STATE = Path("~/.local/state/serinus")
 
@@ -124,7 +73,7 @@ def demo(
     options = DemoOptions(
         rate_per_s=rate, simulated=simulated, act=act, output=output, state_dir=state, report_dir=report
     )
-    raise typer.Exit(_run(run_demo(options, Views(render_rollout, plain_line))))
+    raise typer.Exit(run(run_demo(options, Views(render_rollout, plain_line))))
 
 
 def up(
@@ -161,68 +110,7 @@ def up(
         secrets_dir=secrets.expanduser() if secrets else None,
         insecure=insecure,
     )
-    raise typer.Exit(_run(run_up(settings)))
-
-
-def controlplane(
-    state: State = DEFAULT_STATE,
-    store: Store = None,
-    admin: AdminAddress = "127.0.0.1:7400",
-    xds: XdsAddress = "127.0.0.1:7401",
-    http: HttpAddress = "127.0.0.1:7402",
-    listen: Listen = "127.0.0.1:8080",
-    manifest: Annotated[
-        list[Path] | None, typer.Option("--manifest", help="Applied at the start; may be repeated.")
-    ] = None,
-    secrets: Secrets = None,
-    server_logs: ServerLogs = None,
-    server_unit: ServerUnits = None,
-    proxy_timeout: ProxyTimeout = PROXY_TIMEOUT_S,
-    tokens: Tokens = None,
-    admin_tls: AdminTlsOption = AdminTls.MUTUAL,
-    tls_ca: TlsCa = None,
-    tls_cert: TlsCert = None,
-    tls_key: TlsKey = None,
-    insecure: Insecure = False,
-    log_level: Annotated[str, typer.Option("--log-level", envvar="SERINUS_LOG_LEVEL")] = "INFO",
-    log_format: Annotated[
-        LogFormat, typer.Option("--log-format", envvar="SERINUS_LOG_FORMAT", help="ecs: the Elastic Common Schema.")
-    ] = LogFormat.JSON,
-) -> None:
-    """The control plane: xDS, rollouts, judge, admin API. Example: serinus controlplane --state /var/lib/serinus"""
-    _serve(
-        lambda: ControlPlaneSettings(
-            state_dir=state.expanduser(),
-            store=store,
-            admin=admin,
-            xds=xds,
-            http=http,
-            listen=listen,
-            manifests=tuple(manifest or ()),
-            tls=tls_files(tls_ca, tls_cert, tls_key),
-            insecure=insecure,
-            secrets_dir=secrets.expanduser() if secrets else None,
-            server_logs=server_logs.expanduser() if server_logs else None,
-            server_units=tuple(server_unit or ()),
-            proxy_timeout_s=proxy_timeout,
-            tokens=tokens.expanduser() if tokens else None,
-            admin_asks_certificate=admin_tls is AdminTls.MUTUAL,
-        ),
-        log_level,
-        log_format,
-    )
-
-
-def _serve(settings: Callable[[], ControlPlaneSettings], log_level: str, log_format: LogFormat) -> None:
-    from controlplane.app import serve
-    from controlplane.telemetry.exporter import configure_logging
-
-    configure_logging(log_level, ecs=log_format is LogFormat.ECS)
-    try:
-        checked = settings()
-    except SerinusError as error:
-        raise fail(str(error), code=EXIT_USAGE) from error
-    _run(serve(checked), _fast_loop())
+    raise typer.Exit(run(run_up(settings)))
 
 
 def extproc(context: typer.Context) -> None:
@@ -277,16 +165,7 @@ def bootstrap(
         raise fail(str(error), code=EXIT_USAGE) from error
 
 
-def _fast_loop() -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """uvloop where it is: it takes a tenth off the CPU of a push to a thousand proxies."""
-    if sys.platform != "linux":
-        return asyncio.run
-    import uvloop
-
-    return cast(Callable[[Coroutine[Any, Any, Any]], Any], uvloop.run)
-
-
-def _run(work: Coroutine[Any, Any, int | None], runner: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run) -> int:
+def run(work: Coroutine[Any, Any, int | None], runner: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run) -> int:
     """Run an async command; typed errors become one line and exit code 1."""
     try:
         return runner(work) or 0

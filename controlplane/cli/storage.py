@@ -15,7 +15,8 @@ from typing import Annotated
 import typer
 
 from controlplane.cli.client import fail
-from controlplane.cli.processes import DEFAULT_STATE, State, Store
+from controlplane.cli.controlplane import Store
+from controlplane.cli.processes import DEFAULT_STATE, State
 from controlplane.errors import SerinusError
 from controlplane.store.copying import copy_store
 from controlplane.store.port import StoreError

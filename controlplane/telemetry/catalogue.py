@@ -80,6 +80,12 @@ RULE_STATE = Metric(
     "1 for the state of an alert rule: inactive, pending, firing.",
     ("rule", "service", "severity", "state"),
 )
+OTLP_EXPORTS = Metric(
+    "serinus_otlp_exports_total",
+    Kind.COUNTER,
+    "Requests over OTLP: taken, again (tried later), refused.",
+    ("signal", "outcome"),
+)
 
 CATALOGUE = (
     ROLLOUT_PHASE,
@@ -101,6 +107,7 @@ CATALOGUE = (
     NOTIFICATIONS_WAITING,
     ALERTS_IN,
     RULE_STATE,
+    OTLP_EXPORTS,
     *SERVER_METRICS,
     *SERVER_LOG_METRICS,
     *PROBE_METRICS,
