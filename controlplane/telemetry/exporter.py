@@ -6,6 +6,7 @@ import math
 import re
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import version as distribution_version
 from typing import Any
 
@@ -62,6 +63,7 @@ class Exporter:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._totals: dict[tuple[str, tuple[str, ...]], float] = {}
+        self._counted: dict[str, set[tuple[str, ...]]] = {}
         self._gauges = {metric.name: _Gauges(metric) for metric in CATALOGUE if _is_labelled_gauge(metric)}
         self._families: dict[str, Any] = {
             metric.name: self._family(metric) for metric in CATALOGUE if metric.name not in self._gauges
@@ -81,7 +83,19 @@ class Exporter:
     def count(self, metric: Metric, *labels: str, by: float = 1) -> None:
         """Add to a counter. Labels in the catalogue's order."""
         family = self._families[metric.name]
-        (family.labels(*labels) if labels else family).inc(by)
+        if labels:
+            self._counted.setdefault(metric.name, set()).add(labels)
+            family = family.labels(*labels)
+        family.inc(by)
+
+    def keep(self, metric: Metric, is_wanted: Callable[[tuple[str, ...]], bool]) -> None:
+        """Drop a labelled counter's other series: what a counter has counted once it has for ever otherwise. Should one
+        come back it begins at 0, which Prometheus takes for a restart."""
+        counted = self._counted.get(metric.name, set())
+        for labels in [labels for labels in counted if not is_wanted(labels)]:
+            counted.remove(labels)
+            self._totals.pop((metric.name, labels), None)
+            self._families[metric.name].remove(*labels)
 
     def count_to(self, metric: Metric, total: float, *labels: str) -> None:
         """Raise a counter to a total that is counted elsewhere; a total below it changes nothing."""

@@ -6,12 +6,13 @@ reads servers. Variables are filled in as Grafana fills them in.
 
 import asyncio
 import re
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 
 from tests.e2e import prometheus
 from tests.e2e.harness import Site, rollout_text, service_text, wait_for
@@ -108,6 +109,24 @@ async def until_every_panel_has_data(source: Prometheus, began_s: float) -> None
         await asyncio.sleep(0.5)
 
 
+async def checked(url: str) -> None:
+    """promtool has nothing to say about what a process shows, with all that it has counted."""
+    promtool = shutil.which("promtool")
+    assert promtool is not None, "it comes with Prometheus"
+    async with ClientSession() as session, session.get(url) as answer:
+        text = await answer.read()
+    process = await asyncio.create_subprocess_exec(
+        promtool,
+        "check",
+        "metrics",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate(text)
+    assert process.returncode == 0, said.decode()
+
+
 async def watch_a_rollout(site: Site, source: Prometheus) -> None:
     began_s = time.time()
 
@@ -121,6 +140,8 @@ async def watch_a_rollout(site: Site, source: Prometheus) -> None:
     await site.admin.apply(rollout_text("chat-v2", "chat"))
     await site.admin.until_observing("chat-v2", weight_bp=2500)
     await until_every_panel_has_data(source, began_s)
+    for address in (site.stack.settings.http, site.stack.settings.sidecar_http):
+        await checked(f"http://{address}/metrics")
     for expression in annotations():
         marked = await source.answers(expression, began_s, time.time())
         assert ("advance", "prepared") in [(each["action"], each["reason"]) for each in marked], expression

@@ -1,5 +1,6 @@
 """A fleet that the test plays: what `AdsServer` is to the engine, without streams."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from controlplane.snapshot.mode import Mode
@@ -19,6 +20,7 @@ class PlayedFleet:
     def __init__(self) -> None:
         self.published: dict[str, list[Snapshot]] = {}
         self.book = GroupBook()
+        self.stream_count, self.pushes_total, self.nacks_total = 0, Counter[str](), Counter[str]()
         self._fleets: dict[str, Fleet] = {}
         self._streams = 0
         self._stream_of: dict[str, int] = {}
