@@ -7,7 +7,7 @@ import difflib
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from controlplane.manifest.field import DurationMs, Name, Spec, as_tuple, choice
 from controlplane.manifest.notify import NotifyList
@@ -36,6 +36,8 @@ QUANTILES = {
 METRICS = (*SHARES, *QUANTILES, REQUESTS, WEIGHT, HELD, SIDECARS_MISSING, PROXIES, *SERVER)
 WINDOW_MS_MIN, WINDOW_MS_MAX = 10_000, 3_600_000
 CONDITIONS_MAX = 10
+# What people can still read.
+DEPTH_MAX = 3
 # Past this somebody writes rules by program; each is looked at every few seconds.
 RULES_MAX = 200
 _TEXT = r"^[^\x00-\x1f\x7f]{0,200}$"
@@ -129,18 +131,46 @@ def _parse_when(value: object) -> object:
     return value if isinstance(value, dict) and value.keys() & {"all", "any"} else {"all": [value]}
 
 
-MeasureList = Annotated[tuple[Measure, ...], BeforeValidator(as_tuple), Field(max_length=CONDITIONS_MAX)]
+def _kind_of(value: object) -> str:
+    """A part is a condition, or itself an `all` or `any`."""
+    is_list = isinstance(value, When) or (isinstance(value, dict) and bool(value.keys() & {"all", "any"}))
+    return "when" if is_list else "measure"
+
+
+Part = Annotated[Annotated[Measure, Tag("measure")] | Annotated["When", Tag("when")], Discriminator(_kind_of)]
+Parts = Annotated[tuple[Part, ...], BeforeValidator(as_tuple), Field(max_length=CONDITIONS_MAX)]
 
 
 class When(Spec):
-    all_of: MeasureList = Field(default=(), alias="all")
-    any_of: MeasureList = Field(default=(), alias="any")
+    """Conditions of which all must be so, or one; each may again be such a list."""
+
+    all_of: Parts = Field(default=(), alias="all")
+    any_of: Parts = Field(default=(), alias="any")
 
     @model_validator(mode="after")
     def _one(self) -> "When":
         if bool(self.all_of) == bool(self.any_of):
             raise ValueError("`when` has conditions in `all` or in `any`, not in both or none")
+        if self.depth > DEPTH_MAX:
+            raise ValueError(f"`all` and `any` stand in each other at most {DEPTH_MAX} deep")
+        if len(self.measures) > CONDITIONS_MAX:
+            raise ValueError(f"a rule has at most {CONDITIONS_MAX} conditions, those inside of others included")
         return self
+
+    @property
+    def parts(self) -> tuple["When | Measure", ...]:
+        return self.all_of or self.any_of
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """All conditions, wherever they stand."""
+        return tuple(
+            measure for part in self.parts for measure in (part.measures if isinstance(part, When) else (part,))
+        )
+
+    @property
+    def depth(self) -> int:
+        return 1 + max((part.depth for part in self.parts if isinstance(part, When)), default=0)
 
 
 class AlertRuleSpec(Spec):
@@ -159,4 +189,4 @@ class AlertRuleSpec(Spec):
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        return self.when.all_of or self.when.any_of
+        return self.when.measures

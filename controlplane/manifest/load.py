@@ -150,7 +150,7 @@ def _known_part(document: Document, path: tuple[str | int, ...]) -> Path:
 def _keys_beside(model: type[BaseModel], path: Path) -> tuple[str, ...]:
     """The keys that may stand in the mapping at `path` below a model."""
     is_name = False
-    for part in path:
+    for index, part in enumerate(path):
         if isinstance(part, int) or is_name:
             is_name = False
             continue
@@ -158,8 +158,14 @@ def _keys_beside(model: type[BaseModel], path: Path) -> tuple[str, ...]:
         below = _models_in(field.annotation) if field else []
         if not below:
             return ()
-        model = below[0]
+        # Of several that may stand there, the one that has what follows.
+        after = next((each for each in path[index + 1 :] if isinstance(each, str)), "")
+        model = next((each for each in below if after in _keys_of(each)), below[0])
         is_name = field is not None and getattr(field.annotation, "__origin__", None) is dict
+    return _keys_of(model)
+
+
+def _keys_of(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(field.alias or name for name, field in model.model_fields.items())
 
 

@@ -33,8 +33,13 @@ class Answer:
 
 def answer(when: When, series: Mapping[Key, Series], now_ms: int) -> Answer:
     """With `all`, one that is not so decides; with `any`, one that is."""
-    decides, parts = bool(when.any_of), when.all_of or when.any_of
-    found = [_asked(each, series.get((each.metric, each.of), Series()), now_ms) for each in parts]
+    decides = bool(when.any_of)
+    found = [
+        answer(each, series, now_ms)
+        if isinstance(each, When)
+        else _asked(each, series.get((each.metric, each.of), Series()), now_ms)
+        for each in when.parts
+    ]
     text = "; ".join(each.text for each in found if each.text and (each.is_so or not decides))
     if any(each.is_so is decides for each in found):
         return Answer(decides, text)

@@ -1,5 +1,7 @@
 """What an AlertRule takes, and what it refuses before anybody relies on it."""
 
+import re
+
 import pytest
 
 from controlplane.manifest.alert_rule import AlertRuleSpec, Arm, Direction, Odd, RuleSeverity
@@ -39,6 +41,33 @@ def test_conditions_combine_in_all_or_in_any() -> None:
     assert (spec.measures[1].trend, spec.measures[2].anomaly) == (Direction.RISING, Odd.LOW)
     assert (spec.severity, spec.labels) == (RuleSeverity.PAGE, {"team": "ml"})
     assert not rule(f"{{all: {several}}}").when.any_of
+
+
+def test_lists_stand_in_each_other() -> None:
+    spec = rule(
+        "{all: [{metric: requests, above: 5}, {any: [{metric: errors, above: 2%}, {metric: held, above: 1m}]}]}"
+    )
+    assert [each.metric for each in spec.measures] == ["requests", "errors", "held"]
+    assert spec.when.depth == 2
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ("{all: [{any: [{all: [{any: [{metric: held, above: 1m}]}]}]}]}", "at most 3 deep"),
+        (
+            f"{{all: [{', '.join(['{any: [{metric: held, above: 1m}, {metric: queue, above: 1}]}'] * 6)}]}}",
+            "at most 10",
+        ),
+        ("{all: [{any: []}]}", "not in both or none"),
+        ("{all: [{any: [{metric: erors, above: 2%}]}]}", "did you mean `errors`?"),
+        ("{any: [{metric: errors, above: 2%, abov: 2}]}", "did you mean `above`?"),
+        ("{all: [{any: [{metric: errors, above: 2%, abov: 2}]}]}", "did you mean `above`?"),
+    ],
+)
+def test_lists_that_are_too_deep_long_or_empty_say_so(when: str, said: str) -> None:
+    with pytest.raises(ManifestError, match=re.escape(said)):
+        load([("r.yaml", rule_text(when))])
 
 
 @pytest.mark.parametrize(

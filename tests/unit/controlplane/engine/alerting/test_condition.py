@@ -116,3 +116,19 @@ def test_all_and_any_know_what_is_unknown(kind: str, values: tuple[float | None,
     }
     found = answer(when(*({"metric": name, "above": 0.5} for name in names), kind=kind), series, NOW)
     assert found.is_so is is_so
+
+
+def test_lists_in_each_other_are_answered_from_within() -> None:
+    series = {("queue", Arm.CANDIDATE): drawn(lambda _: 5.0), ("running", Arm.CANDIDATE): drawn(lambda _: 1.0)}
+    over, under, unknown = ({"metric": name, "above": 3} for name in ("queue", "running", "gpu"))
+
+    def of(value: dict[str, Any]) -> Answer:
+        return answer(When.model_validate(value), series, NOW)
+
+    assert of({"all": (over, {"any": (under, over)})}) == Answer(
+        True, "queue of the candidate 5 (above 3); queue of the candidate 5 (above 3)"
+    )
+    assert of({"all": (over, {"any": (under, unknown)})}).is_so is None
+    assert of({"all": (over, {"all": (under, unknown)})}).is_so is False
+    assert of({"any": (under, {"all": (over, over)})}).is_so is True
+    assert of({"any": (under, {"all": (over, under)})}).is_so is False
