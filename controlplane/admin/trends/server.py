@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from controlplane.admin.reading.server import InvalidRequestError, NoSuchServiceError
 from controlplane.admin.trends.wire import total_response, trends_response
 from controlplane.engine.history.runner import points_of
-from controlplane.engine.history.unusual import Unusual, unusual
+from controlplane.engine.history.unusual import Unusual, minutes_of, unusual
 from controlplane.engine.runner import Engine
 from controlplane.ingest.history import HOUR_MS, MINUTE_MS, Point, merged, versions_of
 from controlplane.store.port import StoredPoint
@@ -83,5 +83,5 @@ def _strange(minutes: Sequence[Point]) -> list[Unusual]:
     found: list[Unusual] = []
     for version in versions_of(minutes):
         own = [point for point in minutes if point.version == version]
-        found += unusual(own, own[len(own) // 2].at_ms)
+        found += unusual(minutes_of(own), own[len(own) // 2].at_ms)
     return found

@@ -8,10 +8,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from controlplane.engine.history.unusual import Unusual, unusual
+from controlplane.engine.history.unusual import Minute, Unusual, minutes_of, unusual
 from controlplane.engine.runner import Engine
 from controlplane.errors import SerinusError
-from controlplane.ingest.history import HOUR_MS, MINUTE_MS, Point, merged, packed, unpacked, versions_of
+from controlplane.ingest.history import HOUR_MS, MINUTE_MS, Point, merged, packed, unpacked
 from controlplane.store.port import Store, StoredPoint, StoreError
 
 log = logging.getLogger("serinus.history")
@@ -26,6 +26,8 @@ THINNED_AT_ONCE = 5_000
 # What is usual is learned of a day, and asked of the newest minutes.
 USUAL_MS = 24 * HOUR_MS
 NEWEST_MS = 5 * MINUTE_MS
+# A sidecar that was cut off keeps what it has to tell for ten minutes.
+LATE_MS = 15 * MINUTE_MS
 
 
 class HistoryRunner:
@@ -34,6 +36,7 @@ class HistoryRunner:
     def __init__(self, engine: Engine, store: Store, *, is_leading: Callable[[], bool]) -> None:
         self._engine, self._store, self._is_leading = engine, store, is_leading
         self._thinned_s = 0.0
+        self._usual: dict[str, Usual] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -41,7 +44,7 @@ class HistoryRunner:
         while True:
             await asyncio.sleep(EVERY_S)
             if not self._is_leading():
-                self._engine.unusual = {}
+                self._engine.unusual, self._usual = {}, {}
                 continue
             try:
                 if await self.keep():
@@ -83,20 +86,43 @@ class HistoryRunner:
     async def look(self) -> None:
         """Note beside running rollouts which of their versions is unlike itself. Raises StoreError."""
         now_ms, found = self._engine.now_ms(), list[Unusual]()
-        for rollout in self._engine.world.active_rollouts:
-            kept = await self._engine.stored(self._store.points, rollout.spec.service, now_ms - USUAL_MS, now_ms)
-            found += await asyncio.to_thread(newest_unusual, points_of(kept), now_ms - NEWEST_MS)
+        services = {rollout.spec.service for rollout in self._engine.world.active_rollouts}
+        self._usual = {name: self._usual.get(name) or Usual() for name in services}
+        for name, usual in self._usual.items():
+            kept = await self._engine.stored(self._store.points, name, usual.from_ms(now_ms), now_ms)
+            found += await asyncio.to_thread(_looked, usual, kept, now_ms)
         self._engine.unusual = {(each.service, each.version): each for each in found}
 
 
-def newest_unusual(points: Sequence[Point], since_ms: int) -> list[Unusual]:
-    """Of each version of one service, the minutes from `since_ms` on that are unlike those before."""
-    minutes = merged((point for point in points if point.span_ms == MINUTE_MS), MINUTE_MS)
-    return [
-        each
-        for version in versions_of(minutes)
-        for each in unusual([point for point in minutes if point.version == version], since_ms)
-    ]
+class Usual:
+    """A day of one service's minutes, read once: each look reads what came since, and the last few minutes again, since
+    sidecars may tell late. Mutable."""
+
+    def __init__(self) -> None:
+        self._minutes: dict[tuple[str, int], Minute] = {}
+        self._through_ms: int | None = None
+
+    def from_ms(self, now_ms: int) -> int:
+        """What is to be read now, on a minute."""
+        first_ms = now_ms - USUAL_MS
+        from_ms = first_ms if self._through_ms is None else max(self._through_ms - LATE_MS, first_ms)
+        return from_ms // MINUTE_MS * MINUTE_MS
+
+    def take(self, points: Sequence[Point], now_ms: int) -> list[Unusual]:
+        """`points` since `from_ms`: of each version, the newest minutes that are unlike those before."""
+        first_ms = now_ms - USUAL_MS
+        new = merged((point for point in points if point.span_ms == MINUTE_MS), MINUTE_MS)
+        self._minutes |= {(minute.version, minute.at_ms): minute for minute in minutes_of(new)}
+        self._minutes = {key: minute for key, minute in self._minutes.items() if minute.at_ms >= first_ms}
+        self._through_ms = now_ms
+        of: dict[str, list[Minute]] = {}
+        for _, minute in sorted(self._minutes.items()):
+            of.setdefault(minute.version, []).append(minute)
+        return [each for own in of.values() for each in unusual(own, now_ms - NEWEST_MS)]
+
+
+def _looked(usual: Usual, kept: Sequence[StoredPoint], now_ms: int) -> list[Unusual]:
+    return usual.take(points_of(kept), now_ms)
 
 
 def points_of(kept: Sequence[StoredPoint]) -> list[Point]:

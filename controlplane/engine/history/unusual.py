@@ -6,7 +6,7 @@ busy minute, not in a quiet one. With the extra `serinus[anomaly]` an Isolation 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,11 +63,29 @@ class Unusual:
     by: tuple[str, ...] = ()
 
 
-def unusual(points: Sequence[Point], since_ms: int) -> list[Unusual]:
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """`values` of FEATURES."""
+
+    service: str
+    version: str
+    at_ms: int
+    values: tuple[float | None, ...]
+
+
+def minutes_of(points: Iterable[Point]) -> list[Minute]:
+    """Of those with enough requests."""
+    return [
+        Minute(point.service, point.version, point.at_ms, tuple(of(point.counts) for _, of in FEATURES))
+        for point in points
+        if point.counts.requests >= REQUESTS_MIN
+    ]
+
+
+def unusual(minutes: Sequence[Minute], since_ms: int) -> list[Unusual]:
     """Of one version's minutes, those from `since_ms` on, against those before; [] where too few are usual."""
-    rows = [point for point in points if point.counts.requests >= REQUESTS_MIN]
-    before = [point for point in rows if point.at_ms < since_ms]
-    asked = [point for point in rows if point.at_ms >= since_ms]
+    before = [minute for minute in minutes if minute.at_ms < since_ms]
+    asked = [minute for minute in minutes if minute.at_ms >= since_ms]
     if len(before) < USUAL_MIN or not asked:
         return []
     names, usual, new = _table(before, asked)
@@ -91,11 +109,11 @@ def unusual(points: Sequence[Point], since_ms: int) -> list[Unusual]:
     ]
 
 
-def _table(before: Sequence[Point], asked: Sequence[Point]) -> tuple[list[str], Floats, Floats]:
+def _table(before: Sequence[Minute], asked: Sequence[Minute]) -> tuple[list[str], Floats, Floats]:
     """Columns that every minute has and that move."""
     names, columns = [], []
-    for name, of in FEATURES:
-        values = [of(point.counts) for point in (*before, *asked)]
+    for place, (name, _) in enumerate(FEATURES):
+        values = [minute.values[place] for minute in (*before, *asked)]
         known = [value for value in values if value is not None]
         if len(known) == len(values) and np.ptp(known[: len(before)]) > 1e-9:
             names.append(name)

@@ -5,8 +5,17 @@ import asyncio
 import numpy as np
 import pytest
 
-from controlplane.engine.history.runner import KEPT_MS, MINUTES_KEPT_MS, HistoryRunner, points_of
-from controlplane.ingest.history import HOUR_MS, MINUTE_MS, packed
+from controlplane.engine.history.runner import (
+    KEPT_MS,
+    LATE_MS,
+    MINUTES_KEPT_MS,
+    USUAL_MS,
+    HistoryRunner,
+    Usual,
+    points_of,
+)
+from controlplane.engine.history.unusual import minutes_of
+from controlplane.ingest.history import HOUR_MS, MINUTE_MS, Counts, Point, packed
 from controlplane.store.memory import MemoryStore
 from controlplane.store.port import StoredPoint, StoreError
 from tests.unit.controlplane.engine.history.test_unusual import minute, usual
@@ -84,6 +93,31 @@ def test_a_version_that_is_unlike_itself_is_noted_while_a_rollout_runs(slow: flo
         assert list(story.engine.unusual) == ([("chat", "v1")] if slow > 1 else [])
 
     asyncio.run(scenario())
+
+
+def test_each_look_reads_what_is_new_and_says_what_a_whole_read_would() -> None:
+    chance = np.random.default_rng(9)
+    points = [*usual(300), *(minute(number, chance, busy=0.6, slow=20.0) for number in range(300, 304))]
+    stepwise, said = Usual(), []
+    for number in range(200, len(points) + 1):
+        now_ms = number * MINUTE_MS + 500
+        from_ms = stepwise.from_ms(now_ms)
+        assert from_ms % MINUTE_MS == 0
+        assert number == 200 or now_ms - from_ms <= LATE_MS + 2 * MINUTE_MS
+        said = stepwise.take([point for point in points[:number] if point.at_ms >= from_ms], now_ms)
+    whole = Usual().take(points, now_ms)
+    assert said == whole
+    assert {each.at_ms for each in whole} >= {303 * MINUTE_MS}
+
+
+def test_what_is_told_late_counts_with_its_minute_once() -> None:
+    points, book = usual(100), Usual()
+    half = [Point(p.service, p.version, p.at_ms, p.span_ms, Counts(40, p.counts.shares, p.counts.bins)) for p in points]
+    book.take(half, 100 * MINUTE_MS)
+    book.take(points, 101 * MINUTE_MS)
+    assert book._minutes == {(each.version, each.at_ms): each for each in minutes_of(points)}
+    book.take([], 100 * MINUTE_MS + USUAL_MS)
+    assert book._minutes == {}, "a day later"
 
 
 def test_what_cannot_be_read_is_left_out() -> None:
