@@ -8,7 +8,7 @@ import typer
 
 from controlplane.cli.client import ADMIN_OPTION, CALL_TIMEOUT_S, DEFAULT_ADMIN, EXIT_USAGE, call, fail
 from controlplane.cli.output import OUTPUT_OPTION, Output, as_dict, emit, table, utc
-from controlplane.manifest.units import in_time, parse_duration_ms
+from controlplane.manifest.units import in_seconds, in_time, parse_duration_ms
 from serinus.v1 import admin_pb2
 
 # Of a metric over time, highest last.
@@ -87,10 +87,7 @@ def _share(row: admin_pb2.TrendView, field: str) -> str:
 
 
 def _time(row: admin_pb2.TrendView, field: str) -> str:
-    seconds = getattr(row, field) if row.HasField(field) else None
-    if seconds is None:
-        return "-"
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{1_000 * seconds:.3g} ms"
+    return in_seconds(getattr(row, field)) if row.HasField(field) else "-"
 
 
 def _sparks(rows: Sequence[admin_pb2.TrendView]) -> list[tuple[str, ...]]:

@@ -32,6 +32,11 @@ def in_time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 36_000 else f"{seconds / 3600:.0f} h"
 
 
+def in_seconds(value: float) -> str:
+    """A latency in words: `1.25 s`, `38.4 ms`."""
+    return f"{value:.3g} s" if value >= 1 else f"{1_000 * value:.3g} ms"
+
+
 def _exact_bp(digits: str, text: str) -> int:
     try:
         scaled = Decimal(digits) * 100

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from controlplane.dashboard.web.chart import line
+from controlplane.manifest.units import in_seconds
 
 WIDTH, HEIGHT = 320.0, 90.0
 VERSIONS_MAX = 4  # more lines cannot be told apart
@@ -62,8 +63,8 @@ def over_time(spans: Sequence[Span], every_ms: int) -> list[Plot]:
     kinds: tuple[tuple[str, Callable[[Span], float | None], Callable[[float], str]], ...] = (
         ("requests a second", lambda span: span.requests / (every_ms / 1_000), lambda value: f"{value:.3g}/s"),
         ("errors", lambda span: span.errors, lambda value: f"{100 * value:.2g}%"),
-        ("time to first token, p95", lambda span: span.ttft_s, seconds),
-        ("latency, p95", lambda span: span.latency_s, seconds),
+        ("time to first token, p95", lambda span: span.ttft_s, in_seconds),
+        ("latency, p95", lambda span: span.latency_s, in_seconds),
     )
     return [plot for title, of, word in kinds if (plot := _over_time(title, spans, of, word)) is not None]
 
@@ -97,7 +98,7 @@ def _distribution(metric: str, unit: str, spans: Sequence[Span]) -> Plot | None:
         return None
     low = math.log(min(curve.uppers[0] for curve in found.values()) / 1.2)
     width = math.log(max(curve.uppers[-1] for curve in found.values())) - low
-    word = seconds if unit == "s" else lambda value: f"{value:.0f}"
+    word = in_seconds if unit == "s" else lambda value: f"{value:.0f}"
     lines = []
     for place, version in enumerate(versions_of(spans)):
         if (curve := found.get(version)) is None:
@@ -121,10 +122,6 @@ def versions_of(spans: Sequence[Span]) -> list[str]:
     for span in spans:
         totals[span.version] = totals.get(span.version, 0) + span.requests
     return sorted(sorted(totals, key=lambda version: -totals[version])[:VERSIONS_MAX])
-
-
-def seconds(value: float) -> str:
-    return f"{value:.3g} s" if value >= 1 else f"{1_000 * value:.3g} ms"
 
 
 def _ago(span_ms: int) -> str:
