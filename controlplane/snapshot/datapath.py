@@ -53,7 +53,7 @@ def choose(spec: ServiceSpec) -> Choice:
         return Choice(DataPath.EXT_PROC, found.text)
     source = spec.sticky[0]
     key = f"the sticky key ({source.kind.value} {source.name}".strip() + ")"
-    cohorts = f" and tell all {len(spec.cohorts)} cohorts" if spec.cohorts else ""
+    cohorts = f" and tell {_cohorts(len(spec.cohorts))}" if spec.cohorts else ""
     return Choice(DataPath.NATIVE, f"Envoy itself can read {key}{cohorts}: no request waits for the sidecar")
 
 
@@ -109,3 +109,7 @@ def _words(test: Condition) -> str:
         case ShareTest():
             return "a share by hash"
     return "what a request does not say"
+
+
+def _cohorts(count: int) -> str:
+    return "its cohort" if count == 1 else f"all {count} cohorts"

@@ -1,6 +1,7 @@
 """The pages in a real browser, before real rollouts: watched from 0 to 100 %, aborted by a click, a rollback explained."""
 
 import asyncio
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,10 +9,12 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from controlplane.ingest.rows import Row
 from controlplane.security.access import mint, render
 from tests.e2e.browser import Browser, browser
 from tests.e2e.harness import Site, rollout_text, service_text
-from tests.e2e.plane import PLAN, plane, settings
+from tests.e2e.plane import PLAN, Plane, plane, settings
+from tests.unit.controlplane.ingest.test_history import row
 from tests.unit.controlplane.manifest.samples import SERVICE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone, pytest.mark.demo]
@@ -20,6 +23,8 @@ USERS = [f"user-{number}" for number in range(400)]
 RATE = 60.0
 NAMES = ("good", "bad", "slow")
 SIZES = (360, 768, 1280)
+# A folder for pictures of what was looked at; none by default.
+PICTURES = os.environ.get("SERINUS_TEST_PICTURES", "")
 
 
 def services(versions: Mapping[str, str]) -> list[str]:
@@ -157,6 +162,58 @@ def test_no_page_is_wider_than_its_window(site: Site, window: Browser, width: in
         assert wide[0] <= wide[1], (path, wide)
     assert "Version" in window.text("#answer")
     assert window.faults == []
+
+
+def history_of(world: Plane, minutes: int = 30) -> Iterator[Row]:
+    """What sidecars would have told in that time: the candidate is slower, and in the newest minutes both fail more."""
+    now_slot = world.control.engine.now_ms() // 1_000
+    for slot in range(now_slot - minutes * 60, now_slot - 120, 5):
+        bad = 2 if now_slot - slot < 600 else slot % 3 == 0
+        yield row(slot, version="v1", requests=40, bad=int(bad), ttft_us=50_000 + slot % 7 * 4_000)
+        yield row(slot, version="v2", requests=10, bad=int(bad), ttft_us=80_000 + slot % 11 * 9_000)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_last_day_and_distributions_are_drawn_at_every_size_in_the_light_and_in_the_dark(
+    tmp_path: Path, dark: bool
+) -> None:
+    def look(window: Browser, url: str) -> None:
+        for width in SIZES:
+            window.resized(width, 900)
+            window.open(url)
+            assert [window.count("#history svg.curves"), window.count("#history svg.curves polyline")] == [4, 8]
+            wide = window.script("return [document.documentElement.scrollWidth, window.innerWidth]")
+            assert wide[0] <= wide[1], (width, wide)
+            boxes = window.script(
+                "return [...document.querySelectorAll('#history polyline')].map(e => {"
+                " const box = e.getBBox(); const style = getComputedStyle(e);"
+                " return [box.width, style.stroke, style.strokeDasharray] })"
+            )
+            assert all(box[0] > 100 for box in boxes), "each line runs through its picture"
+            assert len({tuple(box[1:]) for box in boxes}) == 2, "versions differ in colour and in dashes"
+            if PICTURES:
+                window.picture(Path(PICTURES) / f"service-{'dark' if dark else 'light'}-{width}.png", width)
+        texts = window.text("#history")
+        for words in ("requests a second", "errors", "time to first token, p95", "Distributions", "v1", "v2"):
+            assert words in texts
+        told = window.script("return document.querySelector('#history svg').getAttribute('aria-label')")
+        assert "v1" in told, "who does not see it is told the newest value"
+        assert "v2" in told
+        is_dark = window.script("return matchMedia('(prefers-color-scheme: dark)').matches")
+        assert is_dark is dark
+        assert window.faults == []
+
+    async def story() -> None:
+        async with plane(settings(tmp_path / "state")) as world:
+            engine = world.control.engine
+            await engine.apply([("chat.yaml", SERVICE)], dry_run=False, actor="test")
+            engine.registry.history.add(history_of(world))
+            await world.control._history.keep()
+            with ExitStack() as stack:
+                window = await asyncio.to_thread(stack.enter_context, browser(dark=dark))
+                await asyncio.to_thread(look, window, f"http://{world.config.http}/services/chat")
+
+    asyncio.run(story())
 
 
 def test_a_wrong_token_is_refused_and_a_right_one_lets_in(tmp_path: Path, window: Browser) -> None:

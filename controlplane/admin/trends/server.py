@@ -47,6 +47,9 @@ class TrendTeller:
             found = [point for point in found if point.version == request.version]
         if request.total:
             return await asyncio.to_thread(_total, found)
+        if not request.every_ms and found:
+            # Of a service of an hour ago, spans that fit a day would show two points.
+            every_ms = min(every_ms, _span_of(until_ms - min(point.at_ms for point in found)))
         return await asyncio.to_thread(_answer, found, every_ms)
 
     async def _points(self, service: str, from_ms: int, until_ms: int) -> list[Point]:

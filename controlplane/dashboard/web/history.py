@@ -9,8 +9,17 @@ from dataclasses import dataclass
 
 from controlplane.dashboard.web.chart import line
 from controlplane.manifest.units import in_seconds
+from serinus.contract.metric import LATENCY, TOKENS_IN, TOKENS_OUT, TPOT, TTFT
 
 WIDTH, HEIGHT = 320.0, 90.0
+# As the lines over time name them; others by their own names.
+_TITLES = {
+    TTFT: "time to first token",
+    LATENCY: "latency",
+    TPOT: "time per output token",
+    TOKENS_OUT: "output tokens",
+    TOKENS_IN: "input tokens",
+}
 VERSIONS_MAX = 4  # more lines cannot be told apart
 
 
@@ -112,7 +121,7 @@ def _distribution(metric: str, unit: str, spans: Sequence[Span]) -> Plot | None:
         middle = next(upper for upper, share in zip(curve.uppers, curve.shares, strict=True) if share >= 0.5)
         points = line(corners, width=WIDTH, height=HEIGHT, top=1.0)
         lines.append(Line(version, place, points, f"median {word(middle)}"))
-    title = metric if unit == "s" else f"{metric}, {unit}"
+    title = _TITLES.get(metric, metric if unit == "s" else f"{metric}, {unit}")
     return Plot(title, word(math.exp(low)), word(math.exp(low + width)), "0 to 100%", tuple(lines))
 
 

@@ -51,6 +51,10 @@ async def look(world: Plane) -> None:
     assert found["rows"][0]["ttft_p50_seconds"] > 0
     assert "time_per_output_token_p50_seconds" not in found["rows"][0], "what was not observed is not told as 0"
 
+    # Five hours are known of the day that is asked for: rows as fit these.
+    found = json.loads((await run(world, "chat", "-o", "json"))[1])
+    assert (found["every_ms"], MINUTES // 10 <= len(found["rows"]) <= MINUTES // 10 + 2) == (10 * MINUTE_MS, True)
+
     code, text = await run(world, "chat", "--every", "1h")
     assert (code, "VERSION" in text, "LAST" in text) == (0, True, True), text
 

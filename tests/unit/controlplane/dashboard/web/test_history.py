@@ -52,8 +52,8 @@ def test_a_distribution_rises_to_everybody_and_says_its_median() -> None:
     tokens = Curve("tokens_out", "tokens", (16.0,), (1.0,))
     plots = distributions([Span(0, "v1", 10, curves=(fast, tokens)), Span(0, "v2", 10, curves=(slow,))])
     assert [(plot.title, [line.told for line in plot.lines]) for plot in plots] == [
-        ("ttft", ["median 200 ms", "median 1.6 s"]),
-        ("tokens_out, tokens", ["median 16"]),
+        ("time to first token", ["median 200 ms", "median 1.6 s"]),
+        ("output tokens", ["median 16"]),
     ]
     for plot in plots:
         for line in plot.lines:
