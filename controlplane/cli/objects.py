@@ -253,10 +253,22 @@ def explain(
         typer.echo(sentence)
     if at:
         return
+    _echo_beside(response)
     typer.echo("")
     started_ms = response.rollout.started_at_ms
     for event in response.events:
         typer.echo(f"{(event.at_ms - started_ms) / 1000:8.1f} s  {event.action:<8}  {event.text}")
+
+
+def _echo_beside(response: admin_pb2.ExplainResponse) -> None:
+    """What it looks like, and what should be known and no sentence has said."""
+    from controlplane.cli.view import finding_words
+
+    if response.rollout.finding:
+        typer.echo(f"It looks like {finding_words(response.rollout)}.")
+    for note in response.rollout.findings:
+        if not any(note in sentence for sentence in response.sentences):
+            typer.echo(f"Noted: {note}.")
 
 
 def cohort(

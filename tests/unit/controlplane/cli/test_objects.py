@@ -68,6 +68,11 @@ class Answers(admin_pb2_grpc.AdminServicer):
                 return admin_pb2.GetResponse(rollouts=[ROLLOUT])
         return admin_pb2.GetResponse()
 
+    def Explain(self, request: admin_pb2.ExplainRequest, context: grpc.ServicerContext) -> admin_pb2.ExplainResponse:
+        view = admin_pb2.RolloutView(name=request.rollout, finding="dependency", finding_text="store is away")
+        view.findings.extend(["labels are late", "logs: the candidate's servers wrote oom"])
+        return admin_pb2.ExplainResponse(rollout=view, sentences=["It observes.", "Feedback: labels are late."])
+
 
 @pytest.fixture
 def admin() -> Iterator[str]:
@@ -83,6 +88,16 @@ def said(*words: str, code: int = 0) -> str:
     result = CliRunner().invoke(app, list(words))
     assert result.exit_code == code, result.output
     return result.output
+
+
+def test_an_explanation_ends_with_what_it_looks_like_and_what_no_sentence_has_said(admin: str) -> None:
+    assert said("explain", "chat-v2", "--admin", admin).splitlines() == [
+        "It observes.",
+        "Feedback: labels are late.",
+        "It looks like dependency: store is away.",
+        "Noted: logs: the candidate's servers wrote oom.",
+        "",
+    ]
 
 
 def test_proxies_are_shown_with_group_mode_state_and_what_they_run_beside_what_is_published(admin: str) -> None:
