@@ -20,10 +20,10 @@ from controlplane.evidence.kernel import Ints
 from controlplane.evidence.strata import is_comparison
 from controlplane.ingest.rows import Row
 from serinus.contract.edge import BIN_COUNT, BINS_PER_DOUBLING
-from serinus.contract.metric import ERRORS, FINISH_LENGTH, TOKENS_IN, TOKENS_OUT
+from serinus.contract.metric import ERRORS, FINISH_LENGTH, SCRIPT, SCRIPTS, TOKENS_IN, TOKENS_OUT
 from serinus.contract.slices import OTHER, values_in
 
-# Of each subject, some 90 bytes each: seven subjects of a busy rollout take 6 MB.
+# Of each subject, some 90 bytes each: nine subjects of a busy rollout take 8 MB.
 KEYS_MAX = 10_000
 # A wrong doubt stops a release, a wrong note costs a glance; of all subjects of a kind together.
 ALPHA_HOLD, ALPHA_NOTE = 0.001, 0.01
@@ -136,7 +136,8 @@ def _of_slices(dimension: str, values: Sequence[str]) -> _Subject:
 
 
 def _outputs() -> list[_Subject]:
-    """How long answers are, how long the servers count the prompts, and how many end at their limit."""
+    """How long answers are, how long the servers count the prompts, how many end at their limit, and in which script
+    they are written."""
 
     def ended(row: Row) -> Bins:
         count = row.metrics.get(FINISH_LENGTH)
@@ -151,5 +152,12 @@ def _outputs() -> list[_Subject]:
         labels = [f"{2**octave} to {2 ** (octave + 1)} tokens" for octave in range(_OCTAVES)]
         return _Subject(metric, labels, bins_of, is_input=False)
 
+    def written(row: Row) -> Bins:
+        found = row.histograms.get(SCRIPT)
+        firsts = found.firsts if found is not None else {}
+        # A sidecar of a later version may know more of them.
+        return {key: min(first % BIN_COUNT, len(SCRIPTS) - 1) for key, first in firsts.items()}
+
     finish = _Subject("finish_reason", ("others", "length"), ended, is_input=False)
-    return [sizes(TOKENS_OUT), sizes(TOKENS_IN), finish]
+    script = _Subject(SCRIPT, [f"answers in {name} script" for name in SCRIPTS], written, is_input=False)
+    return [sizes(TOKENS_OUT), sizes(TOKENS_IN), finish, script]

@@ -21,6 +21,7 @@ from serinus.contract.edge import BIN_BITS, bin_of, first_of
 from serinus.contract.metric import (
     BADNESS_WHOLE,
     COUNTED,
+    NUMBERED,
     SCORES,
     TOGETHER_MAX,
     TOKEN_GAP,
@@ -39,9 +40,9 @@ from serinus.contract.weight import CLASS_NONE
 SETTLE_MS = 2_000
 # Versions x cohorts x slots that one second's entries touch: 10 slots x some dozens. The control plane takes 20,000.
 ROWS_MAX = 5_000
-# Distinct keys of all cells of one report. A key of an observed service stands in a report up to six times (three
-# shares of 8 bytes; times 14; ten measures in two rows, 17 and 16): 3.5 MB; gRPC carries 4 MB. One Envoy serves some
-# thousand requests a second.
+# Distinct keys of all cells of one report. A key of an observed service stands in a report up to seven times (three
+# shares of 8 bytes; times 14; eleven measures in three rows of at most 17): 4.4 MB; the control plane takes 16 MB. One
+# Envoy serves some thousand requests a second.
 KEYS_MAX = 50_000
 # Of one second of a cell while no rollout runs: the smallest of them are reported (`cell.py`).
 PLAIN_KEYS_MAX = 10_000
@@ -94,7 +95,7 @@ class SlotWindow:
             together = tally.others[metrics] = tuple([{} for _ in metrics]), {}
         numbers = []
         for bins, (metric, value) in zip(together[0], measures, strict=True):
-            number = min(value, BADNESS_WHOLE) if metric in SCORES else bin_of(value)
+            number = min(value, BADNESS_WHOLE) if metric in NUMBERED else bin_of(value)
             bins[number] = bins.get(number, 0) + 1
             numbers.append(number)
         if cell.is_evidence and key_hash is not None and key_hash in tally.firsts:

@@ -8,7 +8,7 @@ against 88 %.
 - repetition: the share of word trigrams that stood in the answer before (Welleck et al. 2020, seq-rep-n with n = 3).
   Words of scripts without blanks are their characters.
 - mixed script: the share of letters outside the answer's own most frequent script. Han, Kana and Hangul stand for one:
-  Japanese and Korean mix them by nature.
+  Japanese and Korean mix them by nature. Which script that is, is told beside it: no badness, but what drift shows.
 - control tokens: the markup of a chat template shows in the text, so template and model do not fit, or the model plays
   both parts.
 - refusal: the answer opens by declining. A list of phrases is weak: a hint for people, and in one language only.
@@ -19,7 +19,7 @@ from collections import Counter
 from functools import lru_cache
 from unicodedata import name as name_of
 
-from serinus.contract.metric import BADNESS_WHOLE
+from serinus.contract.metric import BADNESS_WHOLE, SCRIPTS
 
 # Of an answer this much is looked at, its beginning: 350 words, which cost 250 us; more memory for each of a thousand
 # streams would tell little more.
@@ -42,6 +42,9 @@ _REFUSAL = re.compile(
     r"i(?:'m| am) (?:unable|not able) to (?:help|assist|provide|comply|answer|fulfil|fulfill|discuss)|"
     r"as an ai(?: language model)?,? i (?:can(?:'|no)t|cannot|am not able))"
 )
+_ASCII_LETTER = re.compile("[A-Za-z]")
+_PLACES = {name.upper(): place for place, name in enumerate(SCRIPTS)}
+_NONE, _LATIN, _OTHER = _PLACES["NONE"], _PLACES["LATIN"], _PLACES["OTHER"]
 _ONE_SCRIPT = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL"})
 
 
@@ -53,15 +56,18 @@ def repetition(text: str) -> int:
     return _hundredths(len(trigrams) - len(set(trigrams)), len(trigrams))
 
 
-def mixed_script(text: str) -> int:
+def scripts(text: str) -> tuple[int, int]:
+    """The most frequent script, by its place in SCRIPTS, and the hundredths of letters outside of it."""
     if text.isascii():
-        return 0
-    scripts: Counter[str] = Counter()
+        return (_LATIN if _ASCII_LETTER.search(text) else _NONE), 0
+    counts: Counter[str] = Counter()
     for letter, count in Counter(text).items():
         if letter.isalpha():
-            scripts[_script(letter)] += count
-    letters = scripts.total()
-    return _hundredths(letters - max(scripts.values()), letters) if letters else 0
+            counts[_script(letter)] += count
+    if not counts:
+        return _NONE, 0
+    letters, (most, of_most) = counts.total(), counts.most_common(1)[0]
+    return _PLACES.get(most, _OTHER), _hundredths(letters - of_most, letters)
 
 
 def control_tokens(text: str) -> int:

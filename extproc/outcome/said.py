@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from extproc.outcome.asked import NOTHING_ASKED, Asked
 from extproc.outcome.document import object_of
-from extproc.outcome.quality import TEXT_CHARS_MAX, control_tokens, mixed_script, refusal, repetition
+from extproc.outcome.quality import TEXT_CHARS_MAX, control_tokens, refusal, repetition, scripts
 from extproc.outcome.rated import ANSWER_CHARS_MAX
 from extproc.outcome.schema import keeps
 from serinus.contract.metric import (
@@ -18,6 +18,7 @@ from serinus.contract.metric import (
     MIXED_SCRIPT,
     REFUSAL,
     REPETITION,
+    SCRIPT,
     Measures,
 )
 
@@ -75,13 +76,16 @@ class Said:
         """`is_cut`: by a limit on its length, which leaves no document whole; that is judged as a finish reason."""
         found = []
         if self._text:
+            script, mixed = scripts(self._text)
             found += [
                 (REPETITION, repetition(self._text)),
-                (MIXED_SCRIPT, mixed_script(self._text)),
+                (MIXED_SCRIPT, mixed),
                 (CONTROL_TOKENS, control_tokens(self._text)),
+                (REFUSAL, BADNESS_WHOLE if self.has_refused else refusal(self._text)),
+                (SCRIPT, script),
             ]
-        if self._text or self.has_refused:
-            found.append((REFUSAL, BADNESS_WHOLE if self.has_refused else refusal(self._text)))
+        elif self.has_refused:
+            found.append((REFUSAL, BADNESS_WHOLE))
         if is_cut or self._chars > DOCUMENT_CHARS_MAX:
             return tuple(found)
         if self.asked.wants_json and not self._calls and not self.has_refused:

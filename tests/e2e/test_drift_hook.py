@@ -63,13 +63,14 @@ def test_drift_starts_a_retraining_once(runner: asyncio.Runner, tmp_path: Path) 
             secrets = tmp_path / "state/secrets"
             secrets.mkdir(exist_ok=True)
             (secrets / "hook.key").write_bytes(KEY)
-            site.v2.length_share = 1.0
+            # As long as before, and in another language.
+            site.v2.words = ("Серые ", "птицы ", "поют ", "в ", "нашей ", "шахте.")
             notify = f'  notify: [{{webhook: "{url}", key_file: hook.key, on: [drift]}}]\n'
             async with site.client.load(USERS, rate=40):
                 await site.admin.apply(rollout_text("chat-v2", "chat") + notify)
                 await wait_for((tmp_path / "retrained").exists, timeout_s=60, what="the command has run")
             told = (tmp_path / "retrained").read_text()
-            assert told.startswith("chat finish_reason: the versions answer alike requests differently")
+            assert told.startswith("chat script: the versions answer alike requests differently (the candidate has ")
             await asyncio.sleep(3)
             assert (tmp_path / "retrained").read_text() == told, "once"
 

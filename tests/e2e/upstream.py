@@ -18,7 +18,7 @@ class ModelUpstream:
     """One version of a model. Knobs may be turned while it runs; shares are 0..1, drawn from a seeded generator.
 
     `reset_share`: connections cut without an answer, as a crashed server does. `length_share`: finish_reason "length".
-    Streams send `chunks` content chunks, `chunk_gap_ms` apart, and go on until `hold` is set where it is given.
+    Answers are made of `words`. Streams send `chunks` content chunks, `chunk_gap_ms` apart, and go on until `hold` is set where it is given.
     """
 
     version: str
@@ -29,6 +29,7 @@ class ModelUpstream:
     chunks: int = 4
     chunk_gap_ms: float = 5.0
     hold: asyncio.Event | None = None
+    words: tuple[str, ...] = WORDS
     requests: int = 0
     open_streams: int = 0
     ids: dict[str, int] = field(default_factory=dict)  # x-test-id -> times seen
@@ -77,13 +78,17 @@ class ModelUpstream:
             self.ids[test_id] = self.ids.get(test_id, 0) + 1
 
     def _whole(self, finish: str) -> web.Response:
-        message = {"role": "assistant", "content": "".join(WORDS)}
+        message = {"role": "assistant", "content": "".join(self.words)}
         return web.json_response(
             {
                 "object": "chat.completion",
                 "model": self.version,
                 "choices": [{"index": 0, "message": message, "finish_reason": finish}],
-                "usage": {"prompt_tokens": 7, "completion_tokens": len(WORDS), "total_tokens": 7 + len(WORDS)},
+                "usage": {
+                    "prompt_tokens": 7,
+                    "completion_tokens": len(self.words),
+                    "total_tokens": 7 + len(self.words),
+                },
             }
         )
 
@@ -96,7 +101,7 @@ class ModelUpstream:
             number, hold = 0, self.hold
             while number < self.chunks or (hold is not None and not hold.is_set()):
                 await asyncio.sleep(self.chunk_gap_ms / 1000)
-                await response.write(self._event({"content": WORDS[number % len(WORDS)]}, None))
+                await response.write(self._event({"content": self.words[number % len(self.words)]}, None))
                 number += 1
             await response.write(self._event({}, finish) + b"data: [DONE]\n\n")
             await response.write_eof()

@@ -51,10 +51,20 @@ HISTOGRAM_UNITS = {
 }
 # Metrics whose first observations are told together: a first is 64 bits, 20 of the start and 8 of each metric.
 TOGETHER_MAX = 5
-# Only counted, for dashboards: tokens of the prompt, and those of them that the server had kept from before.
+# Tokens of the prompt as the server counts them, and those of them that it had kept from before. The former are no
+# guardrail but show drift: a new tokenizer counts otherwise. The latter are only counted, for dashboards.
 TOKENS_IN = "tokens_in"
 TOKENS_CACHED = "tokens_cached"
-COUNTED = (TOKENS_IN, TOKENS_CACHED)
+COUNTED = (TOKENS_CACHED,)
+# The script that most of an answer's letters are of, by its number here: what language a model answers in, as far as
+# letters tell. No guardrail: drift alone looks at it.
+SCRIPT = "script"
+SCRIPTS: tuple[str, ...] = (
+    *("none", "latin", "cyrillic", "cjk", "arabic", "devanagari", "greek", "hebrew", "thai", "bengali", "tamil"),
+    *("telugu", "georgian", "armenian", "other"),
+)
+# Histograms whose bins are the values themselves, 0..100.
+NUMBERED = (*SCORES, SCRIPT)
 
 # Values of one answer for histograms, as (metric, value in its unit), those that can be told, in a fixed order.
 Measures = tuple[tuple[str, int], ...]

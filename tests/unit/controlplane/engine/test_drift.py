@@ -1,6 +1,7 @@
 """Do the versions get alike requests, and answer alike? Doubts come of the first, notes of the second."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from controlplane.evidence.diagnostics.annotation import Effect
 from controlplane.ingest.rows import HistogramCount, MetricCount, Row
 from controlplane.rollout.effects import BeginStep
 from serinus.contract.edge import BIN_COUNT, bin_of
-from serinus.contract.metric import TOKENS_OUT
+from serinus.contract.metric import SCRIPT, SCRIPTS, TOKENS_OUT
 from tests.unit.controlplane.engine.test_plan import spec
 
 KEYS = 40
@@ -125,3 +126,16 @@ def test_the_facts_of_a_rollout_say_the_doubt() -> None:
         tracker.add([row(slot, "v1", "eu"), row(slot, "v2", "us")], now_slot=slot)
         tracker.close(slot)
     assert tracker.evidence_fact().doubt == tracker.drift.doubt() != ""
+
+
+def test_a_candidate_that_answers_in_another_script_is_noted() -> None:
+    def written(slot: int, version: str) -> Row:
+        found, number = row(slot, version, "eu"), SCRIPTS.index("cyrillic" if version == "v2" else "latin")
+        firsts = dict.fromkeys(own_keys(slot, version, "eu"), 1000 * BIN_COUNT + number)
+        return replace(found, histograms={SCRIPT: HistogramCount({number: len(firsts)}, firsts)})
+
+    drift = played(*([written(s, "v1"), written(s, "v2")] for s in range(1, 4)))
+    (found,) = drift.annotations()
+    assert (found.subject, found.effect) == ("script", Effect.NOTE)
+    assert "answers in " in found.sentence
+    assert drift.doubt() == ""

@@ -225,13 +225,15 @@ def test_deltas_add_up_to_the_whole_however_they_are_cut(outcomes: list[object],
     assert summed([*parts, cut.take()]) == summed([whole.take()])
 
 
-def test_tokens_of_prompts_are_counted_and_no_evidence() -> None:
+def test_tokens_of_prompts_go_up_and_those_from_before_are_only_counted() -> None:
     bench = Bench()
-    bench.add(measures=(("tokens_out", 4), ("tokens_in", 80), ("tokens_cached", 72)))
+    bench.add(measures=(("tokens_out", 4), ("tokens_in", 80), ("tokens_cached", 72), ("script", 2)))
     counts = {("chat", "v1", "output"): 4, ("chat", "v1", "input"): 80, ("chat", "v1", "cached"): 72}
     assert bench.catalogue.token_counts.values == counts
     (row,) = bench.take().rows.values()
-    assert set(row.histograms) == {"latency", "tokens_out"}
+    assert set(row.histograms) == {"latency", "tokens_out", "tokens_in", "script"}
+    assert dict(row.histograms["tokens_in"]) == {bin_of(80): 1}
+    assert dict(row.histograms["script"]) == {2: 1}, "its number is its bin"
 
 
 def test_tokens_and_their_pace_are_on_dashboards_of_what_ended_well() -> None:

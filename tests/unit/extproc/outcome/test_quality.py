@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.outcome.quality import control_tokens, mixed_script, refusal, repetition
+from extproc.outcome.quality import control_tokens, refusal, repetition, scripts
+from serinus.contract.metric import SCRIPTS
 
 # Of a base model in place of the instruct one, and of the instruct one, as llama-server sent them.
 LOOPING = (
@@ -74,7 +75,7 @@ def test_other_markup_is_none(text: str) -> None:
     ],
 )
 def test_mixed_script_is_the_share_of_letters_outside_the_most_frequent_script(text: str, badness: int) -> None:
-    assert mixed_script(text) == badness
+    assert scripts(text)[1] == badness
 
 
 @pytest.mark.parametrize(
@@ -100,4 +101,26 @@ def test_other_openings_are_none(text: str) -> None:
 
 @given(st.text())
 def test_any_text_has_a_badness_between_0_and_100(text: str) -> None:
-    assert all(0 <= signal(text) <= 100 for signal in (repetition, mixed_script, control_tokens, refusal))
+    assert all(0 <= signal(text) <= 100 for signal in (repetition, control_tokens, refusal))
+    script, mixed = scripts(text)
+    assert 0 <= script < len(SCRIPTS)
+    assert 0 <= mixed <= 100
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("", "none"),
+        ("42 + 7 = 49 !?", "none"),
+        ("Grey birds sing.", "latin"),
+        ("Größe naïve", "latin"),
+        ("Серые птицы, by name", "cyrillic"),
+        ("鳥が歌う 새가 노래한다", "cjk"),
+        ("الطيور تغني", "arabic"),
+        ("पक्षी गाते हैं", "devanagari"),
+        ("ნაცრისფერი", "georgian"),
+        ("ᏣᎳᎩ", "other"),
+    ],
+)
+def test_the_script_is_that_of_most_letters(text: str, script: str) -> None:
+    assert SCRIPTS[scripts(text)[0]] == script

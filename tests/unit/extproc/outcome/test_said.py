@@ -6,7 +6,7 @@ from extproc.outcome.asked import Asked
 from extproc.outcome.rated import ANSWER_CHARS_MAX
 from extproc.outcome.said import CALLS_MAX, DOCUMENT_CHARS_MAX, Said
 
-TEXT_SIGNALS = ("repetition", "mixed_script", "control_tokens", "refusal")
+TEXT_SIGNALS = ("repetition", "mixed_script", "control_tokens", "refusal", "script")
 
 
 def said(

@@ -21,7 +21,7 @@ DELTAS = [
 ]
 STREAM = b"".join(b"data: " + json.dumps({"choices": [{"index": 0, **d}]}).encode() + b"\r\n\r\n" for d in DELTAS)
 STREAM += b"data: [DONE]\n\n"
-PLAIN = (("repetition", 0), ("mixed_script", 0), ("control_tokens", 0), ("refusal", 0))
+PLAIN = (("repetition", 0), ("mixed_script", 0), ("control_tokens", 0), ("refusal", 0), ("script", 1))
 SEEN = Observation(observable=True, complete=True, finish_reason="stop", has_content=True, quality=PLAIN)
 # One event shows content.
 GOOD = replace(SEEN, tokens_out=1, is_stream=True, is_paced=True)

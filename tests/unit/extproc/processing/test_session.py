@@ -36,7 +36,7 @@ from tests.unit.extproc.messages import (
 from tests.unit.extproc.processing.test_scan import as_envoy
 
 FINISH = b'data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n'
-PLAIN: Measures = (("repetition", 0), ("mixed_script", 0), ("control_tokens", 0), ("refusal", 0))
+PLAIN: Measures = (("repetition", 0), ("mixed_script", 0), ("control_tokens", 0), ("refusal", 0), ("script", 1))
 CLOSE = Reply(None, is_done=True)
 MORE = Reply(None, is_done=False)
 
