@@ -5,7 +5,7 @@ import contextlib
 import gc
 import logging
 import signal
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
@@ -34,7 +34,7 @@ from controlplane.notify.client import Sender
 from controlplane.notify.lanes.runner import Lanes
 from controlplane.notify.runner import NotifyRunner
 from controlplane.notify.server import AlertServer
-from controlplane.otlp.client import OtlpClient, read_headers
+from controlplane.otlp.app import otlp_runner
 from controlplane.security.identity import LOCAL, Caller, Identity
 from controlplane.security.listen import parse_listen, require_safe_listen
 from controlplane.security.server import SERVER_OPTIONS, server_credentials
@@ -54,13 +54,13 @@ from controlplane.telemetry.exporter import Exporter
 from controlplane.xds.server import AdsServer
 from serinus.v1 import outcomes_pb2_grpc
 
-if TYPE_CHECKING:
-    from controlplane.otlp.runner import OtlpRunner
-
 log = logging.getLogger("serinus")
 
 # Streams are cut after this when the process ends; Envoy keeps serving and reconnects to the next one.
 STOP_GRACE_S = 1.0
+# Names are looked up in threads, for hooks, probes and receivers alike; asyncio's own are six on two cores, and a
+# resolver that hangs would keep an apply waiting for one.
+THREADS = 64
 BY_FLAG = Caller(LOCAL, "this machine", "the --manifest flag")
 # Python's own are 700, 10, 10. Garbage in cycles is rare here, the rest goes at once: 50,000 objects are some 10 MB.
 COLLECTOR_THRESHOLDS = (50_000, 20, 20)
@@ -94,7 +94,9 @@ class ControlPlane:
         )
         self._leadership = Leadership(self.engine, shared) if shared is not None else None
         self.notify = NotifyRunner(self.engine, store, self._exporter, self._lanes, is_leading=lambda: self._is_leading)
-        self._otlp = self._otlp_runner() if settings.otlp is not None else None
+        self._otlp = otlp_runner(
+            settings, self.engine, self._exporter, text=self._metrics, is_leading=lambda: self._is_leading
+        )
         self._history = HistoryRunner(self.engine, store, is_leading=lambda: self._is_leading)
         self._alerts = AlertServer(
             self.engine, store, self._exporter, identify=self._who, is_leading=lambda: self._is_leading
@@ -114,6 +116,7 @@ class ControlPlane:
 
     async def start(self) -> None:
         """State is read and published before any port opens: a restart never pushes an empty or an older config."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
         await (self._leadership or self.engine).start()
         await self._alerts.load()
         await self._apply_manifests()
@@ -204,26 +207,6 @@ class ControlPlane:
         finally:
             for task in beside:
                 task.cancel()
-
-    def _otlp_runner(self) -> "OtlpRunner":
-        """Raises SettingsError."""
-        assert self._settings.otlp is not None, "asked before"
-        try:
-            from controlplane.otlp.runner import OtlpRunner, origin_of
-        except ModuleNotFoundError as error:
-            raise SettingsError(
-                f"--otlp needs {error.name}, which is not installed", next_step="pip install 'serinus[otlp]'"
-            ) from None
-        headers = read_headers(self._settings.otlp_headers) if self._settings.otlp_headers else {}
-        client = OtlpClient(self._settings.otlp, headers)
-        return OtlpRunner(
-            self.engine,
-            client,
-            self._exporter,
-            origin_of(self.engine.now_ms()),
-            text=self._metrics,
-            is_leading=lambda: self._is_leading,
-        )
 
     @property
     def _is_leading(self) -> bool:
