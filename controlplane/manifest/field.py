@@ -47,6 +47,13 @@ def parse_host(value: object) -> object:
     return value.lower()
 
 
+def _every(value_ms: int) -> int:
+    """More often tells nothing new, more seldom is no watch."""
+    if not 1_000 <= value_ms <= 600_000:
+        raise ValueError("`every` is 1s to 10m")
+    return value_ms
+
+
 def _some_time(value_ms: int) -> int:
     if value_ms == 0:
         raise ValueError("must be longer than 0s")
@@ -62,3 +69,5 @@ PointsBp = Annotated[int, BeforeValidator(parse_points_bp)]
 DurationMs = Annotated[int, BeforeValidator(parse_duration_ms)]
 # Envoy refuses timers of 0.
 TimerMs = Annotated[int, BeforeValidator(parse_duration_ms), AfterValidator(_some_time)]
+# Between two questions to somebody else.
+EveryMs = Annotated[int, BeforeValidator(parse_duration_ms), AfterValidator(_every)]

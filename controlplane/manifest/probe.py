@@ -6,17 +6,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from controlplane.manifest.credential import UpstreamAuth
 from controlplane.manifest.endpoint import Address
-from controlplane.manifest.field import Name, Spec, TimerMs, as_tuple
+from controlplane.manifest.field import EveryMs, Name, Spec, TimerMs, as_tuple
 from controlplane.manifest.hook import parse_url
 
-EVERY_MS_MIN, EVERY_MS_MAX = 1_000, 600_000
 TIMEOUT_MS_MAX = 10_000
-
-
-def _every(value_ms: int) -> int:
-    if not EVERY_MS_MIN <= value_ms <= EVERY_MS_MAX:
-        raise ValueError("`every` is 1s to 10m")
-    return value_ms
 
 
 def _timeout(value_ms: int) -> int:
@@ -34,7 +27,7 @@ class Probe(Spec):
     name: Name
     url: Annotated[str, BeforeValidator(parse_url)] | None = None
     tcp: Address | None = None
-    every_ms: Annotated[TimerMs, AfterValidator(_every)] = Field(default=10_000, alias="every")
+    every_ms: EveryMs = Field(default=10_000, alias="every")
     timeout_ms: Annotated[TimerMs, AfterValidator(_timeout)] = Field(default=2_000, alias="timeout")
     fails_after: Annotated[int, Field(ge=1, le=10)] = 2
     hold: bool = False

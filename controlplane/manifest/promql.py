@@ -6,10 +6,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from controlplane.manifest.credential import UpstreamAuth
-from controlplane.manifest.field import Name, Spec, TimerMs, as_tuple
+from controlplane.manifest.field import EveryMs, Name, Spec, as_tuple
 from controlplane.manifest.hook import parse_url
-
-EVERY_MS_MIN, EVERY_MS_MAX = 1_000, 600_000
 
 
 def _parse_base(value: object) -> object:
@@ -26,12 +24,6 @@ def _parse_number(value: object) -> object:
     return float(value)
 
 
-def _every(value_ms: int) -> int:
-    if not EVERY_MS_MIN <= value_ms <= EVERY_MS_MAX:
-        raise ValueError("`every` is 1s to 10m")
-    return value_ms
-
-
 Limit = Annotated[float, BeforeValidator(_parse_number)]
 
 
@@ -43,7 +35,7 @@ class PromQuery(Spec):
     query: Annotated[str, Field(min_length=1, max_length=2_000)]
     max: Limit | None = None
     min: Limit | None = None
-    every_ms: Annotated[TimerMs, AfterValidator(_every)] = Field(default=30_000, alias="every")
+    every_ms: EveryMs = Field(default=30_000, alias="every")
     # A header from a file of the control plane's secrets directory.
     auth: UpstreamAuth | None = None
 

@@ -52,7 +52,7 @@ class Asking:
         self.now_ms += round(after_s * 1_000)
         self.runner.look()
         if self.prometheus.open.is_set():
-            await until(lambda: not self.runner._tasks)
+            await until(lambda: not self.runner._paced._tasks)
 
 
 def played(tell: Callable[[Asking], Awaitable[None]], *rollouts: RolloutObject) -> None:
