@@ -29,8 +29,9 @@ def facts_of(rollout: Rollout, sources: Sources, tracker: EvidenceTracker, *, po
     publisher, registry, service = sources.publisher, sources.registry, rollout.spec.service
     signals, arms = sources.signals, (rollout.baseline, rollout.spec.candidate)
     tracker.full, tracker.dependency = shortage(signals, rollout, now_ms), signals.probes.down(service, now_ms)
-    baseline, candidate = (signals.logs.of(service, version, now_ms) for version in arms)
-    tracker.logs.look(baseline, candidate, tracker.requests, now_ms)
+    if tracker.logs.is_due(now_ms):
+        baseline, candidate = (signals.logs.of(service, version, now_ms) for version in arms)
+        tracker.logs.look(baseline, candidate, tracker.requests, now_ms)
     nodes = publisher.connected_nodes(service)
     return Facts(
         fleet=publisher.fleet_fact(service),

@@ -41,11 +41,17 @@ class LogRates:
         self._first = self._last = _Seen(0, (0, 0), {})
         self._looked_ms = 0
 
+    def is_due(self, now_ms: int) -> bool:
+        """Whether a look would do anything."""
+        return now_ms - self._looked_ms >= EVERY_MS
+
     def look(self, baseline: VersionLogs, candidate: VersionLogs, requests: Counts, now_ms: int) -> None:
         """`requests`: how many both versions have had so far."""
-        if not candidate.seconds or not baseline.seconds or now_ms - self._looked_ms < EVERY_MS:
+        if not self.is_due(now_ms):
             return
         self._looked_ms = now_ms
+        if not candidate.seconds or not baseline.seconds:
+            return
         both = sorted(baseline.seconds.keys() & candidate.seconds.keys())
         seen = _Seen(now_ms, requests, {name: (baseline.seconds[name], candidate.seconds[name]) for name in both})
         if seen.seconds.keys() != self._first.seconds.keys():
