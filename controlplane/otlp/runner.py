@@ -96,16 +96,20 @@ class OtlpRunner:
         return self._told("metrics", await self._client.send("metrics", body))
 
     async def send_spans(self) -> bool:
-        """What has ended and was not taken yet. Raises StoreError."""
+        """What has ended and was not taken yet."""
         if not self._is_leading():
             self._sent = {}
             return True
         spans: list[tuple[_Sent, Span]] = []
         rollouts = [entry.rollout for entry in self._engine.world.rollouts.values()]
         self._sent = {name: one for name, one in self._sent.items() if name in self._engine.world.rollouts}
-        for rollout in rollouts:
-            spans += await self._new(rollout)
         is_well = True
+        for rollout in rollouts:
+            try:
+                spans += await self._new(rollout)
+            except SerinusError as error:
+                log.error("of rollout %s no span is sent for now: %s", rollout.name, error)
+                is_well = False
         for at in range(0, len(spans), SPANS_AT_ONCE):
             some = spans[at : at + SPANS_AT_ONCE]
             reply = await self._client.send("traces", traces(self._origin, [span for _, span in some]))

@@ -16,6 +16,7 @@ from controlplane.otlp.runner import BEFORE_MS, OtlpRunner
 from controlplane.otlp.wire import Origin
 from controlplane.rollout.events import Abort
 from controlplane.store.memory import MemoryStore
+from controlplane.store.port import Record, StoreError
 from tests.unit.controlplane.engine.test_runner import Story, rollout, service
 
 BEGUN_MS = 1_700_000_000_000
@@ -146,6 +147,21 @@ def test_after_a_restart_what_has_just_ended_is_sent_under_the_same_ids_and_what
     assert first
     assert asyncio.run(again(BEGUN_MS + BEFORE_MS)) == first
     assert asyncio.run(again(BEGUN_MS + BEFORE_MS + 1)) == []
+
+
+def test_a_journal_that_cannot_be_read_keeps_no_other_waiting() -> None:
+    class Torn(MemoryStore):
+        def records(self, rollout: str, last: int | None = None) -> list[Record]:
+            if rollout == "talk-v2" and last is not None:
+                raise StoreError("the journal is torn")
+            return super().records(rollout, last)
+
+    async def tell(one: Sending) -> None:
+        await one.story.apply(service("talk"), rollout("talk"))
+        await one.aborted()
+        assert not await one.runner.send_spans()
+
+    assert played(tell, Torn()).collector.spans == ["prepare", "rollout chat-v2"]
 
 
 def test_what_a_receiver_rejects_is_logged(caplog: pytest.LogCaptureFixture) -> None:
