@@ -135,9 +135,11 @@ def test_streams_that_last_longer_are_found_beside_whole_answers_that_do_not(
         site.v1.chunk_gap_ms, site.v2.chunk_gap_ms = GAP_MS, 3 * GAP_MS
         site.v1.delay_ms = site.v2.delay_ms = WELL_MS
         forms = "{metric: latency, of: streams, margin: 25%}, {metric: latency, of: whole, margin: 25%}"
+        # Of each form the judge cuts after 200 answers of the baseline, and a second of streams decides then: whole
+        # answers must have come that far before, or nothing is known of them.
         async with (
-            site.client.load(USERS, rate=RATE / 2, host="mixed.test", stream=True) as streams,
-            site.client.load(USERS, rate=RATE / 2, host="mixed.test", stream=False) as whole,
+            site.client.load(USERS, rate=RATE / 3, host="mixed.test", stream=True) as streams,
+            site.client.load(USERS, rate=2 * RATE / 3, host="mixed.test", stream=False) as whole,
         ):
             text = rollout_text("mixed-v2", "mixed", steps=("50%", "100%"), guardrails=f"[{{metric: errors}}, {forms}]")
             await site.admin.apply(text)
