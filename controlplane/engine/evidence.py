@@ -209,7 +209,7 @@ class EvidenceTracker:
     @property
     def requests(self) -> tuple[int, int]:
         """How many both versions have had: of those whose outcome is known."""
-        baseline, _, candidate, _ = self._totals[ERRORS]
+        baseline, _, candidate, _ = self._totals.get(ERRORS, (0, 0, 0, 0))
         return baseline, candidate
 
     def step_seconds(self) -> int:

@@ -67,6 +67,11 @@ def test_a_killed_sidecar_is_a_gap_that_is_counted() -> None:
             await site.world.until_tagging()
             async with site.load(RATE) as heard:
                 await asyncio.sleep(1.5)
+                # Written down each second; right after a report it may be nothing.
+                deadline_s = time.monotonic() + 20
+                while not ledger(old.run_dir).get("held"):
+                    assert time.monotonic() < deadline_s, ledger(old.run_dir)
+                    await asyncio.sleep(0.02)
                 old.signal(signal.SIGKILL)
                 await old.ended()
                 new = await site.start_sidecar()
